@@ -1,0 +1,24 @@
+"""Names of the AnnData slots that the pipeline writes, in one place."""
+
+ANNOTATION = "annotation"  # obs: manual labels, NaN where a spot is unlabelled; used for scoring only
+ARRAY_ROW, ARRAY_COL = "array_row", "array_col"  # obs: lattice position where the platform has one
+COUNTS = "counts"  # layers: raw counts
+DOMAIN = "domain"  # obs: the final answer
+DOMAIN_BASELINE = "domain_baseline"  # obs: smoothed PCA with the vote of mixtures
+DOMAIN_PCA_KMEANS = "domain_pca_kmeans"  # obs: plain PCA with KMeans
+CONFIDENCE = "domain_confidence"  # obs: share of seeds that agree, 0 to 1
+SPATIAL = "spatial"  # obsm: x, y in full-resolution pixels; uns: images and scale factors
+SPATIAL_GRAPH = "spatial_graph"  # obsp
+FEATURE_GRAPH = "feature_graph"  # obsp
+TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores
+TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
+
+
+def domain(method: str) -> str:
+    """obs column that holds the domains of one method, e.g. `domain_stmfg`."""
+    return f"domain_{method}"
+
+
+def embedding(method: str) -> str:
+    """obsm key that holds the embedding of one method, e.g. `X_stmfg`."""
+    return f"X_{method}"

@@ -1,0 +1,67 @@
+"""One small JSON record per step and slice: what happened, in a form the report can read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+PASSED, WARNED, FAILED = "passed", "warned", "failed"
+_RANK = {PASSED: 0, WARNED: 1, FAILED: 2}
+
+
+@dataclass
+class Record:
+    """What one step did to one slice.
+
+    status is `passed`, `warned` or `failed`; reasons holds one line per warning or failure;
+    metrics holds whatever the report or the cohort table shows (JSON-able values).
+    """
+
+    sample: str
+    step: str
+    status: str = PASSED
+    reasons: list[str] = field(default_factory=list)
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def warn(self, reason: str) -> None:
+        """Note a reason; the slice goes on."""
+        self._note(WARNED, reason)
+
+    def fail(self, reason: str) -> None:
+        """Note a reason; the slice leaves the run."""
+        self._note(FAILED, reason)
+
+    def _note(self, status: str, reason: str) -> None:
+        self.reasons.append(" ".join(str(reason).split()))
+        self.status = worst(self.status, status)
+
+    def write(self, path: str | Path) -> None:
+        """Write the record as strict JSON (NaN becomes null)."""
+        Path(path).write_text(json.dumps(_plain(asdict(self)), indent=1, allow_nan=False) + "\n")
+
+
+def read_record(path: str | Path) -> Record:
+    """Read what `Record.write` wrote."""
+    return Record(**json.loads(Path(path).read_text()))
+
+
+def worst(*statuses: str) -> str:
+    """The most severe of several statuses; `passed` when there is none."""
+    return max(statuses, key=_RANK.__getitem__, default=PASSED)
+
+
+def _plain(value: Any) -> Any:
+    """numpy scalars and arrays to Python values, non-finite floats to None."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
