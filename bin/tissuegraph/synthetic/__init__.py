@@ -1,0 +1,1 @@
+"""Generated tissue with known truth: for tests, demonstrations and benchmarks."""
