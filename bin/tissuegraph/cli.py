@@ -12,6 +12,7 @@ from tissuegraph.errors import TissuegraphError
 from tissuegraph.records import Record
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+existing_directory = click.Path(exists=True, file_okay=False, path_type=Path)
 output_file = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 

@@ -149,13 +149,15 @@ _TOPICS: dict[str, type] = {
 }
 
 
-def load_settings(preset: str | Path, overrides: Iterable[str] = ()) -> Settings:
-    """Read a preset: a name in assets/presets or a YAML file.
+def load_settings(
+    preset: str | Path, overrides: Iterable[str] = (), directory: Path = PRESET_DIRECTORY
+) -> Settings:
+    """Read a preset: a name in `directory` (assets/presets) or a YAML file.
 
     overrides are strings `topic.key=value`, e.g. `losses.contrastive=0`; they win over the file.
     Raises SettingsError for a missing file, an unknown key or a value out of range.
     """
-    values = _read_preset(preset)
+    values = _read_preset(preset, directory)
     for override in overrides:
         _apply_override(values, override)
     return settings_from_dict(values)
@@ -176,10 +178,10 @@ def settings_from_dict(values: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _read_preset(preset: str | Path, depth: int = 0) -> dict[str, dict[str, Any]]:
+def _read_preset(preset: str | Path, directory: Path, depth: int = 0) -> dict[str, dict[str, Any]]:
     import yaml  # here, so that the numerical modules import without it
 
-    path = _find_preset(preset)
+    path = _find_preset(preset, directory)
     try:
         values = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -194,17 +196,17 @@ def _read_preset(preset: str | Path, depth: int = 0) -> dict[str, dict[str, Any]
             f"preset {path}: more than five `extends` in a row; do two files name each other?"
         )
     beside = path.parent / str(base)
-    merged = _read_preset(beside if beside.is_file() else base, depth + 1)
+    merged = _read_preset(beside if beside.is_file() else base, directory, depth + 1)
     for topic, keys in values.items():
         merged[topic] = merged.get(topic, {}) | keys if isinstance(keys, dict) else keys
     return merged
 
 
-def _find_preset(preset: str | Path) -> Path:
-    for path in (Path(preset), PRESET_DIRECTORY / f"{preset}.yaml"):
+def _find_preset(preset: str | Path, directory: Path) -> Path:
+    for path in (Path(preset), directory / f"{preset}.yaml"):
         if path.is_file():
             return path
-    known = ", ".join(sorted(path.stem for path in PRESET_DIRECTORY.glob("*.yaml")))
+    known = ", ".join(sorted(path.stem for path in directory.glob("*.yaml")))
     raise SettingsError(f"preset {str(preset)!r} is neither a file nor one of the presets: {known}")
 
 

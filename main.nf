@@ -1,0 +1,106 @@
+#!/usr/bin/env nextflow
+
+include { ASSEMBLE         } from './modules/local/assemble/main'
+include { DOMAINS          } from './subworkflows/local/domains/main'
+include { PREPARE          } from './subworkflows/local/prepare/main'
+include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
+include { REPORT           } from './subworkflows/local/report/main'
+
+workflow {
+    main:
+    if (!params.input) {
+        error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
+    }
+    def settings = groovy.json.JsonOutput.toJson(params)
+
+    // Read: parameters, preset and every row are checked before any slice is touched
+    READ_SAMPLESHEET(
+        file(params.input, checkIfExists: true),
+        presetFile(params.preset),
+        [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
+        codeDigest(projectDir),
+        settings,
+    )
+    // [meta: [id: 'cortex_1', code: '8f1c'], path: outs/, platform: 'visium', n_domains: 7, annotation_file: layers.csv, ...]
+    ch_rows = READ_SAMPLESHEET.out.rows.map { row -> withDefaults(row, params) }
+
+    // Prepare: one canonical slice each, with the spots that pass quality control
+    PREPARE(ch_rows)
+    PREPARE.out.records.subscribe { meta, records -> failures(records).each { reason -> log.warn("${meta.id} leaves the run: ${reason}") } }
+    ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
+        .ifEmpty { error("No slice is left: each one failed for the reason given above or in .nextflow.log") }
+
+    // Domains: learned ones and the baseline they are measured against
+    DOMAINS(
+        ch_slices,
+        ch_rows.map { row -> [row.meta, row.n_domains] },
+        READ_SAMPLESHEET.out.preset,
+        [first: params.seed, n: params.n_seeds],
+    )
+
+    // Assemble: what the user takes home, one directory per slice
+    ch_records = PREPARE.out.records
+        .join(DOMAINS.out.records)
+        .map { meta, before, after -> [meta, before + after] } // [ meta, [ingest.json, qc.json, graph.json, ...] ]
+    ASSEMBLE(ch_slices.join(DOMAINS.out.domains).join(ch_records), params.methods)
+
+    // Report: the cohort table and one page that shows it all, failed slices first
+    REPORT(
+        ASSEMBLE.out.summary,
+        ASSEMBLE.out.figures,
+        PREPARE.out.records.transpose(),
+        READ_SAMPLESHEET.out.json,
+        settings,
+        file(params.multiqc_config ?: "${projectDir}/assets/multiqc_config.yml", checkIfExists: true),
+    )
+
+    publish:
+    slices     = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)
+    table      = REPORT.out.table
+    report     = REPORT.out.report
+    provenance = REPORT.out.provenance
+}
+
+output {
+    // slices/cortex_1/cortex_1.h5ad, slices/cortex_1/cortex_1.domains.png, ...
+    slices {
+        path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+    }
+    // slices.csv: one row per slice, usable as the samplesheet of a next run
+    table {
+        path '.'
+    }
+    report {
+        path 'multiqc'
+    }
+    // parameters and software versions, beside the engine's own trace, timeline, report and graph
+    provenance {
+        path 'pipeline_info'
+    }
+}
+
+// A row with the run's settings where it has none of its own.
+def withDefaults(Map row, Map settings) {
+    def defaults = settings.subMap('n_domains', 'min_counts', 'min_genes', 'max_mito', 'n_mads')
+    return row + defaults.collectEntries { name, value -> [name, row[name] == null ? value : row[name]] }
+}
+
+// Why a slice failed, as its records tell.
+def failures(List records) {
+    return records
+        .collect { record -> new groovy.json.JsonSlurperClassic().parseText(record.text) }
+        .findAll { record -> record.status == 'failed' }
+        .collectMany { record -> record.reasons }
+}
+
+// A preset of the pipeline by its name, or the user's own file.
+def presetFile(name) {
+    def own = file("${projectDir}/assets/presets/${name}.yaml")
+    return own.exists() ? own : file(name, checkIfExists: true)
+}
+
+// A task's hash covers the script that it names, not the package beside it. The digest of the package travels in
+// every `meta`, so that -resume never takes a result of older code for a new one.
+def codeDigest(root) {
+    return files("${root}/bin/tissuegraph/**.py").sort().collect { source -> "${source.name} ${source.text}" }.join(' ').md5()
+}

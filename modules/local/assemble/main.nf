@@ -1,0 +1,35 @@
+// Everything of one slice: the final h5ad, its figures and the summary that the report reads.
+process ASSEMBLE {
+    tag "${meta.id}"
+    label 'process_low'
+
+    input:
+    tuple val(meta), path(slice), path(spots), path(arrays), path(baseline), path(embedding), path(domains), path(records)
+    val method
+
+    output:
+    tuple val(meta), path("${meta.id}.h5ad")           , emit: h5ad
+    tuple val(meta), path("${meta.id}.*.{png,svg}")    , emit: figures
+    tuple val(meta), path('slice.json')                , emit: summary
+    tuple val(task.process), eval('versions.py anndata matplotlib scikit-learn'), topic: versions
+
+    script:
+    """
+    assemble.py \\
+        --sample '${meta.id}' \\
+        --slice ${slice} \\
+        --spots ${spots} \\
+        --arrays ${arrays} \\
+        --baseline ${baseline} \\
+        --method ${method} \\
+        --embedding ${embedding} \\
+        --domains ${domains} \\
+        ${records.collect { record -> "--record ${record}" }.join(' ')} \\
+        --outdir .
+    """
+
+    stub:
+    """
+    touch ${meta.id}.h5ad ${meta.id}.domains.png ${meta.id}.domains.svg slice.json
+    """
+}

@@ -1,0 +1,31 @@
+// The control: spatially smoothed PCA with the vote of mixtures, and plain PCA with KMeans beside it.
+process BASELINE {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    input:
+    tuple val(meta), path(slice), path(spots), val(n_domains)
+    val seed
+
+    output:
+    tuple val(meta), path('baseline.npz') , emit: domains
+    tuple val(meta), path('baseline.json'), emit: record
+    tuple val(task.process), eval('versions.py anndata scikit-learn scipy'), topic: versions
+
+    script:
+    def n_domains_option = n_domains ? "--n-domains ${n_domains}" : ''
+    """
+    baseline.py \\
+        --sample '${meta.id}' \\
+        --slice ${slice} \\
+        --spots ${spots} ${n_domains_option} \\
+        --seed ${seed} \\
+        --domains baseline.npz \\
+        --record baseline.json
+    """
+
+    stub:
+    """
+    touch baseline.npz baseline.json
+    """
+}

@@ -1,0 +1,33 @@
+// Embeddings of all seeds to one set of domains with a confidence per spot.
+process CLUSTER {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    input:
+    tuple val(meta), path(arrays), path(embedding), path(baseline_record)
+    path preset
+    val seed
+
+    output:
+    tuple val(meta), path('domains.npz') , emit: domains
+    tuple val(meta), path('cluster.json'), emit: record
+    tuple val(task.process), eval('versions.py leidenalg scikit-learn scipy'), topic: versions
+
+    script:
+    """
+    cluster.py \\
+        --sample '${meta.id}' \\
+        --arrays ${arrays} \\
+        --embedding ${embedding} \\
+        --n-domains-as ${baseline_record} \\
+        --preset ${preset} \\
+        --seed ${seed} \\
+        --domains domains.npz \\
+        --record cluster.json
+    """
+
+    stub:
+    """
+    touch domains.npz cluster.json
+    """
+}

@@ -1,0 +1,30 @@
+// Select genes, make the network's input and build the spatial and the feature graph.
+process GRAPH {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    input:
+    tuple val(meta), path(slice), path(spots)
+    path preset
+
+    output:
+    tuple val(meta), path('arrays.npz'), emit: arrays
+    tuple val(meta), path('graph.json'), emit: record
+    tuple val(task.process), eval('versions.py anndata scikit-learn scikit-misc scipy'), topic: versions
+
+    script:
+    """
+    graph.py \\
+        --sample '${meta.id}' \\
+        --slice ${slice} \\
+        --spots ${spots} \\
+        --preset ${preset} \\
+        --arrays arrays.npz \\
+        --record graph.json
+    """
+
+    stub:
+    """
+    touch arrays.npz graph.json
+    """
+}

@@ -1,0 +1,34 @@
+// Train one method on one slice, once per seed; the last epoch counts and no label is read.
+process TRAIN {
+    tag "${meta.id}"
+    label 'process_gpu'
+
+    input:
+    tuple val(meta), path(arrays)
+    path preset
+    val seed
+    val n_seeds
+
+    output:
+    tuple val(meta), path('embedding.npz'), emit: embedding
+    tuple val(meta), path('train.json')   , emit: record
+    tuple val(task.process), eval('versions.py torch scipy'), topic: versions
+
+    script:
+    """
+    train.py \\
+        --sample '${meta.id}' \\
+        --arrays ${arrays} \\
+        --preset ${preset} \\
+        --seed ${seed} \\
+        --n-seeds ${n_seeds} \\
+        --device ${task.ext.device ?: 'auto'} \\
+        --embedding embedding.npz \\
+        --record train.json
+    """
+
+    stub:
+    """
+    touch embedding.npz train.json
+    """
+}

@@ -1,0 +1,20 @@
+include { INGEST } from '../../../modules/local/ingest/main'
+include { QC     } from '../../../modules/local/qc/main'
+
+// From whatever the platform wrote to one canonical slice with its quality control.
+workflow PREPARE {
+    take:
+    ch_rows // [ row ]  a validated samplesheet row with its files resolved
+
+    main:
+    INGEST(ch_rows.map { row -> [row.meta, row.platform, row.path, row.image ?: [], row.annotation_file ?: [], row.annotation_column] })
+
+    // A slice without a file has failed: its record goes to the report, the slice leaves the run.
+    ch_thresholds = ch_rows.map { row -> [row.meta, row.subMap('min_counts', 'min_genes', 'max_mito', 'n_mads', 'n_domains')] }
+    QC(INGEST.out.slice.join(ch_thresholds))
+
+    emit:
+    slices  = INGEST.out.slice.join(QC.out.spots)                      // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
+    records = INGEST.out.record.join(QC.out.record, remainder: true)   // [ meta, [path(json)] ]  failed slices too
+        .map { meta, ingested, checked -> [meta, [ingested, checked].findAll()] }
+}

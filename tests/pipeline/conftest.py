@@ -1,0 +1,71 @@
+"""Real runs of the pipeline: the engine, generated slices, a directory of its own for each run."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run: its exit code, what the user saw, and where the results are."""
+
+    code: int
+    output: str
+    outdir: Path
+
+    def trace(self) -> dict[str, str]:
+        """Status (COMPLETED, CACHED) of every task of the latest run, by task name without its workflows."""
+        latest = max((self.outdir / "pipeline_info").glob("execution_trace*"), key=lambda path: path.name)
+        with latest.open() as lines:
+            return {row["name"].split(":")[-1]: row["status"] for row in csv.DictReader(lines, delimiter="\t")}
+
+    def table(self) -> dict[str, dict[str, str]]:
+        """slices.csv, by sample."""
+        with (self.outdir / "slices.csv").open() as lines:
+            return {row["sample"]: row for row in csv.DictReader(lines)}
+
+
+def run_pipeline(launch: Path, *arguments: str, project: Path = ROOT) -> Run:
+    """Run the pipeline from the directory `launch`; results go to launch/results."""
+    environment = {**os.environ, "TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(launch / ".nxf")}
+    finished = subprocess.run(
+        [project / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "test",
+         "--outdir", launch / "results", *arguments],
+        cwd=launch, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+    )  # fmt: skip
+    return Run(finished.returncode, finished.stdout, launch / "results")
+
+
+@pytest.fixture(scope="session")
+def slices(tmp_path_factory) -> Path:
+    """Directory with the generated test slices and their samplesheet."""
+    out = tmp_path_factory.mktemp("slices")
+    subprocess.run(
+        [sys.executable, ROOT / "bin" / "simulate.py", "--out", out, "--preset", "test"], check=True
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def sheet(slices) -> list[dict[str, str]]:
+    """Rows of the generated samplesheet."""
+    with (slices / "samplesheet.csv").open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def write_sheet(path: Path, rows: list[dict[str, str]]) -> Path:
+    """Write rows as a samplesheet."""
+    with path.open("w", newline="") as lines:
+        writer = csv.DictWriter(lines, fieldnames=list(dict.fromkeys(key for row in rows for key in row)))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path

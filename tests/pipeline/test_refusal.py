@@ -1,0 +1,65 @@
+"""Bad input stops the run before any slice is touched, in lines that a user can act on."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import run_pipeline, write_sheet
+
+pytestmark = pytest.mark.pipeline
+
+
+def refused(run) -> str:
+    """What the user saw of a run that was refused; nothing may have been published."""
+    assert run.code != 0, run.output
+    assert "INGEST" not in run.output
+    assert not list(run.outdir.glob("slices*"))
+    assert "Unexpected error" not in run.output
+    return run.output
+
+
+def test_all_problems_are_reported_at_once_with_row_and_column(tmp_path, sheet):
+    good = sheet[0]
+    rows = [
+        good,
+        {**good, "sample": "$(touch owned)"},
+        {**good, "sample": "gone", "path": "/no/such/outs"},
+        {**good, "sample": "count", "n_domains": "seven"},
+        {**good},
+    ]
+    output = refused(run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", rows))))
+    lines = [line for line in output.splitlines() if "row" in line]
+    assert any("row 3" in line and "column sample" in line and "$(touch owned)" in line for line in lines)
+    assert any("row 4" in line and "column path" in line and "/no/such/outs" in line for line in lines)
+    assert any("row 5" in line and "column n_domains" in line and "seven" in line for line in lines)
+    assert any("row 6" in line and "column sample" in line for line in lines)
+    assert not list(tmp_path.rglob("owned"))
+
+
+def test_unknown_parameter_names_the_nearest_known_one(tmp_path, slices):
+    output = refused(run_pipeline(tmp_path, "--input", str(slices / "samplesheet.csv"), "--n_seed", "2"))
+    assert "n_seed" in output
+    assert "n_seeds" in output
+
+
+def test_misspelt_preset_key_is_refused_before_any_slice(tmp_path, slices):
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("extends: default\noptimiser:\n  epoch: 3\n")
+    sheet = str(slices / "samplesheet.csv")
+    output = refused(run_pipeline(tmp_path, "--input", sheet, "--preset", str(preset)))
+    assert "'epoch'" in output
+    assert "'epochs'" in output
+
+
+def test_missing_samplesheet_is_one_line(tmp_path):
+    output = refused(run_pipeline(tmp_path, "--input", "nowhere.csv"))
+    assert "nowhere.csv" in output
+
+
+def test_run_fails_when_no_slice_is_left(tmp_path):
+    broken = tmp_path / "broken.h5ad"
+    broken.write_bytes(b"not HDF5")
+    rows = [{"sample": "broken", "path": str(broken), "n_domains": "3"}]
+    run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", rows)))
+    assert run.code != 0
+    assert "broken" in run.output
