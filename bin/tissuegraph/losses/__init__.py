@@ -1,0 +1,1 @@
+"""Loss terms whose cost grows linearly with the number of spots."""

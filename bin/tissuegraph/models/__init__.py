@@ -1,0 +1,1 @@
+"""Neural networks: one torch module per method."""

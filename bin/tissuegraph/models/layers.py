@@ -1,0 +1,143 @@
+"""Graph convolution and cross-view attention for any number of views (stMFG E1 to E3).
+
+Notation: N spots, V views (spatial graph, feature graph, later an image), D channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+LEAKY_SLOPE = 0.01  # of the attention logits, as in AGCN
+
+
+@dataclass(frozen=True)
+class SparseOperator:
+    """A constant sparse matrix that can be multiplied and differentiated through."""
+
+    matrix: Tensor  # sparse CSR (R, C)
+    transposed: Tensor  # sparse CSR (C, R); the same object where the matrix is symmetric
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        """(R, C) @ (C, D) -> (R, D)"""
+        return _SparseProduct.apply(dense, self.matrix, self.transposed)
+
+
+class _SparseProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, dense, matrix, transposed):
+        ctx.transposed = transposed
+        return matrix @ dense
+
+    @staticmethod
+    def backward(ctx, upstream):
+        return ctx.transposed @ upstream.contiguous(), None, None
+
+
+def sparse_operator(
+    matrix: sparse.csr_matrix,
+    *,
+    symmetric: bool = False,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> SparseOperator:
+    """Move a scipy matrix to the device; a symmetric one is stored once."""
+    forward = csr_tensor(matrix, device=device, dtype=dtype)
+    if symmetric:
+        return SparseOperator(forward, forward)
+    return SparseOperator(forward, csr_tensor(sparse.csr_matrix(matrix.T), device=device, dtype=dtype))
+
+
+def csr_tensor(
+    matrix: sparse.csr_matrix, *, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """scipy CSR to torch sparse CSR with 32-bit indices where they suffice."""
+    index = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
+    return torch.sparse_csr_tensor(
+        torch.as_tensor(matrix.indptr.astype(index)),
+        torch.as_tensor(matrix.indices.astype(index)),
+        torch.as_tensor(matrix.data.astype(np.float64)).to(dtype),
+        size=matrix.shape,
+        check_invariants=False,
+    ).to(device)
+
+
+def normalised_adjacency(adjacency: sparse.csr_matrix, norm: str) -> sparse.csr_matrix:
+    """A~ of E1 for a symmetric (N, N) pattern without diagonal, float64.
+
+    `sym`: D^-1/2 (A+I) D^-1/2; `rw`: D^-1 (A+I), where D counts the self-loop.
+    """
+    looped = sparse.csr_matrix(adjacency, dtype=np.float64) + sparse.identity(
+        adjacency.shape[0], format="csr"
+    )
+    degree = np.asarray(looped.sum(1)).ravel()
+    if norm == "rw":
+        return sparse.csr_matrix(sparse.diags(1 / degree) @ looped)
+    root = sparse.diags(1 / np.sqrt(degree))
+    return sparse.csr_matrix(root @ looped @ root)
+
+
+@dataclass(frozen=True)
+class View:
+    """One view of the slice: how its spots are connected, and what enters the first layer.
+
+    propagated, A~ X as dense (N, D), replaces features where it is cheaper to hold A~ X than to
+    multiply by A~ after every product X W.
+    """
+
+    adjacency: SparseOperator  # A~ (N, N)
+    features: Tensor | SparseOperator | None = None  # X (N, D)
+    propagated: Tensor | None = None  # A~ X (N, D)
+
+
+class GraphConvolution(nn.Module):
+    """A~ Z W + b of one view; weights uniform in +-1/sqrt(out)."""
+
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__()
+        bound = 1 / math.sqrt(n_out)
+        self.weight = nn.Parameter(torch.empty(n_in, n_out).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(n_out).uniform_(-bound, bound))
+
+    def forward(self, view: View, z: Tensor | None) -> Tensor:
+        """z: (N, n_in), or None in the first layer, which reads the view's own features."""
+        if z is not None:
+            return view.adjacency @ (z @ self.weight) + self.bias  # (N, n_out)
+        if view.propagated is not None:
+            return view.propagated @ self.weight + self.bias
+        return view.adjacency @ (view.features @ self.weight) + self.bias
+
+
+class CrossViewAttention(nn.Module):
+    """E2 and E3: weights of the views per spot (or spot and channel), and their weighted sum."""
+
+    def __init__(self, n_views: int, width: int, *, per_channel: bool = False, unit_length: bool = False):
+        super().__init__()
+        self.n_views, self.unit_length = n_views, unit_length
+        self.score = nn.Linear(n_views * width, n_views * (width if per_channel else 1))
+
+    def forward(self, per_view: Sequence[Tensor], presence: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """per_view: V times (N, D); presence: bool (N, V), False where a spot lacks a view.
+
+        Returns the fused (N, D) and the weights (N, V, 1 or D). A missing view has weight 0 and no
+        influence on the others' weights; a spot without any view gets a row of zeros.
+        """
+        stacked = torch.stack(list(per_view), 1)  # (N, V, D)
+        if presence is not None:
+            stacked = torch.where(presence[:, :, None], stacked, 0.0)
+        score = leaky_relu(self.score(stacked.flatten(1)), LEAKY_SLOPE)
+        score = score.view(len(stacked), self.n_views, -1)  # (N, V, 1 or D)
+        if presence is not None:
+            score = score.masked_fill(~presence[:, :, None], -math.inf)
+            score = torch.where(presence.any(1)[:, None, None], score, 0.0)
+        weights = torch.softmax(score, 1)  # E2
+        if self.unit_length:
+            weights = weights / weights.norm(dim=1, keepdim=True)
+        return (weights * stacked).sum(1), weights  # E3
