@@ -1,0 +1,94 @@
+"""Readers of what the platforms write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tissuegraph import keys
+from tissuegraph.errors import InputError
+from tissuegraph.io.canonical import RawSlice, Warn, canonical, labels_from_table
+from tissuegraph.io.tables import is_table, read_annotation
+
+if TYPE_CHECKING:
+    import anndata
+
+PLATFORMS = ("visium", "h5ad")
+
+
+def read_slice(
+    path: str | Path,
+    *,
+    sample: str,
+    platform: str | None = None,
+    image: str | Path | None = None,
+    annotation: str | None = None,
+    warn: Warn = lambda _line: None,
+) -> anndata.AnnData:
+    """Read one slice into the canonical form (see tissuegraph.io.canonical.canonical).
+
+    path: Space Ranger `outs` (or its parent), or an .h5ad file; platform is detected when None.
+    image: histology image in the pixels of the spot coordinates, or Space Ranger's hires or lowres.
+    annotation: a table of barcode and label, or the name of a column in obs of an h5ad.
+    warn receives one line for everything odd that does not stop the slice.
+    Raises InputError with one line where the slice cannot be used.
+    """
+    from tissuegraph.io.h5ad import read_h5ad
+    from tissuegraph.io.images import add_image
+    from tissuegraph.io.spaceranger import read_spaceranger
+
+    path = Path(path)
+    platform = platform or detect_platform(path)
+    column = annotation if annotation and not is_table(annotation) else None
+    if platform == "h5ad":
+        raw = read_h5ad(path, sample, column, warn)
+    elif platform == "visium":
+        if column:
+            raise InputError(
+                f"annotation: {column!r} is no table; for Space Ranger data give a .csv of barcode and label"
+            )
+        raw = read_spaceranger(path, warn)
+    else:
+        raise InputError(f"platform {platform!r} is unknown; expected {' or '.join(PLATFORMS)}")
+    if annotation and column is None:
+        raw.annotation = labels_from_table(read_annotation(Path(annotation)), _as_text(raw.barcodes), warn)
+    if image:
+        add_image(raw, Path(image), warn)
+    return canonical(raw, sample, warn)
+
+
+def detect_platform(path: Path) -> str:
+    """`h5ad` for a file that ends so, `visium` for a directory; raises InputError otherwise."""
+    if not path.exists():
+        raise InputError(f"{path.name} does not exist")
+    if path.is_dir():
+        return "visium"
+    if path.suffix.lower() == ".h5ad":
+        return "h5ad"
+    raise InputError(f"{path.name} is neither a Space Ranger outs directory nor an .h5ad file")
+
+
+def describe(adata: anndata.AnnData) -> dict[str, Any]:
+    """What the report says about a canonical slice."""
+    settings = adata.uns[keys.TISSUEGRAPH]
+    labels = adata.obs.get(keys.ANNOTATION)
+    images = adata.uns.get(keys.SPATIAL, {}).get(settings["sample"], {}).get("images", {})
+    return {
+        "platform": settings["platform"],
+        "n_spots": adata.n_obs,
+        "n_genes": adata.n_vars,
+        "pitch_px": settings["pitch_px"],
+        "um_per_px": settings.get("um_per_px"),
+        "n_labelled": 0 if labels is None else int(labels.notna().sum()),
+        "n_labels": 0 if labels is None else len(labels.cat.categories),
+        "images": sorted(images),
+    }
+
+
+def _as_text(values: np.ndarray) -> np.ndarray:
+    return np.asarray(values, dtype=str)
+
+
+__all__ = ["PLATFORMS", "RawSlice", "describe", "detect_platform", "read_slice"]

@@ -1,0 +1,239 @@
+"""One form for every platform: whatever a reader found becomes the canonical AnnData, or is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from tissuegraph import keys
+from tissuegraph.errors import InputError
+
+if TYPE_CHECKING:
+    import anndata
+
+Warn = Callable[[str], None]
+CHUNK = 1 << 22  # values per look at the data: bounds the memory of a check
+VISIUM_PITCH_UM = 100.0  # centre to centre, all Visium arrays with 55 um spots
+
+
+@dataclass
+class RawSlice:
+    """What a reader hands over: N spots, G genes, nothing checked yet.
+
+    counts: (N, G) dense or sparse; barcodes: (N,) str; gene_ids, gene_symbols: (G,) str;
+    xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and column, or None;
+    annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3) uint8;
+    scalefactors: Space Ranger's names; um_per_px: None where unknown.
+    """
+
+    platform: str
+    counts: Any
+    barcodes: np.ndarray
+    gene_ids: np.ndarray
+    gene_symbols: np.ndarray
+    xy: np.ndarray
+    array_position: np.ndarray | None = None
+    annotation: np.ndarray | None = None
+    images: dict[str, np.ndarray] = field(default_factory=dict)
+    scalefactors: dict[str, float] = field(default_factory=dict)
+    um_per_px: float | None = None
+
+
+def canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
+    """Check a slice and put it into the canonical form.
+
+    Returns AnnData with X (N, G) float32 CSR raw counts, obsm['spatial'] (N, 2) float64 pixels,
+    var['gene_id'] and var['gene_symbol'], obs['annotation'] where known, images and settings in uns.
+    Raises InputError for what is not a slice of raw counts with a position per spot.
+    """
+    import anndata
+    import pandas as pd
+
+    barcodes = unique_barcodes(raw.barcodes)
+    counts = raw_counts(raw.counts)
+    xy = checked_positions(raw.xy, len(barcodes), warn)
+    pitch = nearest_neighbour_distance(xy)
+
+    symbols = np.asarray(raw.gene_symbols, dtype=str)
+    names = unique_names(symbols)
+    n_repeated = int((names != symbols).sum())
+    if n_repeated:
+        warn(f"{n_repeated} gene names were not unique and got a suffix, e.g. {names[names != symbols][0]}")
+
+    obs = pd.DataFrame(index=pd.Index(barcodes.astype(object)))
+    if raw.array_position is not None:
+        obs[keys.ARRAY_ROW], obs[keys.ARRAY_COL] = np.asarray(raw.array_position, dtype=np.int64).T
+    if raw.annotation is not None:
+        obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
+    var = pd.DataFrame(
+        {
+            "gene_id": np.asarray(raw.gene_ids, dtype=str).astype(object),
+            "gene_symbol": symbols.astype(object),
+        },
+        index=pd.Index(names.astype(object)),
+    )
+    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, "pitch_px": pitch}
+    um_per_px = raw.um_per_px
+    if um_per_px is None and raw.platform == "visium" and pitch > 0:
+        um_per_px = VISIUM_PITCH_UM / pitch
+    if um_per_px is not None:
+        settings["um_per_px"] = float(um_per_px)
+    uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
+    if raw.images:
+        uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
+    return anndata.AnnData(X=counts, obs=obs, var=var, obsm={keys.SPATIAL: xy}, uns=uns)
+
+
+def raw_counts(matrix: Any) -> sparse.csr_matrix:
+    """Counts (N, G) as float32 CSR without stored zeros.
+
+    Raises InputError for an empty matrix and for values that are not counts.
+    """
+    n_spots, n_genes = matrix.shape
+    if n_spots == 0 or n_genes == 0:
+        raise InputError(f"the matrix is empty: {n_spots} spots x {n_genes} genes")
+    try:
+        counts = sparse.csr_matrix(matrix)
+        counts.check_format(full_check=True)
+    except ValueError as error:
+        raise InputError(f"the matrix is damaged ({error}); write the file again") from error
+    odd = first_non_count(counts.data)
+    if odd is not None:
+        raise InputError(
+            f"expected raw counts (whole numbers of at least 0), found {odd:.6g}: the values look normalised "
+            f"or scaled; give the raw counts, in an h5ad in X or layers['counts']"
+        )
+    counts = counts.astype(np.float32)
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    if counts.nnz == 0:
+        raise InputError(f"the matrix is empty: all {n_spots} x {n_genes} counts are 0")
+    return counts
+
+
+def first_non_count(values: np.ndarray) -> float | None:
+    """The first stored value that is no count (negative, fractional, NaN, infinite); None if all are."""
+    if values.dtype.kind in "bu":
+        return None
+    for start in range(0, values.size, CHUNK):
+        part = values[start : start + CHUNK]
+        bad = part < 0
+        if values.dtype.kind == "f":
+            bad |= ~np.isfinite(part) | (part != np.rint(part))
+        if bad.any():
+            return float(part[np.argmax(bad)])
+    return None
+
+
+def unique_barcodes(barcodes: np.ndarray) -> np.ndarray:
+    """Barcodes (N,) as str; raises InputError if one appears twice."""
+    barcodes = np.asarray(barcodes, dtype=str)
+    values, counts = np.unique(barcodes, return_counts=True)
+    if (counts > 1).any():
+        raise InputError(
+            f"{int((counts > 1).sum())} barcodes appear more than once, e.g. {values[counts > 1][0]}; each "
+            f"spot needs its own (were slices joined into one file? give them as one row each)"
+        )
+    return barcodes
+
+
+def unique_names(names: np.ndarray) -> np.ndarray:
+    """Repeated names (G,) get a suffix: A, A, B, A become A, A-1, B, A-2."""
+    names = np.asarray(names, dtype=object)
+    taken = set(names)
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        new = name
+        while name in seen and new in taken:
+            seen[name] += 1
+            new = f"{name}-{seen[name]}"
+        seen.setdefault(name, 0)
+        taken.add(new)
+        result.append(new)
+    return np.asarray(result, dtype=str)
+
+
+def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
+    """Positions (N, 2) as float64; raises InputError where they are no positions on a plane."""
+    try:
+        xy = np.asarray(xy, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "the coordinates are not numbers; expected x and y in full-resolution pixels"
+        ) from error
+    if xy.ndim != 2 or xy.shape != (n_spots, 2):
+        raise InputError(
+            f"the coordinates have shape {xy.shape}; expected ({n_spots}, 2): x and y of every spot in "
+            f"full-resolution pixels"
+        )
+    bad = ~np.isfinite(xy).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"{int(bad.sum())} of {n_spots} spots have coordinates that are NaN or infinite, the first is "
+            f"number {int(np.argmax(bad)) + 1}; remove these spots or give them positions"
+        )
+    n_places = len(np.unique(xy, axis=0))
+    if n_spots > 1 and n_places == 1:
+        raise InputError(f"all {n_spots} spots have the same coordinates; expected one position per spot")
+    if n_places < n_spots:
+        warn(f"{n_spots - n_places} of {n_spots} spots share their coordinates with another spot")
+    return xy
+
+
+def nearest_neighbour_distance(xy: np.ndarray) -> float:
+    """Median distance (pixels) from a spot of xy (N, 2) to its nearest neighbour; NaN for one spot.
+
+    Raises InputError where more than half of the spots lie on top of each other.
+    """
+    from scipy.spatial import cKDTree
+
+    if len(xy) < 2:
+        return float("nan")
+    distance, _ = cKDTree(xy).query(xy, k=2)
+    pitch = float(np.median(distance[:, 1]))
+    if pitch == 0:
+        raise InputError(
+            "more than half of the spots share their coordinates; expected one position per spot"
+        )
+    return pitch
+
+
+def labels_from_table(table: Mapping[str, str], barcodes: np.ndarray, warn: Warn) -> np.ndarray:
+    """Labels (N,) of the spots from barcode to label, None where the table has none.
+
+    Raises InputError if no barcode of the table is a spot.
+    """
+    known = set(barcodes)
+    n_strange = sum(barcode not in known for barcode in table)
+    if n_strange == len(table):
+        example = next(iter(table), "none")
+        raise InputError(
+            f"annotation: none of its {len(table)} barcodes is a spot of the slice (annotation: {example}, "
+            f"slice: {barcodes[0]}); is it the annotation of another slice, or does it lack the suffix -1?"
+        )
+    if n_strange:
+        warn(f"annotation: {n_strange} of {len(table)} barcodes are no spots of the slice and were ignored")
+    return checked_labels(np.array([table.get(barcode) for barcode in barcodes], dtype=object), warn)
+
+
+def checked_labels(labels: np.ndarray, warn: Warn) -> np.ndarray:
+    """Labels (N,) str or None; raises InputError where they cannot be domains."""
+    values = {label for label in labels if label is not None}
+    if not values:
+        raise InputError("annotation: no spot has a label; leave the column annotation empty")
+    if len(values) > MAX_LABELS:
+        raise InputError(
+            f"annotation: {len(values)} different values, e.g. {min(values)}; expected labels of regions "
+            f"(at most {MAX_LABELS}), not a measurement or an identifier"
+        )
+    if len(values) == 1:
+        warn(f"annotation: all labelled spots are {values.pop()!r}, so agreement with it says nothing")
+    return labels
+
+
+MAX_LABELS = 200

@@ -1,0 +1,111 @@
+"""What samplesheet and parameters share: text to typed values, and schema violations in plain words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+NEAR = 0.76  # likeness above which a name is taken for a misspelling; 'age' and 'image' reach 0.75
+
+
+def typed(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Convert a value to the type that the schema names, where that loses nothing.
+
+    '7' and '7.0' become 7 for an integer, 7 becomes '7' for a string, 'true' becomes True for a boolean.
+    Anything else is returned as it came, for the validator to refuse.
+    """
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    for kind in kinds:
+        converted = _CONVERTERS.get(kind, _keep)(value)
+        if converted is not None:
+            return converted
+    return value
+
+
+def _keep(_value: Any) -> None:
+    return None
+
+
+def _whole(value: Any) -> int | None:
+    number = _number(value)
+    if number is None or number != int(number):
+        return None
+    return int(number)
+
+
+def _number(value: Any) -> float | int | None:
+    """A finite number; 'nan', 'inf', '1_000' and '1,5' are none."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not NUMBER.fullmatch(text):
+            return None
+        value = int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return value if abs(value) < 2**53 else None  # also refuses infinity; NaN never compares
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _flag(value: Any) -> bool | None:
+    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
+
+
+_CONVERTERS = {"integer": _whole, "number": _number, "string": _text, "boolean": _flag}
+
+
+def violations(values: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names whose value breaks the schema of an object, each once, with what was expected."""
+    from jsonschema import Draft202012Validator
+
+    for name, rules in schema["properties"].items():
+        if name in values and not Draft202012Validator(rules).is_valid(values[name]):
+            yield name, rules.get("errorMessage") or f"expected {describe(rules)}"
+
+
+def describe(rules: Mapping[str, Any]) -> str:
+    """What a property's schema asks for, in words: 'a whole number from 1 to 100'."""
+    if "enum" in rules:
+        return " or ".join(f"'{choice}'" for choice in rules["enum"])
+    kinds = rules.get("type", "a value")
+    words = " or ".join(_NOUNS.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    low, high = rules.get("minimum"), rules.get("maximum")
+    if low is not None and high is not None:
+        words += f" from {low} to {high}"
+    elif low is not None:
+        words += f" of at least {low}"
+    elif high is not None:
+        words += f" of at most {high}"
+    if "exclusiveMinimum" in rules:
+        words += f" above {rules['exclusiveMinimum']}"
+    if "pattern" in rules:
+        words += f" that matches {rules['pattern']}"
+    return words
+
+
+_NOUNS = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "true or false"}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that `name` is most likely a misspelling of; None when none is close."""
+    plain = {_plain(candidate): candidate for candidate in known}
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=NEAR)
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    """Spelling without case, dashes and blanks: nDomains, n-domains and 'N domains' are one name."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[^a-z0-9]+", "_", snake.lower())
+
+
+def show(value: Any) -> str:
+    """A received value as it appears in a message: quoted, on one line, and not endless."""
+    text = " ".join(str(value).split())
+    return f"'{text if len(text) <= 80 else text[:77] + '...'}'"
