@@ -1,8 +1,8 @@
 """An H&E-like image of a generated tissue, drawn for any region at any resolution.
 
 Colours follow the Beer-Lambert law of transmitted light: a pixel is 255 * exp(-c_H s_H - c_E s_E)
-with stain vectors s near those of Ruifrok and Johnston (2001) and amounts c of haematoxylin (nuclei)
-and eosin (everything else).
+with amounts c of haematoxylin (nuclei) and eosin (everything else). The haematoxylin vector is that of
+Ruifrok and Johnston (2001); eosin is a little pinker than theirs, as most scanners show it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tissuegraph.synthetic.settings import SliceSettings
 from tissuegraph.synthetic.tissue import GridMap, Tissue, draw_tissue, smooth_noise, soft_membership
 
 HAEMATOXYLIN = np.array([0.65, 0.70, 0.29])
-EOSIN = np.array([0.07, 0.99, 0.11])
+EOSIN = np.array([0.13, 0.80, 0.36])
 TILE = 512  # pixels of the periodic textures
 TILE_STEP = 2.5  # micrometres per texture pixel
 BAND = 1 << 20  # pixels drawn at a time: memory stays bounded for full-resolution images
@@ -38,6 +38,7 @@ class Slide:
     looks:    one map per entry of LOOKS
     stains:   (2, 3) optical density of haematoxylin and eosin in red, green, blue
     textures: (3, TILE, TILE) periodic fields: fine grain, fibres, clefts; zero mean, unit variance
+    bend:     two maps, displacement of the textures in micrometres: fibres are wavy
     nuclei:   (P, 6) x, y, half axes a and b in micrometres, angle, amount of haematoxylin
     """
 
@@ -45,6 +46,7 @@ class Slide:
     looks: GridMap
     stains: np.ndarray
     textures: np.ndarray
+    bend: GridMap
     nuclei: np.ndarray
     glass: np.ndarray
 
@@ -62,6 +64,7 @@ def stain_slide(settings: SliceSettings, tissue: Tissue) -> Slide:
         looks=looks,
         stains=np.clip(np.stack([HAEMATOXYLIN, EOSIN]) + tint, 0.02, None) * strength[:, None],
         textures=_textures(rng),
+        bend=_draw_bend(rng, tissue),
         nuclei=_draw_nuclei(settings.stream("nuclei"), tissue, looks),
         glass=np.array([0.957, 0.953, 0.961]) + rng.normal(0, 0.004, 3),
     )
@@ -106,9 +109,10 @@ def _draw_band(slide: Slide, x: np.ndarray, y: np.ndarray, um_per_px: float) -> 
     """uint8 (len(y), len(x), 3)."""
     points = np.stack(np.meshgrid(x, y), axis=-1)
     _, _, eosin, basophilia, fibres, gaps = slide.looks.at(points)
-    where = np.stack([points[..., 1], points[..., 0]]) / TILE_STEP
+    bend_x, bend_y = slide.bend.at(points)
     grain, fibre, cleft = (
-        ndimage.map_coordinates(t, where, order=1, mode="grid-wrap") for t in slide.textures
+        _periodic(texture, points[..., 0] + wavy * bend_x, points[..., 1] + wavy * bend_y)
+        for texture, wavy in zip(slide.textures, (0.0, 1.0, 0.4), strict=True)
     )
 
     edge = 12.0 + 10.0 * grain  # a ragged outline just outside the outermost spots
@@ -116,11 +120,16 @@ def _draw_band(slide: Slide, x: np.ndarray, y: np.ndarray, um_per_px: float) -> 
     # the cleft field is standard normal: this threshold leaves about the wanted share open
     inside *= 1 - _step((cleft - (2.4 - 9.0 * gaps)) * 6.0)
     nuclei = _stamp_nuclei(slide.nuclei, x, y, um_per_px)
-    amount_e = eosin * np.exp(0.9 * fibres * fibre + 0.12 * grain) * (1 - 0.55 * np.minimum(nuclei, 1))
+    amount_e = eosin * np.exp(0.6 * fibres * fibre + 0.10 * grain) * (1 - 0.55 * np.minimum(nuclei, 1))
     amount_h = basophilia * np.exp(0.25 * grain) + nuclei
     density = np.tensordot(inside * np.stack([amount_h, amount_e]), slide.stains, axes=(0, 0))
-    light = slide.glass * np.exp(-density) + 0.006 * grain[..., None]
+    light = slide.glass * np.exp(-density)
     return np.round(255 * np.clip(light, 0, 1)).astype(np.uint8)
+
+
+def _periodic(texture: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The texture (TILE, TILE), repeated over the plane, at x and y in micrometres."""
+    return ndimage.map_coordinates(texture, np.stack([y, x]) / TILE_STEP, order=1, mode="grid-wrap")
 
 
 def _stamp_nuclei(nuclei: np.ndarray, x: np.ndarray, y: np.ndarray, um_per_px: float) -> np.ndarray:
@@ -164,6 +173,14 @@ def _draw_nuclei(rng: np.random.Generator, tissue: Tissue, looks: GridMap) -> np
     angle = rng.uniform(0, np.pi, n) * (1 - 0.8 * np.minimum(fibres * 2, 1))
     amount = rng.uniform(0.55, 1.05, n)
     return np.column_stack([points, size * np.sqrt(stretch), size / np.sqrt(stretch), angle, amount])
+
+
+def _draw_bend(rng: np.random.Generator, tissue: Tissue) -> GridMap:
+    step = tissue.scores.step
+    shape = (2, *tissue.scores.values.shape[1:])
+    wide = smooth_noise(rng, shape, (0, 260.0 / step, 260.0 / step)) * 190.0
+    narrow = smooth_noise(rng, shape, (0, 60.0 / step, 60.0 / step)) * 18.0
+    return GridMap((wide + narrow).astype(np.float32), step)
 
 
 def _textures(rng: np.random.Generator) -> np.ndarray:

@@ -168,9 +168,9 @@ def _layered_scores(rng, n_domains: int, x, y, inside, step: float) -> np.ndarra
     """Bands of unequal thickness around a far centre, gently warped; scores (K, H, W)."""
     extent = max(np.ptp(x), np.ptp(y))
     direction = rng.uniform(0.15, 0.85) * np.pi  # the surface looks up, more or less
-    centre = np.array([x.mean(), y.mean()]) + 1.1 * extent * np.array([np.cos(direction), np.sin(direction)])
-    warp = smooth_noise(rng, x.shape, 0.16 * extent / step)
-    depth = -np.hypot(x - centre[0], y - centre[1]) + 0.025 * extent * warp
+    centre = np.array([x.mean(), y.mean()]) + 0.85 * extent * np.array([np.cos(direction), np.sin(direction)])
+    warp = smooth_noise(rng, x.shape, 0.12 * extent / step)
+    depth = -np.hypot(x - centre[0], y - centre[1]) + 0.03 * extent * warp
     share = np.exp(0.4 * rng.standard_normal(n_domains))
     cut = np.quantile(depth[inside], np.cumsum(share / share.sum())[:-1])
     cut = np.concatenate([[depth.min() - extent], cut, [depth.max() + extent]])
@@ -180,10 +180,9 @@ def _layered_scores(rng, n_domains: int, x, y, inside, step: float) -> np.ndarra
 def _patchy_scores(rng, n_domains: int, x, y, inside, step: float) -> np.ndarray:
     """Islands in a background (domain 0) where one of K - 1 smooth fields rises; scores (K, H, W)."""
     extent = np.sqrt(inside.sum()) * step
-    length = 0.13 * extent
-    field = [0.35 * smooth_noise(rng, x.shape, length / step)]
-    field += [smooth_noise(rng, x.shape, length / step) for _ in range(n_domains - 1)]
-    field = np.stack(field)
+    length = 0.145 * extent
+    field = np.stack([smooth_noise(rng, x.shape, length / step) for _ in range(n_domains)])
+    field[0] *= 0.1  # the background gives way wherever another field rises
     target = np.exp(0.3 * rng.standard_normal(n_domains))
     target[0] *= 1.8  # the background is the largest domain
     target /= target.sum()
