@@ -47,7 +47,6 @@ workflow {
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
         ASSEMBLE.out.summary,
-        ASSEMBLE.out.figures,
         PREPARE.out.records.transpose(),
         READ_SAMPLESHEET.out.json,
         settings,

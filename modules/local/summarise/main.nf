@@ -5,7 +5,6 @@ process SUMMARISE {
     input:
     path summaries, stageAs: 'summaries/?/*' // slice.json of each slice that went through
     path records, stageAs: 'records/?/*'     // ingest.json and qc.json of all slices
-    path figures, stageAs: 'figures/*'
     path rows
     stdin                                    // parameters as JSON: never part of a shell command
 

@@ -5,7 +5,6 @@ include { SUMMARISE } from '../../../modules/local/summarise/main'
 workflow REPORT {
     take:
     ch_summaries // [ meta, path(slice.json) ]  slices that went through
-    ch_figures   // [ meta, [path(png or svg)] ]
     ch_records   // [ meta, path(json) ]  ingest and qc of all slices
     rows         // path(rows.json)
     params_json  // parameters as JSON
@@ -15,7 +14,6 @@ workflow REPORT {
     SUMMARISE(
         inOrder(ch_summaries),
         inOrder(ch_records),
-        inOrder(ch_figures.transpose().filter { _meta, figure -> figure.extension == 'png' }),
         rows,
         params_json,
     )
