@@ -6,6 +6,7 @@ Notation: N spots, V views (spatial graph, feature graph, later an image), D cha
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,13 +61,12 @@ def csr_tensor(
 ) -> Tensor:
     """scipy CSR to torch sparse CSR with 32-bit indices where they suffice."""
     index = np.int32 if max(matrix.nnz, *matrix.shape) < 2**31 else np.int64
-    return torch.sparse_csr_tensor(
-        torch.as_tensor(matrix.indptr.astype(index)),
-        torch.as_tensor(matrix.indices.astype(index)),
-        torch.as_tensor(matrix.data.astype(np.float64)).to(dtype),
-        size=matrix.shape,
-        check_invariants=False,
-    ).to(device)
+    pointer, column = (torch.as_tensor(part.astype(index)) for part in (matrix.indptr, matrix.indices))
+    value = torch.as_tensor(matrix.data.astype(np.float64)).to(dtype)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse (CSR|invariant)")  # nothing the user could act on
+        tensor = torch.sparse_csr_tensor(pointer, column, value, matrix.shape, check_invariants=False)
+    return tensor.to(device)
 
 
 def normalised_adjacency(adjacency: sparse.csr_matrix, norm: str) -> sparse.csr_matrix:

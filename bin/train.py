@@ -1,0 +1,91 @@
+#!/usr/bin/env python
+"""Train one method on one slice, once per seed, and write the embeddings."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+import click
+from tissuegraph.cli import (
+    existing_file,
+    one_line_errors,
+    output_file,
+    record_option,
+    sample_option,
+    seed_option,
+)
+from tissuegraph.records import Record
+
+
+@click.command(help=__doc__)
+@sample_option
+@click.option("--method", type=click.Choice(["stmfg"]), default="stmfg", show_default=True)
+@click.option("--arrays", "arrays_path", required=True, type=existing_file, help="Arrays of the slice (npz).")
+@click.option("--preset", default="default", show_default=True, help="Name of a preset, or a YAML file.")
+@click.option("--set", "overrides", multiple=True, metavar="TOPIC.KEY=VALUE", help="Override one setting.")
+@click.option(
+    "--n-seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Networks to train."
+)
+@seed_option
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--tile-spots",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Encode tiles of so many spots to save memory; 0: the whole graph.",
+)
+@click.option("--embedding", required=True, type=output_file, help="Embeddings to write (npz).")
+@record_option
+@one_line_errors
+def main(
+    sample, method, arrays_path, preset, overrides, n_seeds, seed, device, tile_spots, embedding, record
+):
+    from tissuegraph.arrays import SliceArrays
+    from tissuegraph.presets import load_settings
+
+    settings = load_settings(preset, overrides)
+    arrays = SliceArrays.load(arrays_path)
+
+    from tissuegraph.training import save_embeddings, train_seeds  # torch: after the cheap checks
+
+    results = train_seeds(
+        arrays,
+        settings,
+        seeds=range(seed, seed + n_seeds),
+        device=device,
+        tile_spots=tile_spots,
+        progress=lambda seed, epoch, loss: click.echo(f"{sample} seed {seed} epoch {epoch} loss {loss:.4f}"),
+    )
+    save_embeddings(embedding, range(seed, seed + n_seeds), results)
+    entry = Record(sample, "train", metrics=_metrics(method, settings, arrays, results))
+    for reason in results[0].warnings:
+        entry.warn(reason)
+    entry.write(record)
+
+
+def _metrics(method, settings, arrays, results) -> dict:
+    return {
+        "method": method,
+        "n_spots": arrays.n_spots,
+        "n_genes": arrays.n_genes,
+        "epochs": settings.optimiser.epochs,
+        "n_seeds": len(results),
+        "device": results[0].device,
+        "seconds": [result.seconds for result in results],
+        "peak_memory_gb": _peak_memory_gb(),
+        "settings": settings.as_dict(),
+        "losses": {term: [result.losses[term] for result in results] for term in results[0].losses},
+        "attention": [result.attention.mean(0) for result in results],
+    }
+
+
+def _peak_memory_gb() -> float:
+    """Largest resident memory of this process so far; ru_maxrss is in kB, on macOS in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+if __name__ == "__main__":
+    main()
