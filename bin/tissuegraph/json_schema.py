@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -23,6 +24,8 @@ def typed(value: Any, schema: Mapping[str, Any]) -> Any:
         converted = _CONVERTERS.get(kind, _keep)(value)
         if converted is not None:
             return converted
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # NaN would pass every limit of a schema
     return value
 
 
@@ -46,7 +49,7 @@ def _number(value: Any) -> float | int | None:
         value = int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if abs(value) < 2**53 else None  # also refuses infinity; NaN never compares
+    return value if abs(value) < 2**53 else None  # also refuses infinity and NaN
 
 
 def _text(value: Any) -> str | None:

@@ -152,7 +152,9 @@ def _json(text: str) -> Entries:
         return dict(pairs)
 
     try:
-        content = json.loads(text, object_pairs_hook=unique, parse_int=str, parse_float=str)
+        content = json.loads(
+            text, object_pairs_hook=unique, parse_int=str, parse_float=str, parse_constant=str
+        )
     except ValueError as error:
         return Entries(problems=[f"samplesheet is not valid JSON: {error}"])
     return _list(content)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.canonical import RawSlice, Warn, canonical, labels_from_table
+from tissuegraph.io.canonical import RawSlice, Warn, labels_from_table, to_canonical
 from tissuegraph.io.tables import is_table, read_annotation
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def read_slice(
     annotation: str | None = None,
     warn: Warn = lambda _line: None,
 ) -> anndata.AnnData:
-    """Read one slice into the canonical form (see tissuegraph.io.canonical.canonical).
+    """Read one slice into the canonical form (see tissuegraph.io.canonical.to_canonical).
 
     path: Space Ranger `outs` (or its parent), or an .h5ad file; platform is detected when None.
     image: histology image in the pixels of the spot coordinates, or Space Ranger's hires or lowres.
@@ -56,7 +56,7 @@ def read_slice(
         raw.annotation = labels_from_table(read_annotation(Path(annotation)), _as_text(raw.barcodes), warn)
     if image:
         add_image(raw, Path(image), warn)
-    return canonical(raw, sample, warn)
+    return to_canonical(raw, sample, warn)
 
 
 def detect_platform(path: Path) -> str:

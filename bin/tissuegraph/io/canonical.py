@@ -43,7 +43,7 @@ class RawSlice:
     um_per_px: float | None = None
 
 
-def canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
+def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     """Check a slice and put it into the canonical form.
 
     Returns AnnData with X (N, G) float32 CSR raw counts, obsm['spatial'] (N, 2) float64 pixels,

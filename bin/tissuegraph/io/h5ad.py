@@ -40,7 +40,9 @@ def read_h5ad(path: Path, sample: str, annotation: str | None, warn: Warn) -> Ra
             xy = _read_positions(file, read_elem)
             images, scalefactors = _read_images(file, read_elem, sample, warn)
             um_per_px = _read_setting(file, "um_per_px")
-        except (TypeError, AttributeError, anndata.experimental.IORegistryError) as error:
+        except (InputError, OSError):
+            raise
+        except Exception as error:  # whatever a foreign file makes the library stumble over
             raise InputError(
                 f"{path.name} cannot be read by anndata {anndata.__version__} ({error}); write it again "
                 f"with a current anndata"
@@ -93,8 +95,8 @@ def _read_positions(file: Any, read_elem: Any) -> np.ndarray:
     present = sorted(file["obsm"]) if "obsm" in file else []
     if keys.SPATIAL not in present:
         raise InputError(
-            f"obsm['spatial'] is missing (obsm has: {', '.join(present) or 'nothing'}); store x and y of every "
-            f"spot in full-resolution pixels there"
+            f"obsm['spatial'] is missing (obsm has: {', '.join(present) or 'nothing'}); store x and y "
+            f"of every spot in full-resolution pixels there"
         )
     values = read_elem(file["obsm"][keys.SPATIAL])
     return np.asarray(values.toarray() if sparse.issparse(values) else values)

@@ -78,7 +78,8 @@ def _registration(raw: RawSlice, path: Path, width: int, height: int) -> tuple[f
             return scale, name
     raise InputError(
         f"image {path.name}: the spots (x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}) "
-        f"fall outside its {width} x {height} pixels; expected the image in whose pixels the coordinates are given"
+        f"fall outside its {width} x {height} pixels; expected the image in whose pixels the coordinates "
+        f"are given"
     )
 
 
@@ -112,10 +113,13 @@ def _read_small(path: Path, warn: Warn) -> np.ndarray | None:
                     if math.prod(image.size) > MAX_DECODED:
                         return _too_large(path, image.size, warn)
                     return _reduced(image.convert("RGB"))
-            level = _smallest_sufficient_level(path)
-            if math.prod(level.shape[:2]) > MAX_DECODED:
-                return _too_large(path, _plane_size(level), warn)
-            return _reduced(Image.fromarray(as_rgb(_channels_last(level))))
+            import tifffile
+
+            with tifffile.TiffFile(path) as tiff:
+                level = _smallest_sufficient_level(tiff)
+                if math.prod(_plane_size(level)) > MAX_DECODED:
+                    return _too_large(path, _plane_size(level), warn)
+                return _reduced(Image.fromarray(as_rgb(_channels_last(level))))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"image {path.name} is damaged: {error}; copy it again") from error
 
@@ -133,14 +137,11 @@ def _too_large(path: Path, size: tuple[int, int], warn: Warn) -> None:
     )
 
 
-def _smallest_sufficient_level(path: Path) -> Any:
+def _smallest_sufficient_level(tiff: Any) -> Any:
     """The smallest level of a TIFF pyramid that is still as large as the picture wanted."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        levels = list(tiff.series[0].levels)
-        large = [level for level in levels if max(_plane_size(level)) >= DISPLAY_SIDE]
-        return min(large or levels[:1], key=lambda level: max(_plane_size(level)))
+    levels = list(tiff.series[0].levels)
+    large = [level for level in levels if max(_plane_size(level)) >= DISPLAY_SIDE]
+    return min(large or levels[:1], key=lambda level: max(_plane_size(level)))
 
 
 def _plane_size(level: Any) -> tuple[int, int]:

@@ -1,0 +1,25 @@
+"""Shared by all tests: the package on the path, and where the development slices are."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "bin"))
+
+
+@pytest.fixture(scope="session")
+def root():
+    """Root of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Directory of the development slices; tests that need it are skipped where it is absent."""
+    folder = Path(os.environ.get("TISSUEGRAPH_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("the development slices are not here; set TISSUEGRAPH_DATA")
+    return folder
