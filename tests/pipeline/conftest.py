@@ -23,10 +23,11 @@ class Run:
     outdir: Path
 
     def trace(self) -> dict[str, str]:
-        """Status (COMPLETED, CACHED) of every task of the latest run, by task name without its workflows."""
-        latest = max((self.outdir / "pipeline_info").glob("execution_trace*"), key=lambda path: path.name)
-        with latest.open() as lines:
-            return {row["name"].split(":")[-1]: row["status"] for row in csv.DictReader(lines, delimiter="\t")}
+        """Status (COMPLETED, CACHED) of every task of the run, by task name without its workflows."""
+        with (self.outdir / "pipeline_info" / "trace.txt").open() as lines:
+            return {
+                row["name"].split(":")[-1]: row["status"] for row in csv.DictReader(lines, delimiter="\t")
+            }
 
     def table(self) -> dict[str, dict[str, str]]:
         """slices.csv, by sample."""
@@ -57,9 +58,16 @@ def slices(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def sheet(slices) -> list[dict[str, str]]:
-    """Rows of the generated samplesheet."""
+    """Rows of the generated samplesheet, with absolute paths."""
     with (slices / "samplesheet.csv").open() as lines:
-        return list(csv.DictReader(lines))
+        rows = list(csv.DictReader(lines))
+    return [
+        {
+            name: str(slices / value) if value and (slices / value).exists() else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
 
 
 def write_sheet(path: Path, rows: list[dict[str, str]]) -> Path:

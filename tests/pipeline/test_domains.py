@@ -45,7 +45,7 @@ def test_broken_slice_is_named_in_the_table_and_the_report_and_keeps_its_path(fi
 def test_final_h5ad_holds_raw_counts_domains_embedding_and_graphs(final, sheet):
     for row in sheet:
         slice_ = final[row["sample"]]
-        counts = slice_.layers["counts"] if "counts" in slice_.layers else slice_.X
+        counts = slice_.layers.get("counts", slice_.X)
         assert counts.min() >= 0
         assert np.array_equal(counts.data, np.round(counts.data))
         for column in ("domain", "domain_stmfg", "domain_baseline", "domain_confidence"):
@@ -61,7 +61,9 @@ def test_final_h5ad_holds_raw_counts_domains_embedding_and_graphs(final, sheet):
 def test_scores_in_the_table_are_those_of_the_h5ad(finished, final):
     for sample, slice_ in final.items():
         labelled = slice_.obs["annotation"].notna()
-        expected = adjusted_rand_score(slice_.obs["annotation"][labelled], slice_.obs["domain_stmfg"][labelled])
+        expected = adjusted_rand_score(
+            slice_.obs["annotation"][labelled], slice_.obs["domain_stmfg"][labelled]
+        )
         assert float(finished.table()[sample]["ari_stmfg"]) == pytest.approx(expected, abs=1e-3)
 
 
@@ -72,13 +74,15 @@ def test_every_slice_has_its_pictures_as_png_and_svg(finished, sheet):
 
 
 def test_provenance_is_complete(finished):
-    names = {path.name.split("_20")[0].split(".")[0] for path in (finished.outdir / "pipeline_info").iterdir()}
-    assert {"execution_trace", "execution_timeline", "execution_report", "pipeline_dag", "params"} <= names
+    names = {path.name for path in (finished.outdir / "pipeline_info").iterdir()}
+    assert {"trace.txt", "timeline.html", "report.html", "dag.html", "params.json"} <= names
     assert "torch" in (finished.outdir / "pipeline_info" / "software_mqc_versions.yml").read_text()
 
 
 def test_table_is_the_samplesheet_of_a_next_run(finished, tmp_path):
     rows = [row for row in finished.table().values() if row["status"] != "failed"][:1]
-    again = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "again.csv", rows)), "--n_seeds", "1")
+    again = run_pipeline(
+        tmp_path, "--input", str(write_sheet(tmp_path / "again.csv", rows)), "--n_seeds", "1"
+    )
     assert again.code == 0, again.output
     assert again.table()[rows[0]["sample"]]["n_spots"] == rows[0]["n_spots"]

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.pipeline
 def project(tmp_path_factory):
     """A copy of the pipeline that a test may edit; environment and engine are shared."""
     copy = tmp_path_factory.mktemp("project") / "tissuegraph"
-    ignored = shutil.ignore_patterns(".git", ".venv", ".engine", "work", "results", "demo", "tests", ".nextflow*")
+    ignored = shutil.ignore_patterns(
+        ".git", ".venv", ".engine", "work", "results", "demo", "tests", ".nextflow*"
+    )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     for shared in (".venv", ".engine"):
         (copy / shared).symlink_to(ROOT / shared)

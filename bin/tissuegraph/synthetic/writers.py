@@ -94,8 +94,15 @@ def write_image(image: np.ndarray, path: Path) -> Path:
 
 
 def write_samplesheet(rows: Iterable[Mapping[str, object]], path: Path) -> Path:
-    """Write rows as CSV with the columns of the pipeline's samplesheet; `image` only where given."""
-    rows = list(rows)
+    """Write rows as CSV with the columns of the pipeline's samplesheet; `image` only where given.
+
+    Paths are written relative to the sheet, so that the folder can be moved.
+    """
+    beside = path.parent
+    rows = [
+        {name: value.relative_to(beside) if isinstance(value, Path) else value for name, value in row.items()}
+        for row in rows
+    ]
     columns = SHEET_COLUMNS + (("image",) if any(row.get("image") for row in rows) else ())
     with open(path, "w", newline="") as handle:
         sheet = csv.DictWriter(handle, columns, restval="", lineterminator="\n")
