@@ -38,7 +38,7 @@ def plan(preset: str, n_slices: int | None = None, seed: int = 0) -> list[Cohort
 
 
 def write_cohort(slices: list[CohortSlice], folder: Path, *, full_resolution: str = "") -> Path:
-    """Write every slice below the folder, and FOLDER/samplesheet.csv with absolute paths; returns the sheet.
+    """Write every slice below the folder, and FOLDER/samplesheet.csv with paths relative to it; returns the sheet.
 
     full_resolution: empty, or the ending of the full-resolution image to draw as well (tif, jpg)
     """
@@ -64,9 +64,13 @@ def _write_slice(item: CohortSlice, folder: Path, full_resolution: str) -> dict[
 
 def _demo(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
     """Two sections of one cortex and two of one tumour, as large as they can be and stay quick."""
-    common = SliceSettings(n_spots=900, n_genes=1000, unlabelled=0.02, damaged=0.015, batch_sd=0.1)
+    common = SliceSettings(
+        n_spots=900, n_genes=1000, hires_px=800, unlabelled=0.02, damaged=0.015, batch_sd=0.1
+    )
     cortex = replace(common, architecture=LAYERED, n_domains=5, programme_seed=seed)
-    tumour = replace(common, architecture=PATCHY, n_domains=5, programme_seed=seed)
+    tumour = replace(
+        common, architecture=PATCHY, n_domains=5, programme_seed=seed, patch_size=0.16, signal=1.15
+    )
     for i in range(n_slices or 4):
         kind, base = (("cortex", cortex), ("tumour", tumour))[i // 2 % 2]
         layout = H5AD if i % 4 == 3 else 2
@@ -77,18 +81,17 @@ def _test(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
     """One slice of each input layout, as small as still makes sense."""
     common = SliceSettings(n_genes=400, programme_seed=seed, hires_px=400, lowres_px=160, marker_log_fold=1.6)
     cortex = replace(common, seed=seed, n_spots=380, n_domains=4)
-    tumour = replace(common, seed=seed + 1, n_spots=320, n_domains=3, architecture=PATCHY, species="mouse")
+    patches = {"architecture": PATCHY, "patch_size": 0.26, "signal": 1.3}  # few spots: coarser, clearer
+    tumour = replace(common, seed=seed + 7, n_spots=380, n_domains=3, species="mouse", **patches)
     every = [
         CohortSlice("layered", "cortex", replace(cortex, unlabelled=0.05)),
         CohortSlice("patchy", "tumour", tumour, layout=H5AD, hires=False),
-        CohortSlice(
-            "old_layout", "cortex", replace(cortex, seed=seed + 2, n_spots=340), layout=1, hires=False
-        ),
+        CohortSlice("old_layout", "cortex", replace(cortex, seed=seed + 2, n_spots=340), 1, hires=False),
     ]
     for i in range(n_slices or 3):
         turn, item = i // 3, every[i % 3]
         name = f"{item.name}_{turn + 1}" if turn else item.name
-        yield replace(item, name=name, settings=replace(item.settings, seed=item.settings.seed + 3 * turn))
+        yield replace(item, name=name, settings=replace(item.settings, seed=item.settings.seed + 100 * turn))
 
 
 def _cohort(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
@@ -99,6 +102,8 @@ def _cohort(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
             seed=seed + i,
             programme_seed=seed,
             architecture=PATCHY if patient % 2 else LAYERED,
+            patch_size=0.22,
+            signal=1.4 if patient % 2 else 1.0,
             n_spots=300 + 20 * (i % 5),
             n_genes=400,
             n_domains=3 + patient % 3,

@@ -31,6 +31,7 @@ class SliceSettings:
     pitch_um: float = (
         100.0  # centre to centre, Visium; for cells the spacing if they lay on a hexagonal lattice
     )
+    patch_size: float = 0.145  # patchy: length scale of the islands, as a share of the tissue's extent
     softness_um: float = 25.0  # half-width of the transition between neighbouring domains
     # expression
     n_genes: int = 1000
@@ -65,7 +66,16 @@ class SliceSettings:
         _at_least("n_genes", self.n_genes, 100)
         for name in ("signal", "nuisance", "depth_sd", "batch_sd", "softness_um"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("mixing", "depth", "dispersion", "pitch_um", "um_per_px", "hires_px", "lowres_px"):
+        for name in (
+            "mixing",
+            "depth",
+            "dispersion",
+            "pitch_um",
+            "patch_size",
+            "um_per_px",
+            "hires_px",
+            "lowres_px",
+        ):
             _above_zero(name, getattr(self, name))
         for name in ("marker_share", "dropout", "damaged", "unlabelled", "image_signal"):
             _share(name, getattr(self, name))

@@ -76,8 +76,11 @@ def draw_tissue(settings: SliceSettings, purpose: str = "domains") -> Tissue:
     offset = np.hypot(x - centre[0], y - centre[1])
     interior = radius_at(np.arctan2(y - centre[1], x - centre[0])) - offset
     rng = settings.stream(purpose)
-    draw = _layered_scores if settings.architecture == LAYERED else _patchy_scores
-    scores = draw(rng, settings.n_domains, x, y, interior > 0, step)
+    if settings.architecture == LAYERED:
+        scores = _layered_scores(rng, settings.n_domains, x, y, interior > 0, step)
+    else:
+        length = settings.patch_size * np.sqrt((interior > 0).sum()) * step
+        scores = _patchy_scores(rng, settings.n_domains, interior > 0, length, step)
     return Tissue(
         size=size,
         interior=GridMap(interior[None].astype(np.float32), step),
@@ -177,11 +180,9 @@ def _layered_scores(rng, n_domains: int, x, y, inside, step: float) -> np.ndarra
     return np.stack([np.minimum(depth - low, high - depth) for low, high in pairwise(cut)])
 
 
-def _patchy_scores(rng, n_domains: int, x, y, inside, step: float) -> np.ndarray:
+def _patchy_scores(rng, n_domains: int, inside: np.ndarray, length: float, step: float) -> np.ndarray:
     """Islands in a background (domain 0) where one of K - 1 smooth fields rises; scores (K, H, W)."""
-    extent = np.sqrt(inside.sum()) * step
-    length = 0.145 * extent
-    field = np.stack([smooth_noise(rng, x.shape, length / step) for _ in range(n_domains)])
+    field = np.stack([smooth_noise(rng, inside.shape, length / step) for _ in range(n_domains)])
     field[0] *= 0.1  # the background gives way wherever another field rises
     target = np.exp(0.3 * rng.standard_normal(n_domains))
     target[0] *= 1.8  # the background is the largest domain
