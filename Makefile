@@ -1,0 +1,106 @@
+# Everything a newcomer needs. Python packages come from containers/requirements.lock and nothing else; the engine is
+# the Nextflow on the PATH or, without one, the jars named in engine/pom.xml.
+#
+#   make demo                                              set up, run on generated slices, say where to look
+#   make test                                              set up, lint, unit tests, pipeline tests
+#   make run ARGS="--input sheet.csv --outdir results"     set up, run the pipeline
+#   make setup TORCH=cpu                                   the same packages with torch for CPUs: 5 GB less on disk
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON   ?= python3
+ARGS     ?=
+# cpu, cu128, rocm6.4, auto ...: which torch to install, by uv's names; empty: the one of the lock
+TORCH    ?=
+LOCK     := containers/requirements.lock
+NEXTFLOW := engine/nextflow
+# pytest options, e.g. make test TESTS="-k resume"
+TESTS    ?=
+
+# uv of the PATH, else one of our own
+UV := $(or $(shell command -v uv),.uv/bin/uv)
+
+.PHONY: help demo test run setup engine lint lock clean distclean
+
+help:
+	@sed -nE 's/^#   (make .*)/\1/p' Makefile
+
+# --- set up: each part again only when what it is made from has changed ---------------------------------------------
+
+setup: .venv/complete engine
+
+
+.uv/bin/uv: | .tools
+	@echo "Installing uv into .uv"
+	@$(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv \
+	    || { rm -rf .uv; echo "Cannot set up: uv could not be installed from the package index (see above)." >&2; exit 1; }
+
+.venv/complete: $(LOCK) pyproject.toml | .tools $(filter .uv/%,$(UV))
+	@echo "Installing the Python packages of $(LOCK) into .venv"
+	@rm -f $@
+	@test -x .venv/bin/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
+ifeq ($(TORCH),)
+	@$(UV) pip sync --quiet --python .venv/bin/python $(LOCK) \
+	    || { echo "Cannot set up: the packages of $(LOCK) could not be installed (see above)." >&2; exit 1; }
+else
+	@# Builds of torch for one backend have versions and hashes of their own: the lock then constrains, without hashes
+	@$(UV) pip install --quiet --python .venv/bin/python --torch-backend $(TORCH) --no-verify-hashes \
+	    --requirements pyproject.toml --extra dev --constraints $(LOCK) \
+	    || { echo "Cannot set up: the packages with torch for '$(TORCH)' could not be installed (see above)." >&2; exit 1; }
+endif
+	@touch $@
+
+engine: | .tools
+	@if [[ "$$($(NEXTFLOW) --which)" == bundled ]]; then $(MAKE) --silent .engine/complete; fi
+
+.engine/complete: engine/pom.xml
+	@echo "Fetching the engine's jars into .engine"
+	@rm -rf .engine
+	@mvn --quiet --batch-mode --file engine/pom.xml dependency:copy-dependencies \
+	    || { echo "Cannot set up: Maven could not fetch the engine of engine/pom.xml (see above)." >&2; exit 1; }
+	@touch $@
+
+.PHONY: .tools
+.tools:
+	@engine/check-tools $(PYTHON)
+
+# --- run ------------------------------------------------------------------------------------------------------------
+
+run: setup
+	@$(NEXTFLOW) run . $(ARGS)
+
+demo: setup
+	@.venv/bin/python bin/simulate.py --out demo/data --preset demo
+	@cd demo && ../$(NEXTFLOW) run .. -profile test -resume --input data/samplesheet.csv --outdir results
+	@echo
+	@echo "Report:      demo/results/multiqc/multiqc_report.html"
+	@echo "Slices:      demo/results/slices.csv"
+	@echo "Domain maps: $$(ls demo/results/slices/*/*domains*.png | head -n 1)  (one folder per slice)"
+
+# --- check ----------------------------------------------------------------------------------------------------------
+
+test: lint
+	@.venv/bin/python -m pytest tests $(TESTS)
+
+lint: setup
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(NEXTFLOW) lint main.nf nextflow.config conf modules subworkflows
+	@PATH="$(CURDIR)/engine:$(CURDIR)/.venv/bin:$$PATH" NFCORE_NO_VERSION_CHECK=1 \
+	    nf-core --hide-progress pipelines lint --dir . --plain-text
+
+# --- after a change of the dependencies in pyproject.toml; UPGRADE=--upgrade takes newer versions of everything --------
+
+lock: | .tools $(filter .uv/%,$(UV))
+	@$(UV) pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-emit-find-links $(UPGRADE) --output-file $(LOCK)
+	@sed -i -E "s/^(# requirements.lock) .*/\1 $$(sha256sum $(LOCK) | cut -c1-16)/" containers/environment.yml
+
+# --- tidy -----------------------------------------------------------------------------------------------------------
+
+clean:
+	rm -rf demo work .nextflow .nextflow.log*
+
+distclean: clean
+	rm -rf .venv .uv .engine
