@@ -38,8 +38,9 @@ def plan(preset: str, n_slices: int | None = None, seed: int = 0) -> list[Cohort
 
 
 def write_cohort(slices: list[CohortSlice], folder: Path, *, full_resolution: str = "") -> Path:
-    """Write every slice below the folder, and FOLDER/samplesheet.csv with paths relative to it; returns the sheet.
+    """Write every slice below the folder, and FOLDER/samplesheet.csv; returns the sheet.
 
+    Paths in the sheet are relative to it.
     full_resolution: empty, or the ending of the full-resolution image to draw as well (tif, jpg)
     """
     folder = Path(folder).resolve()
