@@ -1,0 +1,32 @@
+"""The report's content: one module per section, each a function from outcomes to a MultiQC section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tissuegraph.report import (
+    composition,
+    graphs,
+    maps,
+    methods,
+    overview,
+    parameters,
+    quality,
+    scores,
+    status,
+    training,
+)
+from tissuegraph.report.section import Section
+from tissuegraph.summarise import Outcome
+
+_SECTIONS = (status, overview, maps, scores, composition, quality, training, graphs, methods, parameters)
+
+
+def write_sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any], content: Path) -> list[Section]:
+    """Write `<id>_mqc.json` for every section that has something to show; returns them in order."""
+    found = [section for module in _SECTIONS for section in module.sections(outcomes, settings)]
+    for section in found:
+        section.write(content)
+    return found

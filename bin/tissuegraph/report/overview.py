@@ -1,0 +1,125 @@
+"""General statistics: one line per slice with what one asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tissuegraph.report.section import STATUS_COLOURS, Section
+from tissuegraph.summarise import Outcome, methods_of
+
+VERDICTS = {
+    "above": "above controls",
+    "within": "within spread",
+    "below": "below a control",
+    "one seed": "one seed",
+}
+
+
+def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """The table; columns that no slice has a value for are left out."""
+    headers = _headers(outcomes)
+    data = {outcome.sample: _row(outcome) for outcome in outcomes}
+    filled = {name for row in data.values() for name, value in row.items() if value is not None}
+    parent = (
+        "tissuegraph_overview",
+        "General statistics",
+        "One line per slice. UMIs, genes and mitochondrial share are medians over the spots that passed "
+        "quality control.",
+    )
+    return [
+        Section(
+            "general_statistics",
+            "General statistics",
+            parent,
+            "table",
+            {sample: {k: v for k, v in row.items() if v is not None} for sample, row in data.items()},
+            config={"col1_header": "Slice", "sort_rows": False, "no_violin": True, "save_file": True},
+            headers={name: header for name, header in headers.items() if name in filled},
+        )
+    ]
+
+
+def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
+    """Results first: on a laptop the last columns are reached by scrolling."""
+    headers: dict[str, dict[str, Any]] = {
+        "status": {
+            "title": "Status",
+            "description": "passed, warned (finished, look at the reasons) or failed (left the run)",
+            "scale": False,
+            "cond_formatting_rules": {name: [{"s_eq": name}] for name in STATUS_COLOURS},
+            "cond_formatting_colours": [{name: colour} for name, colour in STATUS_COLOURS.items()],
+        },
+        "group": {
+            "title": "Group",
+            "description": "Group from the samplesheet",
+            "scale": False,
+            "hidden": True,
+        },
+        "n_spots": _number("Spots", "Spots that passed quality control", "Blues", "{:,.0f}"),
+        "n_domains": _number("Domains", "Tissue domains in the final answer", False, "{:,.0f}"),
+    }
+    for method, title in methods_of(outcomes).items():
+        what = "consensus over seeds against the annotation"
+        headers[f"ari_{method}"] = _unit(f"ARI {escape(title)}", what, "YlGn")
+        headers[f"nmi_{method}"] = _unit(f"NMI {escape(title)}", what, "YlGn", hidden=True)
+    what = "smoothed PCA with the vote of mixtures, no learning"
+    headers["ari_baseline"] = _unit("ARI baseline", what, "YlGn")
+    headers["nmi_baseline"] = _unit("NMI baseline", what, "YlGn", hidden=True)
+    for method, title in methods_of(outcomes).items():
+        headers[f"gain_{method}"] = {
+            "title": f"Gain {escape(title)}",
+            "description": "ARI minus that of the best control (untrained network, smoothed PCA, PCA with "
+            "KMeans) ± standard deviation over seeds. It counts only where it is larger than that spread",
+            "scale": False,
+        }
+    headers |= {
+        "mean_confidence": _unit(
+            "Confidence", "Agreement of seeds and votes, mean over spots", "Purples", hidden=True
+        ),
+        "median_counts": _number("UMIs", "Median UMIs per spot", "Greens", "{:,.0f}"),
+        "median_genes": _number("Genes", "Median genes per spot", "PuBu", "{:,.0f}"),
+        "median_mito": _number(
+            "Mito", "Median mitochondrial share of UMIs", "Oranges", "{:,.1f}", suffix="%"
+        ),
+        "n_dropped": _number("Dropped", "Spots that quality control dropped", "OrRd", "{:,.0f}", hidden=True),
+        "n_genes": _number("Genes in slice", "Genes in the slice", "Greys", "{:,.0f}", hidden=True),
+    }
+    return headers
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    metrics = outcome.metrics
+    names = (
+        "n_spots", "n_dropped", "n_genes", "median_counts", "median_genes", "median_mito", "n_domains",
+        "mean_confidence",
+    )  # fmt: skip
+    row = {"status": outcome.status, "group": _text(outcome.row.get("group"))}
+    row |= {name: metrics.get(name) for name in names}
+    if not outcome.assembled:
+        return row
+    for key in (*metrics.get("methods", {}), "baseline"):
+        row |= {f"{name}_{key}": outcome.score(key, name) for name in ("ari", "nmi")}
+    for method, gain in metrics.get("gain", {}).items():
+        if gain:
+            text = f"{signed(gain['gain'], gain['spread'])}, {VERDICTS[gain['verdict']]}"
+            row[f"gain_{method}"] = f'<span style="white-space:nowrap">{text}</span>'
+    return row
+
+
+def signed(value: float, spread: float | None) -> str:
+    """`+0.02 ± 0.01`; without a spread just the difference."""
+    return f"{value:+.2f}" + (f" ± {spread:.2f}" if spread is not None else "")
+
+
+def _text(value: Any) -> str | None:
+    return escape(str(value)) if value not in (None, "") else None
+
+
+def _number(title: str, description: str, scale: str | bool, form: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "description": description, "scale": scale, "format": form, **more}
+
+
+def _unit(title: str, description: str, scale: str, **more: Any) -> dict[str, Any]:
+    return {**_number(title, description, scale, "{:,.2f}"), "min": 0, "max": 1, **more}

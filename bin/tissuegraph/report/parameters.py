@@ -1,0 +1,30 @@
+"""The parameters that the run was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tissuegraph.report.section import Section, html_table
+from tissuegraph.summarise import Outcome
+
+
+def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """A table of every parameter that has a value."""
+    given = {name: value for name, value in sorted(settings.items()) if value not in (None, "", {})}
+    rows = [
+        [f"<code>--{escape(name)}</code>", f"<code>{escape(_show(value))}</code>"]
+        for name, value in given.items()
+    ]
+    content = html_table(["Parameter", "Value"], rows)
+    parent = (
+        "tissuegraph_parameters",
+        "Parameters",
+        "Thresholds in the samplesheet override these per slice.",
+    )
+    return [Section("parameters", "Parameters", parent, "html", content)]
+
+
+def _show(value: Any) -> str:
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,56 @@
+"""What needs attention comes first: failed slices, then warned ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tissuegraph.records import FAILED, PASSED, WARNED
+from tissuegraph.report.section import Section, badge, count, html_table
+from tissuegraph.summarise import Outcome
+
+# MultiQC greets every new reader with a link to its own tutorial video, above what failed.
+_STYLE = "<style>#mqc_welcome{display:none!important}</style>"
+
+
+def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """One table of reasons, or one line saying that there is nothing to see."""
+    failed = [outcome for outcome in outcomes if outcome.status == FAILED]
+    warned = [outcome for outcome in outcomes if outcome.status == WARNED]
+    if failed or warned:
+        rows = [row for outcome in failed + warned for row in _rows(outcome)]
+        content = _headline(len(outcomes), len(failed), len(warned))
+        content += html_table(["Slice", "Status", "Step", "Reason"], rows)
+    else:
+        everything = "The slice" if len(outcomes) == 1 else f"All {len(outcomes)} slices"
+        content = (
+            f'<div class="alert alert-success" role="alert">{everything} passed without a warning.</div>'
+        )
+    parent = ("tissuegraph_status", "Slices that need attention", "")
+    return [Section("status", "Slices that need attention", parent, "html", _STYLE + content)]
+
+
+def _headline(total: int, failed: int, warned: int) -> str:
+    parts = []
+    if failed:
+        parts.append(f"{count(failed, 'slice')} of {total} failed and left the run")
+    if warned:
+        parts.append(f"{count(warned, 'slice')} of {total} finished with a warning")
+    rest = total - failed - warned
+    if rest:
+        parts.append(f"{rest} {PASSED}")
+    kind = "danger" if failed else "warning"
+    return f'<div class="alert alert-{kind}" role="alert">{"; ".join(parts)}.</div>'
+
+
+def _rows(outcome: Outcome) -> list[list[str]]:
+    """One row per reason; the name and status stand in the first one only."""
+    rows = []
+    for index, line in enumerate(outcome.reasons or ("",)):
+        step, _, reason = line.partition(": ")
+        first = (
+            [f"<strong>{escape(outcome.sample)}</strong>", badge(outcome.status)] if index == 0 else ["", ""]
+        )
+        rows.append([*first, escape(step), escape(reason)])
+    return rows

@@ -1,0 +1,103 @@
+"""One table of scores per slice: every learned result beside the controls it has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tissuegraph.labellings import BaselineResult, MethodResult
+
+Score = Callable[[np.ndarray], Mapping[str, float]]
+
+
+def score_table(
+    methods: Sequence[MethodResult], baseline: BaselineResult, agreement: Score, coherence: Score
+) -> list[dict]:
+    """Rows of scores; `agreement` (with the labels) and `coherence` (in space) map (N,) to named values.
+
+    Single seeds are scored by agreement only: that is what the spread is read from, and it is cheap.
+    Each row: `key` (obs column or control), `method`, `kind` (learned | control), `what`, `n_seeds`, the
+    scores, and `<score>_mean`, `<score>_sd` over the seeds where there are several.
+    """
+
+    def score(labels: np.ndarray) -> dict[str, float]:
+        return {**agreement(labels), **coherence(labels)}
+
+    rows = []
+    for method in methods:
+        rows.append(_learned(method, score, agreement))
+        rows.append(
+            {
+                "key": f"{method.name}_untrained",
+                "method": method.name,
+                "kind": "control",
+                "what": "untrained network",
+                "n_seeds": method.n_seeds,
+                **score(method.untrained),
+            }
+        )
+    for key, what, labels in (
+        ("baseline", "smoothed PCA, vote of mixtures", baseline.baseline),
+        ("pca_kmeans", "PCA, KMeans", baseline.pca_kmeans),
+    ):
+        rows.append(
+            {"key": key, "method": key, "kind": "control", "what": what, "n_seeds": 1, **score(labels)}
+        )
+    return rows
+
+
+def gain(rows: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any] | None:
+    """How far a method's ARI is above its best control, in words that its spread allows.
+
+    Returns None where no labels were there to score. `gain` = consensus minus the best control;
+    `spread` = standard deviation over the single seeds (None with one seed); `verdict`:
+    `above` or `below` only where the difference is larger than the spread, `within` otherwise,
+    `one seed` where there is no spread to judge by.
+    """
+    own = next((row for row in rows if row["method"] == method and row["kind"] == "learned"), None)
+    controls = [
+        r for r in rows if r["kind"] == "control" and r["method"] in (method, "baseline", "pca_kmeans")
+    ]
+    scored = [row for row in controls if row.get("ari") is not None]
+    if own is None or own.get("ari") is None or not scored:
+        return None
+    best = max(scored, key=lambda row: row["ari"])
+    difference, spread = own["ari"] - best["ari"], own.get("ari_sd")
+    return {
+        "ari": own["ari"],
+        "best_control": best["what"],
+        "best_control_ari": best["ari"],
+        "gain": difference,
+        "spread": spread,
+        "verdict": _verdict(difference, spread),
+    }
+
+
+def _verdict(difference: float, spread: float | None) -> str:
+    if spread is None:
+        return "one seed"
+    if abs(difference) <= spread:
+        return "within"
+    return "above" if difference > 0 else "below"
+
+
+def _learned(method: MethodResult, score: Score, agreement: Score) -> dict[str, Any]:
+    row = {
+        "key": method.name,
+        "method": method.name,
+        "kind": "learned",
+        "what": f"consensus of {method.n_seeds} seeds" if method.n_seeds > 1 else "one seed",
+        "n_seeds": method.n_seeds,
+        **score(method.domain),
+    }
+    if method.n_seeds > 1:
+        seeds = [agreement(labels) for labels in method.per_seed]
+        for name in seeds[0]:
+            values = [seed[name] for seed in seeds]
+            known = np.array([value for value in values if value is not None], dtype=float)
+            if len(known):
+                row[f"{name}_mean"], row[f"{name}_sd"] = float(known.mean()), float(known.std(ddof=1))
+    return row

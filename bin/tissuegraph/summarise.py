@@ -1,0 +1,121 @@
+"""All slices of a run: what became of each one, and the table that a next run can start from."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tissuegraph import keys
+from tissuegraph.records import FAILED, PASSED, Record, read_record, worst
+
+ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
+_SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one slice.
+
+    row: its row of the samplesheet; status: passed, warned or failed; reasons: `step: reason` lines;
+    metrics: what assembly and QC measured, with fewer entries where the slice left the run early.
+    """
+
+    sample: str
+    row: Mapping[str, Any]
+    status: str
+    reasons: tuple[str, ...] = ()
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def assembled(self) -> bool:
+        return self.status != FAILED
+
+    def score(self, key: str, name: str) -> float | None:
+        """One score of one result, such as score("baseline", "ari"); None where it was not scored."""
+        for row in self.metrics.get("scores", ()):
+            if row["key"] == key:
+                return row.get(name)
+        return None
+
+
+def read_outcomes(rows: Sequence[Mapping[str, Any]], summaries: Path, records: Path) -> list[Outcome]:
+    """One outcome per row of the samplesheet, in its order.
+
+    A slice without a summary has failed, whether a record says why or its task died.
+    """
+    assembled = {entry.sample: entry for entry in map(read_record, sorted(summaries.glob("*/*.json")))}
+    steps: dict[str, list[Record]] = {}
+    for entry in map(read_record, sorted(records.glob("*/*.json"))):
+        steps.setdefault(entry.sample, []).append(entry)
+    return [
+        _finished(row, assembled[row["sample"]])
+        if row["sample"] in assembled
+        else _stopped(row, steps.get(row["sample"], []))
+        for row in rows
+    ]
+
+
+def write_table(outcomes: Sequence[Outcome], outdir: str, path: Path) -> None:
+    """Write one CSV row per slice; the samplesheet's own columns come first."""
+    rows = [table_row(outcome, outdir) for outcome in outcomes]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
+    """One slice as a row: a finished one points at its published h5ad, a failed one at its input."""
+    metrics = outcome.metrics
+    row = {name: value for name, value in outcome.row.items() if name not in ("row", "meta")}
+    folder = f"{outdir.rstrip('/')}/slices/{outcome.sample}"
+    if outcome.assembled:
+        row |= {
+            "path": f"{folder}/{outcome.sample}.h5ad",
+            "platform": "h5ad",
+            "n_domains": metrics.get("n_domains"),
+            "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
+        }
+    row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons)}
+    wanted = ("n_spots", "n_dropped", "n_genes", "median_counts", "median_genes", "median_mito", "n_labelled")
+    row |= {name: metrics.get(name) for name in wanted}
+    for scored in metrics.get("scores", ()):
+        key = scored["key"]
+        row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
+        if scored.get("ari_sd") is not None:
+            row[f"ari_sd_{key}"] = scored["ari_sd"]
+    row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in metrics.get("files", {}).items()}
+    return row
+
+
+def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
+    """Every method of the run by its name in columns, with its title; in the order first seen."""
+    found: dict[str, str] = {}
+    for outcome in outcomes:
+        found |= outcome.metrics.get("methods", {})
+    return found
+
+
+def _finished(row: Mapping[str, Any], entry: Record) -> Outcome:
+    return Outcome(entry.sample, row, entry.status, tuple(entry.reasons), entry.metrics)
+
+
+def _stopped(row: Mapping[str, Any], records: Sequence[Record]) -> Outcome:
+    reasons = [f"{record.step}: {reason}" for record in records for reason in record.reasons]
+    if worst(PASSED, *(record.status for record in records)) != FAILED:
+        last = records[-1].step if records else "ingest"
+        reasons.append(f"no result: a task after {last} stopped; see pipeline_info for its log")
+    metrics: dict[str, Any] = {}
+    for record in records:
+        metrics |= record.metrics
+    return Outcome(row["sample"], row, FAILED, tuple(reasons), metrics)
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
