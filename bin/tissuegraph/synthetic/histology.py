@@ -156,7 +156,7 @@ def _stamp_nuclei(nuclei: np.ndarray, x: np.ndarray, y: np.ndarray, um_per_px: f
             u = (dx * cosine[hit] + dy * sine[hit]) / a[hit]
             v = (dy * cosine[hit] - dx * sine[hit]) / b[hit]
             cover = amount[hit] * np.clip((1 - np.hypot(u, v)) / soft[hit] + 0.5, 0, 1)
-            canvas += np.bincount(i[hit] * len(x) + j[hit], weights=cover, minlength=len(canvas))
+            np.add.at(canvas, i[hit] * len(x) + j[hit], cover)
     return np.minimum(canvas, 1.6).reshape(len(y), len(x))
 
 
