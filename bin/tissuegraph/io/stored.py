@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph import keys
+from tissuegraph.errors import InputError
 from tissuegraph.io.hdf5 import open_hdf5, strings
 
 
@@ -47,3 +50,35 @@ def _text(node: Any) -> np.ndarray:
     if "codes" in node if hasattr(node, "keys") else False:
         return _text(node["categories"])[node["codes"][()]]
     return strings(node["values"] if hasattr(node, "keys") else node)
+
+
+def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
+    """The spots that QC kept, in the order of the slice.
+
+    Raises InputError where the two files are not of the same slice or fewer than two spots are left.
+    """
+    stored = read_stored(slice_path)
+    keep = _kept(spots_path, stored.barcodes, slice_path.name)
+    if keep.sum() < 2:
+        raise InputError(f"at least two spots are needed, QC kept {keep.sum()}; relax its thresholds")
+    return StoredSlice(
+        counts=stored.counts[keep],
+        barcodes=stored.barcodes[keep],
+        symbols=stored.symbols,
+        xy=stored.xy[keep],
+        pitch=stored.pitch,
+    )
+
+
+def _kept(spots_path: Path, barcodes: np.ndarray, slice_name: str) -> np.ndarray:
+    """Column `keep` of the table of spots, bool (N,), after checking that it lists these barcodes."""
+    with gzip.open(spots_path, "rt", newline="") as lines:
+        rows = csv.reader(lines)
+        column = next(rows).index("keep")
+        listed, keep = zip(*((row[0], row[column] == "True") for row in rows), strict=True)
+    if not np.array_equal(np.array(listed), barcodes.astype(str)):
+        raise InputError(
+            f"{spots_path.name} and {slice_name} must list the same spots in the same order, got "
+            f"{len(listed)} and {len(barcodes)}; run qc.py on this slice again"
+        )
+    return np.array(keep)

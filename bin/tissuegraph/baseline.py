@@ -1,0 +1,52 @@
+"""The control that every learned result has to beat: smoothed principal components, vote of mixtures.
+
+No network and no label: genes in 3 % of the spots, 3,000 highly variable ones, log counts at median depth,
+15 principal components, each spot averaged with its k* nearest spots, where k* is the number of neighbours
+that predicts left-out spots best. N spots, G genes, K domains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from tissuegraph.clustering import cluster
+from tissuegraph.clustering.labels import compact
+from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
+from tissuegraph.graphs import loo_neighbours, mean_over_nearest
+from tissuegraph.preprocess import baseline_features
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """labels and pca_kmeans (N,) int in 0..K-1; embedding (N, 15) smoothed principal components."""
+
+    labels: np.ndarray
+    pca_kmeans: np.ndarray
+    embedding: np.ndarray
+    n_neighbours: int
+    n_domains: int
+    evidence: Evidence | None  # how the number of domains was estimated; None where it was given
+
+
+def baseline(
+    counts: sparse.csr_matrix, position: np.ndarray, n_domains: int | None, seed: int = 0
+) -> Baseline:
+    """Domains without learning. counts: raw, (N, G); position: (N, 2); n_domains: estimated when None."""
+    features = baseline_features(counts)
+    n_neighbours = loo_neighbours(features, position)
+    smoothed = np.asarray(mean_over_nearest(position, n_neighbours) @ features, dtype=np.float32)
+    evidence = None
+    if n_domains is None:
+        evidence = estimate_n_domains(smoothed, n_neighbours, seed)
+        n_domains = evidence.n_domains
+    return Baseline(
+        labels=compact(cluster(smoothed, n_domains, "vote", seed).labels),
+        pca_kmeans=compact(cluster(features, n_domains, "kmeans", seed).labels),
+        embedding=smoothed,
+        n_neighbours=n_neighbours,
+        n_domains=n_domains,
+        evidence=evidence,
+    )
