@@ -7,6 +7,7 @@ import resource
 import sys
 
 import click
+
 from tissuegraph.cli import (
     existing_file,
     one_line_errors,

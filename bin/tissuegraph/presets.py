@@ -98,7 +98,7 @@ class Losses:
     genes_per_step: int = _whole(0, 1_000_000)  # genes decoded per step, drawn at random; 0: all
     temperature: float = _number(1e-3, 1e3)  # tau
     contrastive_mode: str = _choice("auto", "exact", "sampled")
-    n_negatives: int = _whole(1, 1_000_000)  # spots drawn per step where the mode is sampled
+    n_negatives: int = _whole(2, 1_000_000)  # spots drawn per step where the mode is sampled
     reg_balance: str = _choice("paper", "balanced")  # one mean over all pairs, or each sum by its count
 
 

@@ -50,7 +50,8 @@ def dense_zinb(hidden, weight, bias, log_factor, counts):
 
 @pytest.mark.parametrize("rows_per_block", [7, 1000])
 def test_zinb_and_its_gradients_equal_the_dense_formula(monkeypatch, rows_per_block):
-    monkeypatch.setitem(zinb._CACHE_ENTRIES, "cpu", rows_per_block * 23)
+    monkeypatch.setitem(zinb._BLOCK_ENTRIES, "cpu", rows_per_block * 23)
+    monkeypatch.setattr(zinb, "_LEAST_ROWS", 1)
     hidden, weight, bias, log_factor, counts = decoder_case()
     target = SparseTarget(sparse.csr_matrix(counts), dtype=torch.float64)
     assert len(target.blocks) == math.ceil(60 / rows_per_block)

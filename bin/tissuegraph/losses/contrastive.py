@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 _EXACT_UP_TO = {"cpu": 1_000, "cuda": 20_000}  # spots; beyond, exact costs more than the rest together
-_TILE_ENTRIES = {"cpu": 2**20, "cuda": 2**27}  # similarities held at a time
+_TILE_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # similarities held at a time
 
 
 def choose_mode(mode: str, n_spots: int, n_negatives: int, device: str | torch.device) -> str:
@@ -112,42 +112,39 @@ class _Sampled(torch.autograd.Function):
     @staticmethod
     def forward(ctx, u, v, temperature, negatives):
         n_spots, n_negatives = len(u), len(negatives)
-        views = torch.stack([u, v]) / math.sqrt(temperature)  # (2, N, D)
-        pool = views[:, negatives].flatten(0, 1)  # (2m, D)
-        order = torch.full((n_spots,), -1, device=u.device)  # place of a spot among the negatives, or -1
-        order[negatives] = torch.arange(n_negatives, device=u.device)
-        by_view, by_pool = torch.zeros_like(views), torch.zeros_like(pool)
-        total = u.new_zeros((), dtype=torch.float64)
-        height = max(1, _tile_entries(u) // (2 * n_negatives + 1))
-        for start in range(0, n_spots, height):
+        root = math.sqrt(temperature)
+        anchors, partners = torch.cat([u, v]) / root, torch.cat([v, u]) / root  # (2N, D)
+        drawn = torch.cat([negatives, negatives + n_spots])  # (2m,) rows of both views
+        pool = anchors[drawn]
+        place = torch.full((n_spots,), -1, device=u.device)  # of a spot among the negatives, or -1
+        place[negatives] = torch.arange(n_negatives, device=u.device)
+        place = place.repeat(2)
+        positive = (anchors * partners).sum(1)  # (2N,)
+        others = n_negatives - (place >= 0).to(u.dtype)  # m_i
+        correction = torch.log((n_spots - 1) / others)
+        gradient, by_pool = torch.empty_like(anchors), torch.zeros_like(pool)
+        log_sums = torch.empty_like(positive)
+        height = max(1, _tile_entries(u) // (2 * n_negatives))
+        for start in range(0, 2 * n_spots, height):
             rows = slice(start, start + height)
-            drawn = order[rows] >= 0
-            own = order[rows][drawn]
-            counted = (n_negatives - drawn.to(u.dtype)).clamp(min=1)  # m_i
-            correction = torch.log((n_spots - 1) / counted)[:, None]
-            positive = (views[0, rows] * views[1, rows]).sum(1)
-            for side in range(2):
-                similarity = (views[side, rows] @ pool.T).add_(correction)
-                similarity[drawn, own] = -math.inf
-                similarity[drawn, own + n_negatives] = -math.inf
-                logits = torch.cat([positive[:, None], similarity], 1)
-                share = torch.softmax(logits, 1)
-                total += (_log_sum(logits, share) - positive).sum(dtype=torch.float64)
-                attraction = share[:, :1] - 1
-                by_view[0, rows] += attraction * views[1, rows]
-                by_view[1, rows] += attraction * views[0, rows]
-                by_view[side, rows] += share[:, 1:] @ pool
-                by_pool += share[:, 1:].T @ views[side, rows]
-        by_view[:, negatives] += by_pool.view(2, n_negatives, -1)
-        ctx.save_for_backward(by_view.div_(2 * n_spots * math.sqrt(temperature)))
-        return (total / (2 * n_spots)).to(u.dtype)
+            similarity = anchors[rows] @ pool.T
+            own = (place[rows] >= 0).nonzero()[:, 0]
+            column = place[rows][own]
+            similarity[own, column] = -math.inf
+            similarity[own, column + n_negatives] = -math.inf
+            share = torch.softmax(similarity, 1)
+            negative = similarity.amax(1) - torch.log(share.amax(1)) + correction[rows]
+            log_sums[rows] = torch.logaddexp(negative, positive[rows])
+            rest = torch.exp(negative - log_sums[rows])[:, None]  # share of all negatives together
+            gradient[rows] = rest * (share @ pool)
+            by_pool += share.T @ (rest * anchors[rows])
+        attraction = torch.exp(positive - log_sums) - 1  # (2N,), of the positive pair from this side
+        gradient += (attraction + attraction.roll(n_spots))[:, None] * partners
+        gradient[drawn] += by_pool
+        ctx.save_for_backward(gradient.div_(2 * n_spots * root))
+        return (log_sums - positive).mean()
 
     @staticmethod
     def backward(ctx, upstream):
-        (by_view,) = ctx.saved_tensors
-        return upstream * by_view[0], upstream * by_view[1], None, None
-
-
-def _log_sum(logits: Tensor, share: Tensor) -> Tensor:
-    """log-sum-exp of each row, given its softmax."""
-    return logits.amax(1) - torch.log(share.amax(1))
+        (gradient,) = ctx.saved_tensors
+        return *(upstream * gradient).chunk(2), None, None

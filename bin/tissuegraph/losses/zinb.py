@@ -21,7 +21,8 @@ THETA_RANGE = (1e-4, 1e4)
 MU_RANGE = (1e-5, 1e6)  # before the depth factor
 _THETA_LOGIT_RANGE = (math.log(math.expm1(THETA_RANGE[0])), THETA_RANGE[1])
 _MU_LOGIT_RANGE = (math.log(MU_RANGE[0]), math.log(MU_RANGE[1]))
-_CACHE_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # entries per block: second-level cache; device memory
+_BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # entries per block: stay in the cache; fill the device
+_LEAST_ROWS = 176  # per block; fewer leave the matrix products too thin to be fast
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class _Block:
     log_factorial: Tensor  # (G,) sum over the block of lgamma(x + 1)
 
     def select(self, genes: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Flat positions in the (rows, genes) block, values, and the sum of lgamma(x + 1)."""
+        """Flat positions in the (genes, rows) block, ascending; values; the sum of lgamma(x + 1)."""
         starts, ends = self.pointer[:-1], self.pointer[1:]
         if genes is not None:
             starts, ends = starts[genes], ends[genes]
@@ -45,9 +46,10 @@ class _Block:
         row, value, log_factorial = self.row, self.value, self.log_factorial
         if genes is not None:
             first = starts - torch.cumsum(lengths, 0) + lengths
-            entry = torch.arange(len(gene), device=gene.device) + first[gene]
-            row, value, log_factorial = row[entry], value[entry], log_factorial[genes]
-        return row.long() * len(starts) + gene, value, log_factorial.sum()
+            entry = torch.arange(len(gene), device=gene.device).add_(first.index_select(0, gene))
+            row, value = row.index_select(0, entry), value.index_select(0, entry)
+            log_factorial = log_factorial[genes]
+        return gene * (self.stop - self.start) + row, value, log_factorial.sum()
 
 
 class SparseTarget:
@@ -68,7 +70,7 @@ class SparseTarget:
         n_spots, n_genes = matrix.shape
         device = torch.device(device)
         step_genes = min(genes_per_step or n_genes, n_genes)
-        height = max(1, _CACHE_ENTRIES.get(device.type, 2**18) // step_genes)
+        height = max(_LEAST_ROWS, _BLOCK_ENTRIES.get(device.type, 2**18) // step_genes)
         self.blocks = [
             _block(matrix, start, min(start + height, n_spots), device, dtype)
             for start in range(0, n_spots, height)
@@ -124,7 +126,7 @@ class _FusedZinb(torch.autograd.Function):
         for block in target.blocks:
             rows = slice(block.start, block.stop)
             logits = [_heads(hidden[rows], weight[k], bias[k], matmul_dtype) for k in range(3)]
-            factor = None if log_factor is None else log_factor[rows, None]
+            factor = None if log_factor is None else log_factor[rows]
             value, gradients = _value_and_gradients(*logits, factor, *block.select(genes))
             total += value
             if wanted:
@@ -149,20 +151,21 @@ class _Sums:
         self.hidden, self.heads, self.bias = map(torch.zeros_like, (hidden, weight, bias))
 
     def add(self, rows: slice, gradients: tuple[Tensor, Tensor, Tensor]) -> None:
-        for k, gradient in enumerate(gradients):  # (rows, G)
-            self.bias[k] += gradient.sum(0)
+        for k, gradient in enumerate(gradients):  # (G, rows)
+            self.bias[k] += gradient.sum(1)
             gradient = gradient.to(self.dtype)
-            self.hidden[rows] += gradient @ self.weight[k]
-            self.heads[k] += gradient.T @ self.source[rows]
+            self.hidden[rows] += gradient.T @ self.weight[k]
+            self.heads[k] += gradient @ self.source[rows]
 
     def results(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.hidden, self.heads, self.bias
 
 
 def _heads(hidden: Tensor, weight: Tensor, bias: Tensor, matmul_dtype: torch.dtype | None) -> Tensor:
+    """Logits of one head, (G, rows): genes first, so that the entries of a gene lie together."""
     if matmul_dtype is None:
-        return torch.addmm(bias, hidden, weight.T)
-    return (hidden.to(matmul_dtype) @ weight.to(matmul_dtype).T).to(hidden.dtype) + bias
+        return torch.addmm(bias[:, None], weight, hidden.T)
+    return (weight.to(matmul_dtype) @ hidden.to(matmul_dtype).T).to(hidden.dtype) + bias[:, None]
 
 
 def _value_and_gradients(
@@ -174,7 +177,7 @@ def _value_and_gradients(
     count: Tensor,
     log_factorial: Tensor,
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Log-likelihood of one block and its derivatives by the three logits, each (rows, G).
+    """Log-likelihood of one block and its derivatives by the three logits, each (G, rows).
 
     Every entry is first treated as a zero; entries `nonzero` (flat positions) are then put right.
     """
@@ -192,7 +195,10 @@ def _value_and_gradients(
     pi_slope = torch.sigmoid(pi_logit)
 
     def pick(item: Tensor) -> Tensor:
-        return item.view(-1)[nonzero]
+        return item.view(-1).index_select(0, nonzero)
+
+    def put(item: Tensor, values: Tensor) -> None:
+        item.view(-1).scatter_(0, nonzero, values)
 
     theta_x, log1p_x, share_x = pick(theta), pick(log1p_ratio), pick(share)
     log_rise, rise_slope = log_rising(theta_x, count)
@@ -204,11 +210,11 @@ def _value_and_gradients(
     theta_x_slope = rise_slope - log1p_x + 1 - (theta_x + count) * (1 - share_x) / theta_x
 
     by_pi = (1 - counted).sub_(pi_slope)
-    by_pi.view(-1)[nonzero] = -pick(pi_slope)
+    put(by_pi, -pick(pi_slope))
     by_theta = (share - log1p_ratio).mul_(counted).mul_(theta_slope)
-    by_theta.view(-1)[nonzero] = theta_x_slope * pick(theta_slope)
+    put(by_theta, theta_x_slope * pick(theta_slope))
     by_mu = share.mul_(theta).mul_(counted).neg_()
-    by_mu.view(-1)[nonzero] = count - (theta_x + count) * share_x
+    put(by_mu, count - (theta_x + count) * share_x)
     for gradient, clipped in ((by_theta, theta_clipped), (by_mu, mu_clipped)):
         if clipped is not None:
             gradient[clipped] = 0
