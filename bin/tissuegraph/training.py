@@ -23,6 +23,7 @@ from tissuegraph.losses.regulariser import spatial_regulariser
 from tissuegraph.losses.zinb import SparseTarget, zinb_loss
 from tissuegraph.models.layers import View, csr_tensor, normalised_adjacency, sparse_operator
 from tissuegraph.models.stmfg import Encoding, Stmfg
+from tissuegraph.optimiser import Adam
 from tissuegraph.presets import Settings
 from tissuegraph.tiles import TiledEncoder, make_tiles
 
@@ -183,17 +184,15 @@ def _train_one(
     started = time.perf_counter()
     model = build_model(problem, settings, seed).to(device)
     untrained = _encode_without_gradient(model, problem).z.cpu().numpy()
-    optimiser = torch.optim.Adam(
-        model.parameters(), lr=settings.optimiser.lr, weight_decay=settings.optimiser.weight_decay, fused=True
-    )
+    chosen = settings.optimiser
+    optimiser = Adam(model.parameters(), lr=chosen.lr, weight_decay=chosen.weight_decay)
     draws = np.random.default_rng(seed)
     curves: list[Tensor] = []
-    epochs = settings.optimiser.epochs
-    for epoch in range(epochs):
-        optimiser.zero_grad(set_to_none=True)
+    for epoch in range(chosen.epochs):
+        optimiser.zero_grad()
         curves.append(backward_one_step(model, problem, settings, draws))
         optimiser.step()
-        if progress and (epoch + 1) % max(1, epochs // 10) == 0:
+        if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
             progress(seed, epoch + 1, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
     values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(TERMS)))
