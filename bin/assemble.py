@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import click
+
 from tissuegraph.cli import existing_file, one_line_errors, sample_option, slice_option, spots_option
 
 paths = {"required": True, "multiple": True, "type": existing_file}

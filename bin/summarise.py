@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import click
+
 from tissuegraph.cli import existing_file, one_line_errors, output_file
 
 directory = click.Path(exists=True, file_okay=False, path_type=Path)

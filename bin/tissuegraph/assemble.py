@@ -136,10 +136,11 @@ def _storable(value: Any) -> Any:
         pairs = {str(key).replace("/", "_"): _storable(item) for key, item in value.items()}
         return {key: item for key, item in pairs.items() if item is not None}
     if isinstance(value, list | tuple):
-        kinds = {type(item) for item in value}
-        if value and (kinds <= {int, float} or kinds == {str}):
-            return np.array(value)
-        return json.dumps(list(value))
+        try:
+            table = np.array(value)
+        except ValueError:  # lists of unequal length
+            return json.dumps(value)
+        return table if table.size and table.dtype.kind in "biufU" else json.dumps(value)
     return value
 
 

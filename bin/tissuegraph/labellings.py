@@ -12,13 +12,17 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.matching import match_labels
 
+_METHOD_KEYS = ("domain", "confidence", "per_seed", "untrained", "untrained_per_seed")
+LEAST_OVERLAP = 0.1  # of the union of two regions, below which they do not match
+
 
 @dataclass(frozen=True, eq=False)
 class MethodResult:
     """What one method says about the N spots of a slice, over S seeds; labels are ints from 0.
 
     embedding: (N, D) of the first seed; domain: (N,) consensus; confidence: (N,) in [0, 1];
-    per_seed: (S, N); untrained: (N,) the same pipeline on an untrained network, the control.
+    per_seed: (S, N); untrained: (N,), untrained_per_seed: (S, N) the same pipeline on an untrained network,
+    the control.
     """
 
     name: str
@@ -27,6 +31,7 @@ class MethodResult:
     confidence: np.ndarray
     per_seed: np.ndarray
     untrained: np.ndarray
+    untrained_per_seed: np.ndarray
 
     @property
     def n_seeds(self) -> int:
@@ -47,7 +52,7 @@ class BaselineResult:
 
 def read_method(name: str, embedding: Path, domains: Path, n_spots: int) -> MethodResult:
     """Read what train.py and cluster.py wrote for one method; raises InputError when spots differ."""
-    parts = _read(domains, ("domain", "confidence", "per_seed", "untrained"), n_spots)
+    parts = _read(domains, _METHOD_KEYS, n_spots)
     latent = _read(embedding, ("embeddings",), n_spots, spots_last=False)["embeddings"]
     return MethodResult(name=name, embedding=np.asarray(latent[0], dtype=np.float32), **parts)
 
@@ -66,26 +71,32 @@ def number_alike(
 
     final, others: (N,) int from 0; annotation: (N,) int from 0, -1 = unlabelled, or None.
     The final answer takes its numbers from the annotation where there is one, so domain 3 is the domain
-    that overlaps most with the third annotated region; else numbers go by size, largest first. All other
-    labellings take theirs from the final answer. Only names change, never who belongs together.
+    that goes with the third annotated region; else numbers go by size, largest first. All other labellings
+    take theirs from the final answer. A domain that matches nothing gets a number that nothing else has:
+    numbers need not be without gaps. Only names change, never who belongs together.
     """
     if annotation is not None and (annotation >= 0).any():
-        numbered = _match_on(final, annotation, annotation >= 0)
+        numbered = _match(final, annotation)
     else:
         numbered = _by_size(final)
-    return numbered + 1, [match_labels(other, numbered) + 1 for other in others]
+    return numbered + 1, [_match(other, numbered) + 1 for other in others]
 
 
-def _match_on(labels: np.ndarray, reference: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Match on the spots `where` a reference exists; labels seen nowhere there get the next numbers."""
-    matched = match_labels(labels[where], reference[where])
-    new = dict(zip(labels[where].tolist(), matched.tolist(), strict=True))
-    fresh = max(int(reference.max()), max(new.values())) + 1
-    for label in np.unique(labels).tolist():
-        if label not in new:
-            new[label] = fresh
-            fresh += 1
-    return np.array([new[label] for label in labels.tolist()])
+def _match(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Names of `labels` after their one-to-one partners in `reference` (-1 = no label there).
+
+    A best assignment pairs leftovers too. Pairs that share less than a tenth of their union are undone:
+    an equal colour would claim a match that is none.
+    """
+    matched = match_labels(labels, reference)
+    known = reference >= 0
+    fresh = max(int(matched.max()), int(reference.max())) + 1
+    renamed = matched.copy()
+    for label in np.unique(matched[np.isin(matched, reference)]).tolist():
+        own, its = matched[known] == label, reference[known] == label
+        if (own & its).sum() < LEAST_OVERLAP * (own | its).sum():
+            renamed[matched == label], fresh = fresh, fresh + 1
+    return renamed
 
 
 def _by_size(labels: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from tissuegraph.labellings import BaselineResult, MethodResult
 
+LEAST_DIFFERENCE = 0.01  # in ARI: seeds may agree to the last spot, which does not make 0.002 a gain
 Score = Callable[[np.ndarray], Mapping[str, float]]
 
 
@@ -28,17 +29,19 @@ def score_table(
 
     rows = []
     for method in methods:
-        rows.append(_learned(method, score, agreement))
-        rows.append(
-            {
-                "key": f"{method.name}_untrained",
-                "method": method.name,
-                "kind": "control",
-                "what": "untrained network",
-                "n_seeds": method.n_seeds,
-                **score(method.untrained),
-            }
-        )
+        what = f"consensus of {method.n_seeds} seeds" if method.n_seeds > 1 else "one seed"
+        for key, kind, words, labels, per_seed in (
+            (method.name, "learned", what, method.domain, method.per_seed),
+            (
+                f"{method.name}_untrained",
+                "control",
+                "untrained network",
+                method.untrained,
+                method.untrained_per_seed,
+            ),
+        ):
+            row = {"key": key, "method": method.name, "kind": kind, "what": words, "n_seeds": method.n_seeds}
+            rows.append({**row, **score(labels), **_over_seeds(per_seed, agreement)})
     for key, what, labels in (
         ("baseline", "smoothed PCA, vote of mixtures", baseline.baseline),
         ("pca_kmeans", "PCA, KMeans", baseline.pca_kmeans),
@@ -53,9 +56,9 @@ def gain(rows: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any] | Non
     """How far a method's ARI is above its best control, in words that its spread allows.
 
     Returns None where no labels were there to score. `gain` = consensus minus the best control;
-    `spread` = standard deviation over the single seeds (None with one seed); `verdict`:
-    `above` or `below` only where the difference is larger than the spread, `within` otherwise,
-    `one seed` where there is no spread to judge by.
+    `spread` = standard deviation over the single seeds, the method's or that control's, whichever is
+    larger (None with one seed); `verdict`: `above` or `below` only where the difference is larger than the
+    spread and than 0.01, `within` otherwise, `one seed` where there is no spread to judge by.
     """
     own = next((row for row in rows if row["method"] == method and row["kind"] == "learned"), None)
     controls = [
@@ -66,6 +69,8 @@ def gain(rows: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any] | Non
         return None
     best = max(scored, key=lambda row: row["ari"])
     difference, spread = own["ari"] - best["ari"], own.get("ari_sd")
+    if spread is not None:
+        spread = max(spread, best.get("ari_sd") or 0.0)
     return {
         "ari": own["ari"],
         "best_control": best["what"],
@@ -79,25 +84,18 @@ def gain(rows: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any] | Non
 def _verdict(difference: float, spread: float | None) -> str:
     if spread is None:
         return "one seed"
-    if abs(difference) <= spread:
+    if abs(difference) <= max(spread, LEAST_DIFFERENCE):
         return "within"
     return "above" if difference > 0 else "below"
 
 
-def _learned(method: MethodResult, score: Score, agreement: Score) -> dict[str, Any]:
-    row = {
-        "key": method.name,
-        "method": method.name,
-        "kind": "learned",
-        "what": f"consensus of {method.n_seeds} seeds" if method.n_seeds > 1 else "one seed",
-        "n_seeds": method.n_seeds,
-        **score(method.domain),
-    }
-    if method.n_seeds > 1:
-        seeds = [agreement(labels) for labels in method.per_seed]
-        for name in seeds[0]:
-            values = [seed[name] for seed in seeds]
-            known = np.array([value for value in values if value is not None], dtype=float)
-            if len(known):
-                row[f"{name}_mean"], row[f"{name}_sd"] = float(known.mean()), float(known.std(ddof=1))
-    return row
+def _over_seeds(per_seed: np.ndarray, agreement: Score) -> dict[str, float]:
+    """Mean and standard deviation of each score over the seeds, labellings (S, N); empty for one seed."""
+    if len(per_seed) < 2:
+        return {}
+    seeds = [agreement(labels) for labels in per_seed]
+    found = {}
+    for name in seeds[0]:
+        values = np.array([seed[name] for seed in seeds], dtype=float)
+        found |= {f"{name}_mean": float(values.mean()), f"{name}_sd": float(values.std(ddof=1))}
+    return found

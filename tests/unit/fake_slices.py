@@ -130,7 +130,7 @@ def fake_scores(ari: float, rng: np.random.Generator, labelled: bool) -> list[di
                 "homogeneity": value,
                 "completeness": value,
             }
-            if kind == "learned":
+            if method == "stmfg":
                 row |= {"ari_mean": value - 0.002, "ari_sd": 0.01}
         rows.append({**row, "chaos": 0.06, "pas": float(rng.uniform(0, 0.2)), "asw": 0.1, "morans_i": 0.8})
     return rows

@@ -140,8 +140,8 @@ def _head(ax, title: str, note: str) -> None:
 
 def _legend_lines(panels: Sequence[LabelPanel], width: float) -> list[tuple[str, list[Patch]]]:
     """Rows of the legend, each at most `width` inches: domains by number, then annotated regions."""
-    largest = max((int(panel.numbers.max(initial=0)) for panel in panels if not panel.names), default=0)
-    numbers = [Patch(color=domain_colour(k), label=str(k)) for k in range(1, largest + 1)]
+    shown = sorted({int(k) for panel in panels if not panel.names for k in np.unique(panel.numbers) if k > 0})
+    numbers = [Patch(color=domain_colour(k), label=str(k)) for k in shown]
     lines = [("Domains", row) for row in _rows(numbers, width)]
     for panel in panels:
         if panel.names:

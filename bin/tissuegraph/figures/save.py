@@ -24,7 +24,7 @@ STYLE = {
 }
 
 
-def save(figure: Figure, stem: Path, dpi: int = 220) -> list[Path]:
+def save(figure: Figure, stem: Path, dpi: int = 200) -> list[Path]:
     """Write `stem`.png and `stem`.svg; returns the two paths."""
     written = [Path(f"{stem}.png"), Path(f"{stem}.svg")]
     with matplotlib.rc_context(STYLE):
@@ -42,6 +42,6 @@ def thumbnail(figure: Figure, width_px: int) -> str:
             format="webp",
             dpi=width_px / figure.get_figwidth(),
             facecolor="white",
-            pil_kwargs={"quality": 80, "method": 4},
+            pil_kwargs={"quality": 72, "method": 4},
         )
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -16,7 +16,7 @@ from PIL import Image
 from tissuegraph.figures.geometry import SpotShape, label_positions, scale_bar, spot_shape
 from tissuegraph.figures.palette import UNLABELLED, domain_colour, text_colour
 
-_VECTOR_LIMIT = 4_000  # more spots than this are pixels, not shapes, in the SVG
+_VECTOR_LIMIT = 2_000  # more spots than this are pixels, not shapes, in the SVG
 _POLYGON_LIMIT = 40_000  # more than this are painted into an array: matplotlib takes seconds per panel
 _RASTER_SIDE = 900  # pixels along the longer side of such an array
 _IMAGE_SIDE = 900  # pixels along the longer side of the histology; behind spots half of it will do

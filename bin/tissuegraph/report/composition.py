@@ -29,8 +29,8 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "tissuegraph_composition",
         "Domain composition",
         "Share of spots per domain. Where a slice is annotated, its domains are numbered after the annotated "
-        "regions they overlap most, so numbers agree between slices with the same regions; otherwise by "
-        "size, and equal numbers in two slices do not mean the same tissue.",
+        "regions that they match, so numbers agree between slices with the same regions; otherwise by size, "
+        "and equal numbers in two slices do not mean the same tissue.",
     )
     config = {
         "title": "Domain composition",

@@ -129,6 +129,7 @@ _STYLE = """<style>
 .tg-slice h4{font-size:1.05rem;margin:0 0 6px}.tg-slice h4 small{color:#555;font-weight:400;margin-left:10px;
  font-size:.85rem}
 .tg-tabs{margin:0 0 8px;display:flex;gap:6px}.tg-figure{display:block}
+.tg-maps .badge{font-size:.65rem;vertical-align:middle}
 .tg-js .tg-hidden{display:none}
 </style>"""
 

@@ -11,7 +11,7 @@ from tissuegraph.summarise import Outcome, methods_of
 
 VERDICTS = {
     "above": "above controls",
-    "within": "within spread",
+    "within": "no difference shown",
     "below": "below a control",
     "one seed": "one seed",
 }
@@ -71,7 +71,8 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         headers[f"gain_{method}"] = {
             "title": f"Gain {escape(title)}",
             "description": "ARI minus that of the best control (untrained network, smoothed PCA, PCA with "
-            "KMeans) ± standard deviation over seeds. It counts only where it is larger than that spread",
+            "KMeans) ± standard deviation over seeds. It counts only where it is larger than that spread and "
+            "than 0.01",
             "scale": False,
         }
     headers |= {

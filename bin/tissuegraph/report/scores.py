@@ -77,7 +77,7 @@ def claim(outcomes: Sequence[Outcome], method: str, title: str) -> list[str]:
         f"It is above all controls by more than its spread over seeds on {above} of {len(gains)}, "
         f"below on {below}."
     )
-    if above * 2 <= len(gains):
+    if above * 2 <= len(gains) or average <= 0:
         text += f" <strong>No gain of {title} over the controls is shown here.</strong>"
     lines.append(text)
     return lines
