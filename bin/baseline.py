@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -46,10 +47,14 @@ def main(
     found = baseline(kept.counts, kept.xy, n_domains, seed)
     np.savez(domains, baseline=found.labels, pca_kmeans=found.pca_kmeans, embedding=found.embedding)
     entry = Record(sample, "baseline")
+    n_found = len(np.unique(found.labels))
+    if n_found != found.n_domains:
+        entry.warn(f"baseline: {n_found} domains found where {found.n_domains} were asked for")
     entry.metrics = {
         "n_domains": found.n_domains,
         "n_domains_given": n_domains is not None,
-        "n_domains_evidence": found.evidence.criterion if found.evidence else None,
+        "n_domains_found": n_found,
+        "n_domains_evidence": asdict(found.evidence) if found.evidence else None,
         "n_neighbours": found.n_neighbours,
         "seconds": round(time.perf_counter() - started, 3),
     }

@@ -68,8 +68,14 @@ def main(
         untrained_per_seed=control.per_seed,
     )
     entry = Record(sample, "cluster")
+    n_found = len(np.unique(found.labels))
+    if n_found != n_domains:
+        entry.warn(
+            f"{n_found} domains found where {n_domains} were asked for; choose another number or clusterer"
+        )
     entry.metrics = {
         "n_domains": n_domains,
+        "n_domains_found": n_found,
         "clusterer": settings.clusterer,
         "mean_confidence": float(found.confidence.mean()),
         "refined": settings.refine,

@@ -8,13 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from tissuegraph.arrays import SliceArrays
-from tissuegraph.clustering import Labels, cluster
-from tissuegraph.clustering.consensus import consensus
-from tissuegraph.clustering.labels import compact
+from tissuegraph.baseline import smoothing_scale
+from tissuegraph.clustering import cluster
+from tissuegraph.clustering.consensus import consensus, support
+from tissuegraph.clustering.labels import by_size
 from tissuegraph.clustering.refine import refine
 from tissuegraph.graphs import mean_over_nearest
+from tissuegraph.preprocess import BASELINE_N_PCS, pca
 from tissuegraph.presets import Clustering
 
 
@@ -36,20 +39,26 @@ def find_domains(
     embeddings: np.ndarray, arrays: SliceArrays, n_domains: int, settings: Clustering, seed: int = 0
 ) -> Domains:
     """Cluster each seed's embedding and take the consensus. embeddings: (S, N, D)."""
+    smooth = mean_over_nearest(arrays.position, _n_averaged(arrays, settings))
     runs = [
-        _one_seed(embedding, arrays, n_domains, settings, seed + number)
+        cluster(smooth @ embedding, n_domains, settings.clusterer, seed + number)
         for number, embedding in enumerate(embeddings)
     ]
-    agreed, per_seed = consensus(runs, n_domains)
+    n_labels = max(n_domains, *(int(run.labels.max()) + 1 for run in runs))  # Leiden may miss the number
+    agreed, per_seed = consensus(runs, n_labels)
     labels, changed = agreed.labels, 0.0
     if settings.refine:
-        labels, changed = refine(labels, arrays.spatial, n_domains)
-    return Domains(compact(labels), agreed.share, per_seed, compact(agreed.labels), changed)
+        labels, changed = refine(labels, arrays.spatial, n_labels)
+    confidence = support(labels, per_seed, runs)
+    number = by_size(labels, n_labels)
+    return Domains(number[labels], confidence, number[per_seed], number[agreed.labels], changed)
 
 
-def _one_seed(
-    embedding: np.ndarray, arrays: SliceArrays, n_domains: int, settings: Clustering, seed: int
-) -> Labels:
-    if settings.smooth_neighbours:
-        embedding = mean_over_nearest(arrays.position, settings.smooth_neighbours) @ embedding
-    return cluster(embedding, n_domains, settings.clusterer, seed)
+def _n_averaged(arrays: SliceArrays, settings: Clustering) -> int:
+    """How many nearest spots each embedding is averaged over before clustering."""
+    if settings.smooth_neighbours != "auto":
+        return settings.smooth_neighbours
+    features = arrays.features
+    if sparse.issparse(features):  # the network was given genes: judge the scale on their components
+        features = pca(features, BASELINE_N_PCS)
+    return smoothing_scale(features, arrays.position)

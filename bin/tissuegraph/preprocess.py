@@ -64,11 +64,12 @@ def prepare(counts: sparse.csr_matrix, settings: Preprocess) -> Prepared:
 def baseline_features(counts: sparse.csr_matrix, n_pcs: int = BASELINE_N_PCS) -> np.ndarray:
     """The fixed representation that every learned one has to beat, before spatial smoothing.
 
-    Genes in at least 3 % of the spots, 3,000 highly variable ones, median depth, log1p, centred but
-    not scaled (scaling lifts noise genes), PCA. counts: CSR (N, G0) raw. Returns (N, n_pcs) float32.
+    Genes in at least 3 % of the spots, 3,000 highly variable ones, median depth over these, log1p,
+    centred but not scaled (scaling lifts noise genes), PCA. counts: CSR (N, G0) raw. Returns (N, n_pcs)
+    float32.
     """
-    selected = select_genes(counts, BASELINE_MIN_CELLS, BASELINE_N_HVG)
-    return pca(log1p(normalise(counts[:, selected], total_counts(counts), "median")), n_pcs)
+    chosen = counts[:, select_genes(counts, BASELINE_MIN_CELLS, BASELINE_N_HVG)]
+    return pca(log1p(normalise(chosen, total_counts(chosen), "median")), n_pcs)
 
 
 def total_counts(counts: sparse.csr_matrix) -> np.ndarray:

@@ -117,7 +117,8 @@ class Clustering:
     """Embedding to domains."""
 
     clusterer: str = _choice("vote", "gmm", "kmeans", "leiden")
-    smooth_neighbours: int = _whole(0, 1000)  # average Z over so many nearest spots first; 0: as it is
+    smooth_neighbours: int | str = _whole(0, 1000, "auto")  # average Z over so many nearest spots first;
+    # 0: as it is; auto: the number that predicts left-out spots best, as for the baseline
     refine: bool = _flag()  # majority vote among neighbours afterwards
 
 

@@ -151,7 +151,7 @@ def preset(**changes):
 
 
 def test_prepare_with_the_baseline_recipe_gives_the_baseline_features(tissue):
-    prepared = preprocess.prepare(tissue, preset(n_hvg=3000))
+    prepared = preprocess.prepare(tissue, preset(n_hvg=3000, normalise_over="selected"))
     np.testing.assert_array_equal(prepared.features, preprocess.baseline_features(tissue))
 
 

@@ -82,9 +82,13 @@ def majority(labelings: np.ndarray, n_labels: int, weights: np.ndarray | None = 
     return Labels(votes.argmax(axis=1), share)
 
 
+def by_size(labels: np.ndarray, n_labels: int) -> np.ndarray:
+    """New number of each label (K,): the largest domain becomes 0, ties by number, unused labels last."""
+    rank = np.empty(n_labels, dtype=np.int64)
+    rank[np.argsort(-np.bincount(labels, minlength=n_labels), kind="stable")] = np.arange(n_labels)
+    return rank
+
+
 def compact(labels: np.ndarray) -> np.ndarray:
-    """Renumber to 0..K-1 by decreasing size, ties by first label, so that unused numbers disappear."""
-    _, inverse, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    rank = np.empty(len(sizes), dtype=np.int64)
-    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-    return rank[inverse]
+    """Renumber by decreasing size; unused numbers disappear."""
+    return by_size(labels, int(labels.max(initial=-1)) + 1)[labels]

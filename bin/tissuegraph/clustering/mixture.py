@@ -86,7 +86,7 @@ def _fit_centred(points, mass, sums, tolerance, ridge, max_steps) -> TiedMixture
         slope, offset = _discriminants(weights, means, covariance)
         mass, sums, evidence = _expect(points, slope, offset)
         log_likelihood = evidence - 0.5 * n_points * _spread(second_moment, covariance)
-        converged = log_likelihood - previous <= tolerance * abs(log_likelihood)
+        converged = bool(log_likelihood - previous <= tolerance * abs(log_likelihood))
         previous = log_likelihood
     return TiedMixture(weights, means, covariance, float(log_likelihood), step, converged)
 
