@@ -48,9 +48,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def main(
     sample, method, arrays_path, preset, overrides, n_seeds, seed, device, tile_spots, embedding, record
 ):
+    from tissuegraph.allocator import keep_freed_memory
     from tissuegraph.arrays import SliceArrays
     from tissuegraph.presets import load_settings
 
+    keep_freed_memory()
     settings = load_settings(preset, overrides)
     arrays = SliceArrays.load(arrays_path)
 
