@@ -83,7 +83,7 @@ class SliceArrays:
     def load(cls, path: str | Path) -> SliceArrays:
         """Read what `save` wrote; raises InputError when the file is something else or damaged."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 parts = {key: stored[key] for key in stored.files}
             return cls(
                 counts=_csr_from("counts", parts),
