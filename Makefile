@@ -94,7 +94,7 @@ lint: setup
 
 lock: | .tools $(filter .uv/%,$(UV))
 	@$(UV) pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
-	    --no-emit-index-url --no-emit-find-links $(UPGRADE) --output-file $(LOCK)
+	    --no-emit-index-url --no-emit-find-links $(UPGRADE) -o $(LOCK)
 	@sed -i -E "s/^(# requirements.lock) .*/\1 $$(sha256sum $(LOCK) | cut -c1-16)/" containers/environment.yml
 
 # --- tidy -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,128 @@
+"""The launcher: which engine it takes, and that what the user says reaches the run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAUNCHER = ROOT / "engine" / "nextflow"
+
+# Publishes one file that holds a parameter set by profile `test`, under the real configuration.
+SCRIPT = """
+process SAY {
+    input:
+    val n_seeds
+
+    output:
+    path 'said.txt'
+
+    script:
+    \"\"\"
+    printf '%s\\\\n' '${n_seeds}' "\\$NUMBA_CACHE_DIR" "\\$(command -v python)" > said.txt
+    \"\"\"
+}
+
+workflow {
+    main:
+    ch_said = SAY(params.n_seeds)
+
+    publish:
+    said = ch_said
+}
+
+output {
+    said {
+        path 'slices'
+    }
+}
+"""
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A pipeline of one process under the real configuration."""
+    shutil.copy(ROOT / "nextflow.config", tmp_path)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "main.nf").write_text(SCRIPT)
+    return tmp_path
+
+
+def launch(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Call the launcher in a folder with the bundled engine."""
+    bundled = {"TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(folder / ".nxf")}
+    return subprocess.run(
+        [str(LAUNCHER), *map(str, arguments)],
+        cwd=folder, env={**os.environ, **bundled, **variables}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def run(project: Path, *arguments: object) -> list[str]:
+    """Run the small pipeline; what its one task said."""
+    finished = launch(project, "run", project / "main.nf", "-ansi-log", "false", *arguments)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return [str(path.relative_to(project)) for path in project.glob("*/slices/said.txt")]
+
+
+def said(project: Path, outdir: str) -> list[str]:
+    return (project / outdir / "slices" / "said.txt").read_text().splitlines()
+
+
+def fake_nextflow(folder: Path, version: str) -> str:
+    """A PATH whose first nextflow is of this version and repeats its arguments."""
+    folder.mkdir()
+    command = folder / "nextflow"
+    command.write_text(
+        f'#!/bin/bash\n[[ "$1" == -v ]] && echo "nextflow version {version}.5000" || echo "theirs: $@"\n'
+    )
+    command.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+@pytest.mark.pipeline
+def test_outdir_and_profile_arrive_and_the_task_sees_our_python_and_its_own_caches(project):
+    assert run(project, "-profile", "test", "--outdir", "elsewhere") == ["elsewhere/slices/said.txt"]
+    n_seeds, numba_cache, python = said(project, "elsewhere")
+    assert n_seeds == "2"
+    assert Path(numba_cache).is_relative_to(project / "work")
+    assert not (ROOT / ".venv").is_dir() or Path(python) == ROOT / ".venv" / "bin" / "python"
+    assert (project / "elsewhere" / "pipeline_info" / "execution_trace.txt").is_file()
+
+
+@pytest.mark.pipeline
+def test_params_file_arrives_and_the_command_line_wins_over_profile(project):
+    (project / "params.json").write_text(json.dumps({"outdir": "from_file", "n_seeds": 5}))
+    assert run(project, "-profile", "test", "-params-file", "params.json") == ["from_file/slices/said.txt"]
+    assert said(project, "from_file")[0] == "5"
+    run(project, "-profile", "test", "--outdir", "from_line", "--n_seeds", "7")
+    assert said(project, "from_line")[0] == "7"
+
+
+@pytest.mark.pipeline
+def test_engine_starts_without_a_word_about_preview_features(project):
+    finished = launch(project, "run", project / "main.nf", "-ansi-log", "false")
+    assert "preview" not in (finished.stdout + finished.stderr).lower()
+
+
+@pytest.mark.parametrize(("version", "taken"), [("25.10.0", True), ("26.04.1", True), ("24.10.6", False)])
+def test_nextflow_on_the_path_is_taken_from_25_10_on(tmp_path, version, taken):
+    path = fake_nextflow(tmp_path / "bin", version)
+    which = launch(tmp_path, "--which", PATH=path, TISSUEGRAPH_ENGINE="").stdout.strip()
+    assert which == (str(tmp_path / "bin" / "nextflow") if taken else "bundled")
+
+
+def test_nextflow_on_the_path_gets_the_arguments_unchanged(tmp_path):
+    path = fake_nextflow(tmp_path / "bin", "25.10.0")
+    finished = launch(tmp_path, "run", ".", "--input", "my sheet.csv", PATH=path, TISSUEGRAPH_ENGINE="")
+    assert finished.stdout == "theirs: run . --input my sheet.csv\n"
+
+
+def test_launcher_on_the_path_does_not_take_itself_for_an_engine(tmp_path):
+    path = f"{LAUNCHER.parent}{os.pathsep}{os.environ['PATH']}"
+    which = launch(tmp_path, "--which", PATH=path, TISSUEGRAPH_ENGINE="").stdout.strip()
+    assert not which.startswith(str(LAUNCHER.parent))

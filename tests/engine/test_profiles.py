@@ -1,0 +1,110 @@
+"""Profiles: each resolves, and GPU requests reach the tasks that use a GPU and no others.
+
+Container engine and scheduler are stand-ins that refuse every job: what the engine asked of them is in
+the launch script that it wrote for each task.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROFILES = ["test", "test_full", "docker", "podman", "singularity", "apptainer", "conda"]
+PROFILES += ["gpu", "slurm", "awsbatch"]
+REPORTS = ["dag", "report", "timeline", "trace"]
+
+SCRIPT = """
+process ON_CPU {
+    label 'process_low'
+
+    script:
+    'true'
+}
+
+process ON_GPU {
+    label 'process_gpu'
+
+    script:
+    'true'
+}
+
+workflow {
+    ON_CPU()
+    ON_GPU()
+}
+"""
+
+pytestmark = pytest.mark.pipeline
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """Two processes under the real configuration; docker, podman and sbatch on the PATH refuse."""
+    shutil.copy(ROOT / "nextflow.config", tmp_path)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    (tmp_path / "main.nf").write_text(SCRIPT)
+    for name in ("docker", "podman", "sbatch", "squeue"):
+        command = tmp_path / "refuse" / name
+        command.parent.mkdir(exist_ok=True)
+        command.write_text("#!/bin/sh\nexit 1\n")
+        command.chmod(0o755)
+    return tmp_path
+
+
+def launch_scripts(project: Path, profile: str) -> dict[str, str]:
+    """The launch script of each process under a profile."""
+    environment = {
+        **os.environ,
+        "TISSUEGRAPH_ENGINE": "bundled",
+        "NXF_HOME": str(project / ".nxf"),
+        "PATH": f"{project / 'refuse'}{os.pathsep}{os.environ['PATH']}",
+    }
+    # one task's refusal must not keep the other from being asked for; reports take seconds and are not read
+    settings = ["process.errorStrategy = 'ignore'", *(f"{report}.enabled = false" for report in REPORTS)]
+    (project / "go_on.config").write_text("\n".join(settings))
+    arguments = ["run", "main.nf", "-profile", profile, "-c", "go_on.config", "-ansi-log", "false"]
+    finished = subprocess.run(
+        [ROOT / "engine" / "nextflow", *arguments],
+        cwd=project, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    scripts = [path.read_text() for path in (project / "work").glob("*/*/.command.run")]
+    found = {name: text for text in scripts for name in ("ON_CPU", "ON_GPU") if f"name: '{name}'" in text}
+    assert set(found) == {"ON_CPU", "ON_GPU"}, finished.stdout + finished.stderr
+    return found
+
+
+def test_every_profile_resolves(tmp_path):
+    for profile in PROFILES:
+        finished = subprocess.run(
+            [ROOT / "engine" / "nextflow", "config", ROOT, "-profile", profile],
+            cwd=tmp_path, env={**os.environ, "TISSUEGRAPH_ENGINE": "bundled"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert finished.returncode == 0, f"{profile}: {finished.stdout}{finished.stderr}"
+
+
+@pytest.mark.parametrize(
+    ("engine", "flag"), [("docker", "--gpus all"), ("podman", "--device nvidia.com/gpu=all")]
+)
+def test_containers_get_a_gpu_on_the_gpu_label_only(project, engine, flag):
+    scripts = launch_scripts(project, f"{engine},gpu")
+    assert all(f"{engine} run" in script for script in scripts.values())
+    assert flag in scripts["ON_GPU"]
+    assert flag not in scripts["ON_CPU"]
+
+
+def test_slurm_is_asked_for_a_gpu_on_the_gpu_label_only(project):
+    scripts = launch_scripts(project, "slurm,gpu")
+    assert "#SBATCH --gres=gpu:1" in scripts["ON_GPU"]
+    assert "#SBATCH --gres" not in scripts["ON_CPU"]
+    assert "#SBATCH --mem 16384M" in scripts["ON_GPU"]
+    assert "#SBATCH --mem 4096M" in scripts["ON_CPU"]
+
+
+def test_without_the_gpu_profile_nothing_asks_for_a_gpu(project):
+    assert "--gpus" not in launch_scripts(project, "docker")["ON_GPU"]
