@@ -12,8 +12,8 @@ directory = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--summaries", required=True, type=directory, help="Holds */slice.json of assembled slices.")
-@click.option("--records", required=True, type=directory, help="Holds */<step>.json of all slices.")
+@click.option("--summaries", required=True, type=directory, help="Holds slice.json of each assembled slice.")
+@click.option("--records", required=True, type=directory, help="Holds <step>.json of all slices.")
 @click.option("--rows", required=True, type=existing_file, help="Validated samplesheet (JSON).")
 @click.option("--params", required=True, type=existing_file, help="Parameters of the run (JSON).")
 @click.option("--table", required=True, type=output_file, help="Cohort table to write (CSV).")

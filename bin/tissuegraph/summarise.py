@@ -46,9 +46,9 @@ def read_outcomes(rows: Sequence[Mapping[str, Any]], summaries: Path, records: P
 
     A slice without a summary has failed, whether a record says why or its task died.
     """
-    assembled = {entry.sample: entry for entry in map(read_record, sorted(summaries.glob("*/*.json")))}
+    assembled = {entry.sample: entry for entry in map(read_record, sorted(summaries.rglob("*.json")))}
     steps: dict[str, list[Record]] = {}
-    for entry in map(read_record, sorted(records.glob("*/*.json"))):
+    for entry in map(read_record, sorted(records.rglob("*.json"))):
         steps.setdefault(entry.sample, []).append(entry)
     return [
         _finished(row, assembled[row["sample"]])

@@ -45,7 +45,8 @@ def loss_curves(records: Sequence[Record], methods: Sequence[str]) -> dict[str, 
         name = str(record.metrics.get("method") or (methods[index] if index < len(methods) else index))
         terms = record.metrics.get("losses") or record.metrics.get("loss_curves") or {}
         curves = {term: np.atleast_2d(np.array(values, dtype=float)) for term, values in terms.items()}
-        curves = {term: values for term, values in curves.items() if values.size}
+        total_first = sorted(curves, key=lambda term: term != "total")
+        curves = {term: curves[term] for term in total_first if curves[term].size}
         if curves:
             found[name] = curves
     return found

@@ -84,7 +84,7 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         + f"started as mclust {cite('mclust')} does."
     )
     if any(not (outcome.row.get("n_domains") or settings.get("n_domains")) for outcome in outcomes):
-        sentences.append("Where the number of domains was not given it was estimated from the baseline.")
+        sentences.append("Where the number of domains was not given it was estimated on the baseline.")
     if any(outcome.metrics.get("n_labelled") for outcome in outcomes):
         sentences.append(
             f"Domains were compared with the manual annotation by the adjusted Rand index {cite('ari')} over "
