@@ -11,7 +11,7 @@ workflow {
     if (!params.input) {
         error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
     }
-    def settings = groovy.json.JsonOutput.toJson(params)
+    def settings = groovy.json.JsonOutput.toJson(params + [outdir: file(params.outdir).toUriString()])
 
     // Read: parameters, preset and every row are checked before any slice is touched
     READ_SAMPLESHEET(
@@ -26,7 +26,6 @@ workflow {
 
     // Prepare: one canonical slice each, with the spots that pass quality control
     PREPARE(ch_rows)
-    PREPARE.out.records.subscribe { meta, records -> failures(records).each { reason -> log.warn("${meta.id} leaves the run: ${reason}") } }
     ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
         .ifEmpty { error("No slice is left: each one failed for the reason given above or in .nextflow.log") }
 
@@ -38,6 +37,10 @@ workflow {
         [first: params.seed, n: params.n_seeds],
     )
 
+    // A slice that cannot be used leaves the run, the others go on
+    ch_history = PREPARE.out.records.transpose().mix(DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or graph.json ]
+    ch_history.subscribe { meta, record -> failures(record).each { reason -> log.warn("${meta.id} leaves the run: ${reason}") } }
+
     // Assemble: what the user takes home, one directory per slice
     ch_records = PREPARE.out.records
         .join(DOMAINS.out.records)
@@ -47,10 +50,10 @@ workflow {
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
         ASSEMBLE.out.summary,
-        PREPARE.out.records.transpose(),
+        ch_history,
         READ_SAMPLESHEET.out.json,
         settings,
-        file(params.multiqc_config ?: "${projectDir}/assets/multiqc_config.yml", checkIfExists: true),
+        [config: file(params.multiqc_config ?: "${projectDir}/assets/multiqc_config.yml", checkIfExists: true), title: params.multiqc_title],
     )
 
     publish:
@@ -84,12 +87,10 @@ def withDefaults(Map row, Map settings) {
     return row + defaults.collectEntries { name, value -> [name, row[name] == null ? value : row[name]] }
 }
 
-// Why a slice failed, as its records tell.
-def failures(List records) {
-    return records
-        .collect { record -> new groovy.json.JsonSlurperClassic().parseText(record.text) }
-        .findAll { record -> record.status == 'failed' }
-        .collectMany { record -> record.reasons }
+// Why a slice failed, as a step's record tells; nothing where it did not.
+def failures(json) {
+    def record = new groovy.json.JsonSlurperClassic().parseText(json.text)
+    return record.status == 'failed' ? record.reasons : []
 }
 
 // A preset of the pipeline by its name, or the user's own file.

@@ -62,7 +62,7 @@ def main(record: Record, slice_path: Path, spots_path: Path, settings: Settings,
         pitch=median_pitch(position),
     ).save(arrays_path)
 
-    for line in spatial.degrees.warnings("spatial"):
+    for line in spatial.degrees.warnings("spatial", len(position)):
         record.warn(line)
     record.metrics |= {
         "n_spots": counts.shape[0],

@@ -17,6 +17,7 @@ from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.neighbours import nearest_in_features
 
 FEW_NEIGHBOURS, MANY_NEIGHBOURS = 3, 100  # mean degrees outside deserve a warning
+MANY_ISOLATED = 0.01  # share of the spots
 REFUSED_MEAN_DEGREE = 2000  # a radius in the wrong unit, not a neighbourhood
 KNN_CAP = 3.0  # edges longer than so many median edges bridge holes in the tissue
 
@@ -35,14 +36,17 @@ class DegreeReport:
     max: int
     isolated: int
 
-    def warnings(self, name: str) -> list[str]:
-        """One line per thing a user should look at; empty when all is well."""
+    def warnings(self, name: str, n_spots: int) -> list[str]:
+        """One line per thing a user should look at; empty when all is well.
+
+        A stray spot at the rim is usual: isolated spots count from 1 % of the slice on.
+        """
         found = []
         if self.mean < FEW_NEIGHBOURS:
             found.append(f"{name} graph: {self.mean:.1f} neighbours per spot on average; widen it")
         if self.mean > MANY_NEIGHBOURS:
             found.append(f"{name} graph: {self.mean:.0f} neighbours per spot on average; narrow it")
-        if self.isolated:
+        if self.isolated > MANY_ISOLATED * n_spots:
             found.append(f"{name} graph: {self.isolated} isolated spots were attached to their nearest spot")
         return found
 

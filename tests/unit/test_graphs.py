@@ -105,12 +105,13 @@ def test_isolated_spots_join_their_nearest_and_are_reported():
     graph = graphs.spatial_graph(LINE, "radius_px", 1.5)
     assert degrees(graph.adjacency).tolist() == [1, 2, 2, 1]
     assert graph.degrees.isolated == 1
-    assert "spatial graph: 1 isolated spots" in " ".join(graph.degrees.warnings("spatial"))
+    assert "spatial graph: 1 isolated spots" in " ".join(graph.degrees.warnings("spatial", 4))
+    assert graph.degrees.warnings("spatial", 500) == ["spatial graph: 1.5 neighbours per spot on average; widen it"]
 
 
 @pytest.mark.parametrize(("mean", "words"), [(2.9, ["widen"]), (3.0, []), (100.0, []), (101.0, ["narrow"])])
 def test_unusual_mean_degrees_are_warned_about(mean, words):
-    lines = graphs.DegreeReport(mean=mean, min=1, max=200, isolated=0).warnings("spatial")
+    lines = graphs.DegreeReport(mean=mean, min=1, max=200, isolated=0).warnings("spatial", 500)
     assert len(lines) == len(words)
     assert all(word in line for word, line in zip(words, lines, strict=True))
 

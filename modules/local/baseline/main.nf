@@ -1,7 +1,7 @@
 // The control: spatially smoothed PCA with the vote of mixtures, and plain PCA with KMeans beside it.
 process BASELINE {
     tag "${meta.id}"
-    label 'process_medium'
+    label 'process_low'
 
     input:
     tuple val(meta), path(slice), path(spots), val(n_domains)

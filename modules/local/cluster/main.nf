@@ -1,7 +1,7 @@
 // Embeddings of all seeds to one set of domains with a confidence per spot.
 process CLUSTER {
     tag "${meta.id}"
-    label 'process_medium'
+    label 'process_low'
 
     input:
     tuple val(meta), path(arrays), path(embedding), path(baseline_record)

@@ -1,14 +1,14 @@
-// Select genes, make the network's input and build the spatial and the feature graph.
+// Select genes, make the network's input and build both graphs; a slice that cannot be prepared has a record only.
 process GRAPH {
     tag "${meta.id}"
-    label 'process_medium'
+    label 'process_low'
 
     input:
     tuple val(meta), path(slice), path(spots)
     path preset
 
     output:
-    tuple val(meta), path('arrays.npz'), emit: arrays
+    tuple val(meta), path('arrays.npz'), emit: arrays, optional: true
     tuple val(meta), path('graph.json'), emit: record
     tuple val(task.process), eval('versions.py anndata scikit-learn scikit-misc scipy'), topic: versions
 

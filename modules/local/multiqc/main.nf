@@ -5,16 +5,18 @@ process MULTIQC {
     input:
     path 'content/*'
     path config
+    val title // may be empty; its characters are checked with the parameters
 
     output:
     path 'multiqc_report.html', emit: report
     path 'multiqc_data'       , emit: data
 
     script:
+    def title_option = title ? "--title '${title}'" : ''
     """
     multiqc \\
         --force \\
-        --config ${config} \\
+        --config ${config} ${title_option} ${task.ext.args ?: ''} \\
         --filename multiqc_report.html \\
         content
     """

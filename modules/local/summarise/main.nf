@@ -20,7 +20,6 @@ process SUMMARISE {
     summarise.py \\
         --summaries summaries \\
         --records records \\
-        --figures figures \\
         --rows ${rows} \\
         --params params.json \\
         --table slices.csv \\

@@ -21,6 +21,7 @@ workflow DOMAINS {
     CLUSTER(GRAPH.out.arrays.join(TRAIN.out.embedding).join(BASELINE.out.record), preset, seeds.first)
 
     emit:
+    graphs  = GRAPH.out.record                                // [ meta, path(graph.json) ]  failed slices too
     domains = GRAPH.out.arrays                                // [ meta, path(arrays), path(baseline), path(embedding), path(domains) ]
         .join(BASELINE.out.domains)
         .join(TRAIN.out.embedding)

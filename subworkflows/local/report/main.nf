@@ -5,10 +5,10 @@ include { SUMMARISE } from '../../../modules/local/summarise/main'
 workflow REPORT {
     take:
     ch_summaries // [ meta, path(slice.json) ]  slices that went through
-    ch_records   // [ meta, path(json) ]  ingest and qc of all slices
+    ch_records   // [ meta, path(json) ]  ingest, qc and graph of all slices
     rows         // path(rows.json)
     params_json  // parameters as JSON
-    config       // path(multiqc_config.yml)
+    multiqc      // [ config: path(multiqc_config.yml), title: text or null ]
 
     main:
     SUMMARISE(
@@ -24,7 +24,7 @@ workflow REPORT {
         .unique()
         .collectFile(name: 'software_mqc_versions.yml', sort: true, newLine: true)
 
-    MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), config)
+    MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), multiqc.config, multiqc.title ?: '')
 
     emit:
     table      = SUMMARISE.out.table                       // path(slices.csv)
