@@ -41,11 +41,11 @@ setup: .venv/complete engine
 	@rm -f $@
 	@test -x .venv/bin/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
 ifeq ($(TORCH),)
-	@$(UV) pip sync --quiet --python .venv/bin/python $(LOCK) \
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv/bin/python $(LOCK) \
 	    || { echo "Cannot set up: the packages of $(LOCK) could not be installed (see above)." >&2; exit 1; }
 else
 	@# Builds of torch for one backend have versions and hashes of their own: the lock then constrains, without hashes
-	@$(UV) pip install --quiet --python .venv/bin/python --torch-backend $(TORCH) --no-verify-hashes \
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --torch-backend $(TORCH) --no-verify-hashes \
 	    --requirements pyproject.toml --extra dev --constraints $(LOCK) \
 	    || { echo "Cannot set up: the packages with torch for '$(TORCH)' could not be installed (see above)." >&2; exit 1; }
 endif
