@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from tissuegraph.cli import (
     failed_slice_is_a_result,
     one_line_errors,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from tissuegraph.cli import one_line_errors, seed_option
 from tissuegraph.synthetic.cohorts import PRESETS, plan, write_cohort
 

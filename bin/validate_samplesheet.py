@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import yaml
+
 from tissuegraph.cli import existing_directory, existing_file, one_line_errors, output_file
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.parameters import check_parameters
