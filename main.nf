@@ -27,7 +27,6 @@ workflow {
     // Prepare: one canonical slice each, with the spots that pass quality control
     PREPARE(ch_rows)
     ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
-        .ifEmpty { error("No slice is left: each one failed for the reason given above or in .nextflow.log") }
 
     // Domains: learned ones and the baseline they are measured against
     DOMAINS(
@@ -47,6 +46,12 @@ workflow {
         .map { meta, before, after -> [meta, before + after] } // [ meta, [ingest.json, qc.json, graph.json, ...] ]
     ASSEMBLE(ch_slices.join(DOMAINS.out.domains).join(ch_records), params.methods)
 
+    ch_rows.count().combine(ASSEMBLE.out.h5ad.count()).subscribe { n_rows, n_done ->
+        if (n_rows && !n_done) {
+            error("No slice is left: each one failed for the reason given above")
+        }
+    }
+
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
         ASSEMBLE.out.summary,
@@ -57,9 +62,10 @@ workflow {
     )
 
     publish:
+    // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)
     slices     = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)
-    table      = REPORT.out.table
-    report     = REPORT.out.report
+    table      = REPORT.out.table.mix(channel.empty())
+    report     = REPORT.out.report.mix(channel.empty())
     provenance = REPORT.out.provenance
 }
 
