@@ -106,7 +106,9 @@ def test_isolated_spots_join_their_nearest_and_are_reported():
     assert degrees(graph.adjacency).tolist() == [1, 2, 2, 1]
     assert graph.degrees.isolated == 1
     assert "spatial graph: 1 isolated spots" in " ".join(graph.degrees.warnings("spatial", 4))
-    assert graph.degrees.warnings("spatial", 500) == ["spatial graph: 1.5 neighbours per spot on average; widen it"]
+    assert graph.degrees.warnings("spatial", 500) == [
+        "spatial graph: 1.5 neighbours per spot on average; widen it"
+    ]
 
 
 @pytest.mark.parametrize(("mean", "words"), [(2.9, ["widen"]), (3.0, []), (100.0, []), (101.0, ["narrow"])])

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from tiny import COUNTS, XY, tiny_anndata, write_h5ad
+
 from tissuegraph.errors import InputError
 from tissuegraph.io import describe, read_slice
 from tissuegraph.io.canonical import CHUNK, first_non_count, nearest_neighbour_distance, unique_names

@@ -1,6 +1,7 @@
 """Every development slice is read and passes quality control with the default thresholds."""
 
 import pytest
+
 from tissuegraph.io import read_slice
 from tissuegraph.qc import Thresholds, judge, spot_metrics
 from tissuegraph.records import FAILED, Record

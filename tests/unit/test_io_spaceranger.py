@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from tiny import BARCODES, COUNTS, GENE_IDS, SCALEFACTORS, SYMBOLS, XY, write_matrix_h5, write_outs, write_png
+
 from tissuegraph.errors import InputError
 from tissuegraph.io import read_slice
 from tissuegraph.io.spaceranger import read_10x_h5

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse, special, stats
+from torch.nn.functional import normalize, softplus
+
 from tissuegraph.losses import zinb
 from tissuegraph.losses.contrastive import choose_mode, contrastive_exact, contrastive_sampled
 from tissuegraph.losses.regulariser import EVEN_ERROR, spatial_regulariser
 from tissuegraph.losses.zinb import SparseTarget, log_rising, zinb_loss, zinb_parameters
-from torch.nn.functional import normalize, softplus
 
 TIGHT = {"rtol": 1e-5, "atol": 1e-12}
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tissuegraph.parameters import check_parameters, known_parameters
 
 SCHEMA = {

@@ -4,6 +4,7 @@ import dataclasses
 import re
 
 import pytest
+
 from tissuegraph.errors import SettingsError
 from tissuegraph.presets import PRESET_DIRECTORY, load_settings, settings_from_dict
 

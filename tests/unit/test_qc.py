@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 from scipy import sparse
+
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.qc import (
     Thresholds,

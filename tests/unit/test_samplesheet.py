@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tissuegraph.json_schema import describe, nearest, typed
 from tissuegraph.samplesheet import read_samplesheet
 

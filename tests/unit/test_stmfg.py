@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import sparse
+
 from tissuegraph.models.layers import CrossViewAttention, View, normalised_adjacency, sparse_operator
 from tissuegraph.models.stmfg import Stmfg
 from tissuegraph.presets import load_settings

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+
 from tissuegraph.errors import SettingsError
 from tissuegraph.synthetic.histology import draw_image, draw_region
 from tissuegraph.synthetic.scale import DISPERSION, large_cells

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from tissuegraph.errors import SettingsError
 from tissuegraph.synthetic.cohorts import plan, write_cohort
 from tissuegraph.synthetic.settings import CELLS, SliceSettings

@@ -15,6 +15,7 @@ process ASSEMBLE {
 
     script:
     """
+    export OMP_NUM_THREADS=${task.cpus}
     assemble.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\

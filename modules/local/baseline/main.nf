@@ -15,6 +15,7 @@ process BASELINE {
     script:
     def n_domains_option = n_domains ? "--n-domains ${n_domains}" : ''
     """
+    export OMP_NUM_THREADS=${task.cpus}
     baseline.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\

@@ -15,6 +15,7 @@ process CLUSTER {
 
     script:
     """
+    export OMP_NUM_THREADS=${task.cpus}
     cluster.py \\
         --sample '${meta.id}' \\
         --arrays ${arrays} \\

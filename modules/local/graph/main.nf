@@ -14,6 +14,7 @@ process GRAPH {
 
     script:
     """
+    export OMP_NUM_THREADS=${task.cpus}
     graph.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\

@@ -16,6 +16,7 @@ process INGEST {
     def image_option      = image ? "--image ${image}" : ''
     def annotation_option = annotation ? "--annotation ${annotation}" : annotation_column ? "--annotation '${annotation_column}'" : ''
     """
+    export OMP_NUM_THREADS=${task.cpus}
     ingest.py \\
         --sample '${meta.id}' \\
         --path ${data} ${platform_option} ${image_option} ${annotation_option} \\

@@ -14,6 +14,7 @@ process QC {
     script:
     def options = thresholds.findAll { _name, value -> value != null }.collect { name, value -> "--${name.replace('_', '-')} ${value}" }.join(' ')
     """
+    export OMP_NUM_THREADS=${task.cpus}
     qc.py \\
         --sample '${meta.id}' \\
         --slice ${slice} ${options} \\

@@ -16,6 +16,7 @@ process TRAIN {
 
     script:
     """
+    export OMP_NUM_THREADS=${task.cpus}
     train.py \\
         --sample '${meta.id}' \\
         --arrays ${arrays} \\
