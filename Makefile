@@ -4,6 +4,7 @@
 #   make demo                                              set up, run on generated slices, say where to look
 #   make test                                              set up, lint, unit tests, pipeline tests
 #   make run ARGS="--input sheet.csv --outdir results"     set up, run the pipeline
+#   make benchmark DATA=../shared/data                     set up, accuracy on annotated slices, time and memory by size
 #   make setup TORCH=cpu                                   the same packages with torch for CPUs: 5 GB less on disk
 
 SHELL       := bash
@@ -15,13 +16,15 @@ ARGS     ?=
 TORCH    ?=
 LOCK     := containers/requirements.lock
 NEXTFLOW := engine/nextflow
+# Annotated slices of `make benchmark`
+DATA     ?= ../shared/data
 # pytest options, e.g. make test TESTS="-k resume"
 TESTS    ?=
 
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test run setup engine lint lock clean distclean
+.PHONY: help demo test benchmark run setup engine lint lock clean distclean
 
 help:
 	@sed -nE 's/^#   (make .*)/\1/p' Makefile
@@ -89,6 +92,12 @@ lint: setup
 	@$(NEXTFLOW) lint main.nf nextflow.config conf modules subworkflows
 	@PATH="$(CURDIR)/engine:$(CURDIR)/.venv/bin:$$PATH" NFCORE_NO_VERSION_CHECK=1 \
 	    nf-core --hide-progress pipelines lint --dir . --plain-text
+
+# --- measure: an hour or two on 2 cores; docs/benchmarks.md has the tables ---------------------------------------------
+
+benchmark: setup
+	@.venv/bin/python tests/benchmark/scaling.py
+	@.venv/bin/python tests/benchmark/accuracy.py --data $(DATA)
 
 # --- after a change of the dependencies in pyproject.toml; UPGRADE=--upgrade takes newer versions of everything --------
 

@@ -1,0 +1,46 @@
+"""The annotated slices that accuracy is measured on, and a samplesheet of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class AnnotatedSlice:
+    """One slice below the data folder.
+
+    annotation: a CSV below the data folder, or a column of obs; n_domains: how many regions it annotates;
+    core: whether the slice belongs to mean5, the mean over the slices with clear regions.
+    """
+
+    sample: str
+    path: str
+    n_domains: int
+    annotation: str = "ground_truth"
+    core: bool = True
+
+
+SLICES = (
+    AnnotatedSlice("151673", "dlpfc/151673/outs", 7, annotation="dlpfc/151673/annotation.csv"),
+    AnnotatedSlice("151675", "dlpfc/151675.h5ad", 7),
+    AnnotatedSlice("BY3", "starmap/visual_cortex_BY3.h5ad", 7),
+    AnnotatedSlice("BZ5", "starmap/mpfc_BZ5.h5ad", 4),
+    AnnotatedSlice("B1", "her2st/B1.h5ad", 4),
+    AnnotatedSlice("A1", "her2st/A1.h5ad", 5, core=False),
+    AnnotatedSlice("G2", "her2st/G2.h5ad", 6, core=False),
+)
+
+
+def write_samplesheet(slices: Sequence[AnnotatedSlice], data: Path, path: Path) -> Path:
+    """Write one row per slice with absolute paths; returns `path`."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("sample", "path", "n_domains", "annotation"))
+        for entry in slices:
+            is_file = entry.annotation.endswith(".csv")
+            annotation = data / entry.annotation if is_file else entry.annotation
+            writer.writerow((entry.sample, data / entry.path, entry.n_domains, annotation))
+    return path
