@@ -12,7 +12,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.matching import match_labels
 
-_METHOD_KEYS = ("domain", "confidence", "per_seed", "untrained", "untrained_per_seed")
+_METHOD_KEYS = ("domain", "unrefined", "confidence", "per_seed", "untrained", "untrained_per_seed")
 LEAST_OVERLAP = 0.1  # of the union of two regions, below which they do not match
 
 
@@ -20,7 +20,8 @@ LEAST_OVERLAP = 0.1  # of the union of two regions, below which they do not matc
 class MethodResult:
     """What one method says about the N spots of a slice, over S seeds; labels are ints from 0.
 
-    embedding: (N, D) of the first seed; domain: (N,) consensus; confidence: (N,) in [0, 1];
+    embedding: (N, D) of the first seed; domain: (N,) consensus; unrefined: (N,) the same before the spatial
+    refinement, equal where there was none; confidence: (N,) in [0, 1];
     per_seed: (S, N); untrained: (N,), untrained_per_seed: (S, N) the same pipeline on an untrained network,
     the control.
     """
@@ -28,6 +29,7 @@ class MethodResult:
     name: str
     embedding: np.ndarray
     domain: np.ndarray
+    unrefined: np.ndarray
     confidence: np.ndarray
     per_seed: np.ndarray
     untrained: np.ndarray

@@ -20,7 +20,7 @@ def score_table(
     """Rows of scores; `agreement` (with the labels) and `coherence` (in space) map (N,) to named values.
 
     Single seeds are scored by agreement only: that is what the spread is read from, and it is cheap.
-    Each row: `key` (obs column or control), `method`, `kind` (learned | control), `what`, `n_seeds`, the
+    Each row: `key` (obs column or control), `method`, `kind` (learned | unrefined | control), `what`, `n_seeds`, the
     scores, and `<score>_mean`, `<score>_sd` over the seeds where there are several.
     """
 
@@ -42,6 +42,10 @@ def score_table(
         ):
             row = {"key": key, "method": method.name, "kind": kind, "what": words, "n_seeds": method.n_seeds}
             rows.append({**row, **score(labels), **_over_seeds(per_seed, agreement)})
+        if not np.array_equal(method.unrefined, method.domain):
+            key, words = f"{method.name}_unrefined", "before spatial refinement"
+            row = {"key": key, "method": method.name, "kind": "unrefined", "what": words}
+            rows.append({**row, "n_seeds": method.n_seeds, **score(method.unrefined)})
     for key, what, labels in (
         ("baseline", "smoothed PCA, vote of mixtures", baseline.baseline),
         ("pca_kmeans", "PCA, KMeans", baseline.pca_kmeans),

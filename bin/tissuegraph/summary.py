@@ -31,6 +31,13 @@ def histograms(records: Sequence[Record]) -> dict[str, Any]:
     return next((record.metrics["histograms"] for record in records if "histograms" in record.metrics), {})
 
 
+def n_domains_evidence(records: Sequence[Record]) -> dict[str, dict[str, float]]:
+    """How the number of domains was estimated: measure -> {K: value}; empty where the number was given."""
+    found = (record.metrics.get("n_domains_evidence") for record in records)
+    evidence = next((item for item in found if item), {})
+    return {name: values for name, values in evidence.items() if isinstance(values, Mapping)}
+
+
 def composition(numbers: np.ndarray) -> dict[str, int]:
     """Spots per domain number, as strings for JSON."""
     values, sizes = np.unique(numbers[numbers > 0], return_counts=True)

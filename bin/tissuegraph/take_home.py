@@ -71,6 +71,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         "annotation_names": list(names),
         "composition": summary.composition(columns[keys.DOMAIN]),
         "annotation_composition": summary.composition(codes + 1) if codes is not None else {},
+        "n_domains_evidence": summary.n_domains_evidence(records),
         "mean_confidence": float(np.nanmean(answer.confidence)),
         "final_method": final,
         "methods": {method.name: title_of(method.name) for method in methods},

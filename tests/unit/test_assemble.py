@@ -67,6 +67,7 @@ def files(tmp_path):
     np.savez(
         tmp_path / "domains.npz",
         domain=1 - half,
+        unrefined=np.where(np.arange(n_kept) < 4, half, 1 - half),  # refinement moved four spots
         confidence=np.full(n_kept, 0.75),
         per_seed=np.array([half, 1 - half]),
         untrained=baseline,
@@ -138,7 +139,7 @@ def test_settings_versions_and_scores_travel_in_uns(taken_home):
     assert told["versions"]["tissuegraph"] == versions()["tissuegraph"]
     assert list(told["warnings"]) == ["few counts"]
     scores = told["scores"]
-    assert list(scores.index) == ["stmfg", "stmfg_untrained", "baseline", "pca_kmeans"]
+    assert list(scores.index) == ["stmfg", "stmfg_untrained", "stmfg_unrefined", "baseline", "pca_kmeans"]
     assert scores.loc["stmfg", "ari"] == 1.0
     assert 0 < scores.loc["baseline", "ari"] < 1
     assert scores.loc["stmfg", "ari_sd"] == 0.0
@@ -269,3 +270,9 @@ def test_the_spread_of_the_control_counts_too():
         {"method": "stmfg", "kind": "control", "what": "untrained network", "ari": 0.6, "ari_sd": 0.05},
     ]
     assert gain(rows, "stmfg")["verdict"] == "within"
+
+
+def test_the_effect_of_refinement_is_scored_before_and_after(files, taken_home):
+    scores = taken_home.uns["tissuegraph"]["scores"]
+    assert scores.loc["stmfg_unrefined", "what"] == "before spatial refinement"
+    assert scores.loc["stmfg_unrefined", "ari"] < scores.loc["stmfg", "ari"] == 1

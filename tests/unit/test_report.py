@@ -8,13 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from fake_slices import fake_run
 
-from tissuegraph.report import maps
+from tissuegraph.report import maps, n_domains
 from tissuegraph.report.quality import density
 from tissuegraph.report.scores import claim
 from tissuegraph.summarise import Outcome, read_outcomes
@@ -253,7 +254,21 @@ def test_multiqc_builds_one_offline_page_with_the_names_of_the_sheet(three, root
     assert not re.search(r"<(script|link|iframe)[^>]*(src|href)=.https?:", page)  # nothing is fetched
     assert "Summarize report" not in page  # no button that sends data away
     assert (three / "mqc" / "multiqc_data").is_dir()
-    order = ["status", "overview", "maps", "scores", "composition", "quality"]
+    order = ["status", "overview", "maps", "scores", "n_domains", "composition", "quality"]
     order += ["training", "graphs", "methods", "parameters"]
     headings = [page.index(f'<h2 class="mb-0" id="tissuegraph_{name}"') for name in order]
     assert headings == sorted(headings)
+
+
+def test_evidence_for_the_number_of_domains_is_shown_where_it_was_estimated_and_only_there(three):
+    _, content = summarise(three)
+    shown = section(content, "n_domains_evidence")
+    assert [label["name"] for label in shown["pconfig"]["data_labels"]] == [
+        "Both together",
+        "Stability",
+        "Gain in likelihood",
+    ]
+    assert set(shown["data"][0]) == {SAMPLE_0, SAMPLE_2}
+    assert [k for k, _ in shown["data"][0][SAMPLE_0]] == list(range(2, 13))
+    outcomes = [replace(o, metrics={**o.metrics, "n_domains_evidence": {}}) for o in outcomes_of(three)]
+    assert n_domains.sections(outcomes, {}) == []

@@ -11,6 +11,7 @@ from tissuegraph.report import (
     graphs,
     maps,
     methods,
+    n_domains,
     overview,
     parameters,
     quality,
@@ -21,7 +22,19 @@ from tissuegraph.report import (
 from tissuegraph.report.section import Section
 from tissuegraph.summarise import Outcome
 
-_SECTIONS = (status, overview, maps, scores, composition, quality, training, graphs, methods, parameters)
+_SECTIONS = (
+    status,
+    overview,
+    maps,
+    scores,
+    n_domains,
+    composition,
+    quality,
+    training,
+    graphs,
+    methods,
+    parameters,
+)
 
 
 def write_sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any], content: Path) -> list[Section]:

@@ -158,6 +158,8 @@ def _table(outcomes: Sequence[Outcome]) -> Section:
 def _result(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     if row["kind"] == "learned":
         return escape(titles[row["method"]])
+    if row["kind"] == "unrefined":
+        return f"{escape(titles[row['method']])} before refinement"
     if row["method"] in titles:
         return f"{escape(titles[row['method']])} untrained"
     return {"baseline": "smoothed PCA", "pca_kmeans": "PCA + KMeans"}.get(row["key"], escape(row["key"]))
