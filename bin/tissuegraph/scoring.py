@@ -20,8 +20,8 @@ def score_table(
     """Rows of scores; `agreement` (with the labels) and `coherence` (in space) map (N,) to named values.
 
     Single seeds are scored by agreement only: that is what the spread is read from, and it is cheap.
-    Each row: `key` (obs column or control), `method`, `kind` (learned | unrefined | control), `what`, `n_seeds`, the
-    scores, and `<score>_mean`, `<score>_sd` over the seeds where there are several.
+    Each row: `key` (obs column or control), `method`, `kind` (learned | unrefined | control), `what`,
+    `n_seeds`, the scores, and `<score>_mean`, `<score>_sd` over the seeds where there are several.
     """
 
     def score(labels: np.ndarray) -> dict[str, float]:

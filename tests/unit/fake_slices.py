@@ -89,7 +89,8 @@ def fake_metrics(sample: str, rng: np.random.Generator, *, labelled: bool = True
         "composition": {str(k + 1): int(size) for k, size in enumerate(sizes)},
         "annotation_composition": {str(k + 1): int(s) for k, s in enumerate(sizes)} if labelled else {},
         "n_domains_evidence": {
-            name: {str(k): float(rng.uniform()) for k in range(2, 13)} for name in ("criterion", "stability", "gain")
+            name: {str(k): float(rng.uniform()) for k in range(2, 13)}
+            for name in ("criterion", "stability", "gain")
         },
         "mean_confidence": float(rng.uniform(0.8, 0.97)),
         "final_method": "stmfg",
