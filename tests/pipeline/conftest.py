@@ -24,7 +24,7 @@ class Run:
 
     def trace(self) -> dict[str, str]:
         """Status (COMPLETED, CACHED) of every task of the run, by task name without its workflows."""
-        with (self.outdir / "pipeline_info" / "trace.txt").open() as lines:
+        with (self.outdir / "pipeline_info" / "execution_trace.txt").open() as lines:
             return {
                 row["name"].split(":")[-1]: row["status"] for row in csv.DictReader(lines, delimiter="\t")
             }

@@ -75,7 +75,8 @@ def test_every_slice_has_its_pictures_as_png_and_svg(finished, sheet):
 
 def test_provenance_is_complete(finished):
     names = {path.name for path in (finished.outdir / "pipeline_info").iterdir()}
-    assert {"trace.txt", "timeline.html", "report.html", "dag.html", "params.json"} <= names
+    assert {"execution_trace.txt", "execution_timeline.html", "execution_report.html"} <= names
+    assert {"pipeline_dag.html", "params.json"} <= names
     assert "torch" in (finished.outdir / "pipeline_info" / "software_mqc_versions.yml").read_text()
 
 

@@ -1,4 +1,4 @@
-"""What a resumed run repeats: only what changed, and everything when the code changed."""
+"""What a run repeats: only what changed, and everything when the code changed; and what a stub run reaches."""
 
 from __future__ import annotations
 
@@ -44,3 +44,11 @@ def test_resume_repeats_only_the_report_for_its_configuration_and_everything_for
     third = run_pipeline(tmp_path, *arguments, "-resume", project=project)
     assert third.code == 0, third.output
     assert "CACHED" not in third.trace().values()
+
+
+def test_stub_run_reaches_the_report_and_every_slice(tmp_path, sheet):
+    rows = write_sheet(tmp_path / "sheet.csv", sheet)
+    run = run_pipeline(tmp_path, "--input", str(rows), "-stub")
+    assert run.code == 0, run.output
+    assert {path.name for path in (run.outdir / "slices").iterdir()} == {row["sample"] for row in sheet}
+    assert (run.outdir / "multiqc" / "multiqc_report.html").exists()

@@ -31,6 +31,7 @@ process ASSEMBLE {
 
     stub:
     """
-    touch ${meta.id}.h5ad ${meta.id}.domains.png ${meta.id}.domains.svg slice.json
+    touch '${meta.id}.h5ad' '${meta.id}.domains.png' '${meta.id}.domains.svg'
+    echo '{}' > slice.json
     """
 }

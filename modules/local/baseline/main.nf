@@ -27,6 +27,7 @@ process BASELINE {
 
     stub:
     """
-    touch baseline.npz baseline.json
+    touch baseline.npz
+    echo '{}' > baseline.json
     """
 }

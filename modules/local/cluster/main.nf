@@ -29,6 +29,7 @@ process CLUSTER {
 
     stub:
     """
-    touch domains.npz cluster.json
+    touch domains.npz
+    echo '{}' > cluster.json
     """
 }

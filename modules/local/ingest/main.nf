@@ -26,6 +26,7 @@ process INGEST {
 
     stub:
     """
-    touch slice.h5ad ingest.json
+    touch slice.h5ad
+    echo '{}' > ingest.json
     """
 }

@@ -24,6 +24,7 @@ process QC {
 
     stub:
     """
-    touch spots.csv.gz qc.json
+    touch spots.csv.gz
+    echo '{}' > qc.json
     """
 }

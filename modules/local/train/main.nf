@@ -30,6 +30,7 @@ process TRAIN {
 
     stub:
     """
-    touch embedding.npz train.json
+    touch embedding.npz
+    echo '{}' > train.json
     """
 }
