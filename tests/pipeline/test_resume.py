@@ -1,4 +1,4 @@
-"""What a run repeats: only what changed, and everything when the code changed; and what a stub run reaches."""
+"""What a run repeats: only what changed, everything when the code changed; what a stub run reaches."""
 
 from __future__ import annotations
 
