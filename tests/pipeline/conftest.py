@@ -61,13 +61,11 @@ def sheet(slices) -> list[dict[str, str]]:
     """Rows of the generated samplesheet, with absolute paths."""
     with (slices / "samplesheet.csv").open() as lines:
         rows = list(csv.DictReader(lines))
-    return [
-        {
-            name: str(slices / value) if value and (slices / value).exists() else value
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
+    for row in rows:
+        for column in ("path", "annotation"):
+            if (slices / row[column]).exists():
+                row[column] = str(slices / row[column])
+    return rows
 
 
 def write_sheet(path: Path, rows: list[dict[str, str]]) -> Path:
