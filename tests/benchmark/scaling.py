@@ -32,7 +32,7 @@ SLICE_SPOTS, SLICE_DEPTH = 3_600, 750.0  # non-zero entries as dense as on a Vis
 # Every gene is kept, so that sizes differ in nothing else
 ALL_GENES = ("preprocess.min_cells=0",)
 THREADS = {"generate": 1, "graph": 1, "train": 2, "cluster": 1}  # what the pipeline gives its tasks
-TITLES = {"graph": "genes, PCA, graphs", "train": "training, per epoch", "cluster": "clustering"}
+TITLES = {"graph": "genes, PCA, graphs", "train": "training", "cluster": "clustering"}
 
 
 @click.group(help=__doc__, invoke_without_command=True)
@@ -105,19 +105,16 @@ def _child(phase: str, folder: Path, *options) -> dict[str, float]:
 
 def growth_table(found: dict[int, dict[str, dict[str, float]]]) -> str:
     """Seconds and GB per size and phase, and the slopes of their logarithms."""
-    phases = list(TITLES)
-    heads = [f"{TITLES[phase]}: {unit}" for phase in phases for unit in ("s", "GB")]
+    measures = [(phase, key) for phase in TITLES for key in ("seconds", "gb")]
+    units = {"seconds": "s", "gb": "GB"}
+    heads = [f"{TITLES[phase]}: {units[key]}" for phase, key in measures]
     rows = [["cells", *heads]]
-    for size, by_phase in found.items():
-        numbers = [
-            f"{by_phase[p]['seconds']:.2f}" if k == "s" else f"{by_phase[p]['gb']:.2f}"
-            for p in phases
-            for k in "sg"
-        ]
+    for size, phases in found.items():
+        numbers = [f"{phases[phase][key]:.2f}" for phase, key in measures]
         rows.append([f"{size:,}", *numbers])
-    slopes = [slope({n: f[p][key] for n, f in found.items()}) for p in phases for key in ("seconds", "gb")]
+    slopes = [slope({size: found[size][phase][key] for size in found}) for phase, key in measures]
     rows.append([f"slope from {SLOPE_FROM:,}", *slopes])
-    return f"Generated cells x {N_GENES:,} genes, `default`\n\n{_markdown(rows)}"
+    return f"Generated cells x {N_GENES:,} genes, `default`; training: seconds per epoch\n\n{_markdown(rows)}"
 
 
 def slope(values: dict[int, float]) -> str:
@@ -154,14 +151,15 @@ def draw(found: dict[int, dict[str, dict[str, float]]], stem: Path) -> None:
 
     figure = Figure(figsize=(8, 3.4), layout="constrained")
     sizes = list(found)
-    for axes, key, label in zip(
+    for axes, key, unit in zip(
         figure.subplots(1, 2), ("seconds", "gb"), ("seconds", "peak memory, GB"), strict=True
     ):
         for phase, title in TITLES.items():
-            axes.loglog(sizes, [found[size][phase][key] for size in sizes], "o-", label=title)
+            label = f"{title}, one epoch" if (phase, key) == ("train", "seconds") else title
+            axes.loglog(sizes, [found[size][phase][key] for size in sizes], "o-", label=label)
         start = min(found[sizes[0]][phase][key] for phase in TITLES) / 2
         axes.loglog(sizes, [start * size / sizes[0] for size in sizes], "--", color="grey", label="linear")
-        axes.set(xlabel="cells", ylabel=label)
+        axes.set(xlabel="cells", ylabel=unit)
         axes.legend(frameon=False)
     stem.parent.mkdir(parents=True, exist_ok=True)
     save(figure, stem, dpi=100)

@@ -140,7 +140,7 @@ def _score_rows(lines: Iterable[Line], slices: Sequence[AnnotatedSlice]) -> tupl
 def _failures(folder: Path, recipe: str, slices: Sequence[AnnotatedSlice]) -> list[str]:
     table = folder / "slices.csv"
     if not table.exists():
-        return [f"- `{recipe}`: no slices.csv, the run was not made or did not finish"]
+        return [f"- `{recipe}`: not run, or the run did not finish (no slices.csv)"]
     with open(table, newline="", encoding="utf-8") as file:
         rows = {row["sample"]: row for row in csv.DictReader(file)}
     bad = [(s.sample, rows.get(s.sample, {"status": "absent", "reason": ""})) for s in slices]
