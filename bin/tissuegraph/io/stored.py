@@ -18,10 +18,11 @@ from tissuegraph.io.hdf5 import open_hdf5, strings
 
 @dataclass(frozen=True, eq=False)
 class StoredSlice:
-    """counts (N, G) float32 CSR, barcodes (N,), symbols (G,), xy (N, 2) and pitch in pixels."""
+    """counts (N, G) float32 CSR, barcodes (N,), genes and symbols (G,), xy (N, 2) and pitch in pixels."""
 
     counts: sparse.csr_matrix
     barcodes: np.ndarray
+    genes: np.ndarray
     symbols: np.ndarray
     xy: np.ndarray
     pitch: float
@@ -35,6 +36,7 @@ def read_stored(path: Path) -> StoredSlice:
         return StoredSlice(
             counts=sparse.csr_matrix(parts, shape=tuple(int(n) for n in matrix.attrs["shape"])),
             barcodes=_index(file["obs"]),
+            genes=_index(file["var"]),
             symbols=_text(file["var"]["gene_symbol"]),
             xy=file["obsm"][keys.SPATIAL][()],
             pitch=float(file["uns"][keys.TISSUEGRAPH]["pitch_px"][()]),
@@ -64,6 +66,7 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
     return StoredSlice(
         counts=stored.counts[keep],
         barcodes=stored.barcodes[keep],
+        genes=stored.genes,
         symbols=stored.symbols,
         xy=stored.xy[keep],
         pitch=stored.pitch,

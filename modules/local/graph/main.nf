@@ -10,7 +10,7 @@ process GRAPH {
     output:
     tuple val(meta), path('arrays.npz'), emit: arrays, optional: true
     tuple val(meta), path('graph.json'), emit: record
-    tuple val(task.process), eval('versions.py anndata scikit-learn scikit-misc scipy'), topic: versions
+    tuple val(task.process), eval('versions.py h5py numpy scikit-misc scipy'), topic: versions
 
     script:
     """

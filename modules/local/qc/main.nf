@@ -9,7 +9,7 @@ process QC {
     output:
     tuple val(meta), path('spots.csv.gz'), emit: spots, optional: true
     tuple val(meta), path('qc.json')     , emit: record
-    tuple val(task.process), eval('versions.py anndata pandas scipy'), topic: versions
+    tuple val(task.process), eval('versions.py h5py numpy scipy'), topic: versions
 
     script:
     def options = thresholds.findAll { _name, value -> value != null }.collect { name, value -> "--${name.replace('_', '-')} ${value}" }.join(' ')

@@ -12,7 +12,7 @@ process SUMMARISE {
     path 'slices.csv' , emit: table
     path 'content/*'  , emit: content
     path 'params.json', emit: parameters
-    tuple val(task.process), eval('versions.py pandas'), topic: versions
+    tuple val(task.process), eval('versions.py'), topic: versions
 
     script:
     """
