@@ -29,7 +29,8 @@ from tables import CONTROLS, score_tables, time_table  # noqa: E402
 
 RECIPES = {
     "default": "default",
-    "without_fusion": PRESETS / "without_fusion.yaml",
+    "two_layers": PRESETS / "two_layers.yaml",
+    "two_layers_without_fusion": PRESETS / "two_layers_without_fusion.yaml",
     "without_contrastive": PRESETS / "without_contrastive.yaml",
     "without_regulariser": PRESETS / "without_regulariser.yaml",
     "paper": "paper",
@@ -53,9 +54,6 @@ def main(data: Path, out: Path, recipes: tuple[str, ...], n_seeds: int, table_on
         out.mkdir(parents=True, exist_ok=True)
         sheet = write_samplesheet(SLICES, data.resolve(), out / "samplesheet.csv")
         for recipe in recipes or RECIPES:
-            if recipe == "without_fusion" and fuses_once(RECIPES[recipe]):
-                click.echo(f"{recipe}: not run, with one layer it is the same network as default", err=True)
-                continue
             run_pipeline(recipe, sheet, out, n_seeds)
         if not (out / CONTROLS).exists():
             score_controls(out, n_seeds)
@@ -63,13 +61,6 @@ def main(data: Path, out: Path, recipes: tuple[str, ...], n_seeds: int, table_on
     text = "\n\n".join(tables)
     (out / "accuracy.md").write_text(text + "\n", encoding="utf-8")
     click.echo(text)
-
-
-def fuses_once(preset: Path) -> bool:
-    """Whether late and layer-wise fusion are the same: there is one layer, so one place to fuse."""
-    from tissuegraph.presets import load_settings
-
-    return len(load_settings(preset).model.dims) == 1
 
 
 def run_pipeline(recipe: str, sheet: Path, out: Path, n_seeds: int) -> None:
