@@ -21,6 +21,8 @@ def slice_files(tmp_path):
     adata = anndata.AnnData(sparse.csr_matrix(counts.astype(np.float32)))
     adata.obs_names = [f"spot{i}" for i in range(N_SPOTS)]
     adata.var_names = [f"gene{i}" for i in range(40)]
+    adata.var["gene_symbol"] = adata.var_names
+    adata.uns["tissuegraph"] = {"pitch_px": 100.0}
     adata.obsm["spatial"] = np.column_stack(np.divmod(np.arange(N_SPOTS), 8)) * 100.0
     adata.write_h5ad(tmp_path / "slice.h5ad")
     spots = pd.DataFrame({"keep": np.arange(N_SPOTS) % 9 != 0}, index=adata.obs_names)
@@ -54,7 +56,6 @@ def test_arrays_hold_the_kept_spots_in_slice_order(slice_files):
     metrics = read_record(folder / "graph.json").metrics
     assert metrics["n_genes"] == len(selected)
     assert metrics["spatial_degree"]["mean"] == pytest.approx(arrays.spatial.nnz / 56)
-    assert 1 <= metrics["n_neighbours"] <= 55
 
 
 def test_two_runs_write_the_same_arrays(slice_files):
