@@ -123,6 +123,8 @@ def _control_lines(path: Path, score: str) -> list[Line]:
         return []
     lines = []
     for key, by_slice in json.loads(path.read_text(encoding="utf-8")).items():
+        if not by_slice:
+            continue
         values = {name: [seed[score] for seed in seeds] for name, seeds in by_slice.items()}
         cells = {name: Cell(statistics.mean(v), statistics.stdev(v)) for name, v in values.items()}
         lines.append(Line(CONTROL_NAMES[key], "single seeds", min(map(len, values.values())), cells))
