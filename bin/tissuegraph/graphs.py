@@ -226,20 +226,23 @@ def mean_over_nearest(position: np.ndarray, k: int) -> sparse.csr_matrix:
     return operator
 
 
-def normalise_adjacency(adjacency: sparse.csr_matrix, norm: str = "sym") -> sparse.csr_matrix:
-    """Adjacency with self-loops, normalised: CSR (N, N) float32.
+def normalise_adjacency(
+    adjacency: sparse.csr_matrix, norm: str = "sym", dtype: type = np.float32
+) -> sparse.csr_matrix:
+    """A~ of E1 for a symmetric (N, N) pattern without diagonal, self-loops added: CSR, computed in float64.
 
     norm: "sym" D^-1/2 (A + I) D^-1/2 (Kipf and Welling 2017) or "rw" D^-1 (A + I), D the degrees with loop.
     """
     if norm not in ("sym", "rw"):
         raise SettingsError(f"norm must be sym or rw, got {norm!r}")
-    n_spots = adjacency.shape[0]
-    looped = adjacency.astype(np.float32) + sparse.eye_array(n_spots, dtype=np.float32, format="csr")
-    degree = np.asarray(looped.sum(axis=1)).ravel()
-    power = -0.5 if norm == "sym" else -1.0
-    left = sparse.diags_array(degree**power, dtype=np.float32)
-    scaled = left @ looped @ left if norm == "sym" else left @ looped
-    return sparse.csr_matrix(scaled, dtype=np.float32)
+    looped = sparse.csr_matrix(adjacency, dtype=np.float64) + sparse.identity(
+        adjacency.shape[0], format="csr"
+    )
+    degree = np.asarray(looped.sum(1)).ravel()
+    if norm == "rw":
+        return sparse.csr_matrix(sparse.diags(1 / degree) @ looped, dtype=dtype)
+    root = sparse.diags(1 / np.sqrt(degree))
+    return sparse.csr_matrix(root @ looped @ root, dtype=dtype)
 
 
 def loo_errors(features: np.ndarray, position: np.ndarray, candidates: Sequence[int]) -> np.ndarray:

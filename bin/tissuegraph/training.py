@@ -18,10 +18,11 @@ from torch.nn.functional import normalize
 
 from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import SettingsError
+from tissuegraph.graphs import normalise_adjacency
 from tissuegraph.losses.contrastive import choose_mode, contrastive_exact, contrastive_sampled
 from tissuegraph.losses.regulariser import spatial_regulariser
 from tissuegraph.losses.zinb import SparseTarget, zinb_loss
-from tissuegraph.models.layers import View, csr_tensor, normalised_adjacency, sparse_operator
+from tissuegraph.models.layers import View, csr_tensor, sparse_operator
 from tissuegraph.models.stmfg import Encoding, Stmfg
 from tissuegraph.optimiser import Adam
 from tissuegraph.presets import Settings
@@ -118,7 +119,7 @@ def prepare(arrays: SliceArrays, settings: Settings, device: torch.device, tile_
     features = arrays.features
     narrow = features.shape[1] <= settings.model.dims[0]  # then A~ X is no wider than X W
     shared = None if narrow else _features_on(features, device)
-    adjacencies = [normalised_adjacency(graph, norm) for graph in (arrays.spatial, arrays.feature)]
+    adjacencies = [normalise_adjacency(graph, norm, np.float64) for graph in (arrays.spatial, arrays.feature)]
     views = []
     for adjacency in adjacencies:
         operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)

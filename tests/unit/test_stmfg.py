@@ -1,17 +1,20 @@
 """stMFG's encoder: E1 to E3 on numbers small enough to follow, and the laws it obeys."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 import torch
 from scipy import sparse
 
-from tissuegraph.models.layers import CrossViewAttention, View, normalised_adjacency, sparse_operator
+from tissuegraph.graphs import normalise_adjacency
+from tissuegraph.models.layers import CrossViewAttention, View, sparse_operator
 from tissuegraph.models.stmfg import Stmfg
 from tissuegraph.presets import load_settings
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
+normalised_adjacency = functools.partial(normalise_adjacency, dtype=np.float64)
 BASE = dataclasses.replace(load_settings("default").model, dims=(6, 4), head_dim=0, decoder_dim=5)
 
 # Four spots in a row; the feature graph links the two ends:   0 - 1 - 2 - 3   and   0 = 3

@@ -69,21 +69,6 @@ def csr_tensor(
     return tensor.to(device)
 
 
-def normalised_adjacency(adjacency: sparse.csr_matrix, norm: str) -> sparse.csr_matrix:
-    """A~ of E1 for a symmetric (N, N) pattern without diagonal, float64.
-
-    `sym`: D^-1/2 (A+I) D^-1/2; `rw`: D^-1 (A+I), where D counts the self-loop.
-    """
-    looped = sparse.csr_matrix(adjacency, dtype=np.float64) + sparse.identity(
-        adjacency.shape[0], format="csr"
-    )
-    degree = np.asarray(looped.sum(1)).ravel()
-    if norm == "rw":
-        return sparse.csr_matrix(sparse.diags(1 / degree) @ looped)
-    root = sparse.diags(1 / np.sqrt(degree))
-    return sparse.csr_matrix(root @ looped @ root)
-
-
 @dataclass(frozen=True)
 class View:
     """One view of the slice: how its spots are connected, and what enters the first layer.
