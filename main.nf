@@ -101,7 +101,7 @@ def failures(json) {
 
 // A preset of the pipeline by its name, or the user's own file.
 def presetFile(name) {
-    def own = file("${projectDir}/assets/presets/${name}.yaml")
+    def own = file("${projectDir}/assets/presets/stmfg/${name}.yaml")
     return own.exists() ? own : file(name, checkIfExists: true)
 }
 

@@ -10,7 +10,7 @@ from tissuegraph.presets import PRESET_DIRECTORY, load_settings, settings_from_d
 
 
 def test_every_shipped_preset_loads():
-    names = sorted(path.stem for path in PRESET_DIRECTORY.glob("*.yaml"))
+    names = sorted(path.stem for path in (PRESET_DIRECTORY / "stmfg").glob("*.yaml"))
     assert {"default", "paper"} <= set(names)
     for name in names:
         assert settings_from_dict(load_settings(name).as_dict()) == load_settings(name)

@@ -1,0 +1,137 @@
+"""Read a preset: one YAML file of a method's settings, complete or built on another.
+
+A preset file names every value once; a user's own file may start with `extends: default` (or a path)
+and give only what differs, with `method: multist` where it is not for stMFG. Unknown keys and values out
+of range are refused with the remedy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tissuegraph.errors import SettingsError
+from tissuegraph.presets.fields import check
+from tissuegraph.presets.stmfg import Settings
+
+PRESET_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "presets"
+SETTINGS: dict[str, type] = {"stmfg": Settings}  # one class per method
+
+
+def load_settings(
+    preset: str | Path,
+    overrides: Iterable[str] = (),
+    directory: Path = PRESET_DIRECTORY,
+    method: str = "stmfg",
+) -> Any:
+    """Read a preset: a name in `directory`/`method` (assets/presets/stmfg) or a YAML file.
+
+    A file may name its own method, which wins. overrides are strings `topic.key=value`, e.g.
+    `losses.contrastive=0`; they win over the file. Returns the method's settings, see `SETTINGS`.
+    Raises SettingsError for a missing file, an unknown key or a value out of range.
+    """
+    values = _read_preset(preset, directory, method)
+    topics = _topics(_class_of(values["method"]))
+    for override in overrides:
+        _apply_override(values, override, topics)
+    return settings_from_dict(values)
+
+
+def settings_from_dict(values: Mapping[str, Any]) -> Any:
+    """Check a nested dict of all topics and keys (and `method`, else stMFG), and freeze it.
+
+    Raises SettingsError.
+    """
+    settings = _class_of(values.get("method", "stmfg"))
+    topics = _topics(settings)
+    _refuse_unknown(values, [*topics, "method"], where="preset")
+    return settings(**{name: _topic(name, cls, values.get(name)) for name, cls in topics.items()})
+
+
+def _class_of(method: Any) -> type:
+    if method not in SETTINGS:
+        raise SettingsError(f"preset: method must be one of {', '.join(SETTINGS)}; got {method!r}")
+    return SETTINGS[method]
+
+
+def _topics(settings: type) -> dict[str, type]:
+    """{topic: its dataclass}, in the order of the fields."""
+    types = typing.get_type_hints(settings)
+    return {item.name: types[item.name] for item in dataclasses.fields(settings)}
+
+
+def _read_preset(preset: str | Path, directory: Path, method: str, depth: int = 0) -> dict[str, Any]:
+    import yaml  # here, so that the numerical modules import without it
+
+    path = _find_preset(preset, directory, method)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"preset {path} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"preset {path} must map topics to settings, e.g. `optimiser: {{epochs: 200}}`")
+    method = values.setdefault("method", method)
+    base = values.pop("extends", None)
+    if base is None:
+        return values
+    if depth >= 5:
+        raise SettingsError(
+            f"preset {path}: more than five `extends` in a row; do two files name each other?"
+        )
+    beside = path.parent / str(base)
+    merged = _read_preset(beside if beside.is_file() else base, directory, method, depth + 1)
+    for topic, keys in values.items():
+        merged[topic] = merged.get(topic, {}) | keys if isinstance(keys, dict) else keys
+    return merged
+
+
+def _find_preset(preset: str | Path, directory: Path, method: str) -> Path:
+    _class_of(method)
+    for path in (Path(preset), directory / method / f"{preset}.yaml"):
+        if path.is_file():
+            return path
+    known = ", ".join(sorted(path.stem for path in (directory / method).glob("*.yaml")))
+    raise SettingsError(f"preset {str(preset)!r} is neither a file nor one of the presets: {known}")
+
+
+def _apply_override(values: dict[str, Any], override: str, topics: Mapping[str, type]) -> None:
+    import yaml
+
+    name, equals, text = override.partition("=")
+    topic, dot, key = name.strip().partition(".")
+    if not (equals and dot):
+        raise SettingsError(f"a setting reads topic.key=value, e.g. losses.contrastive=0; got {override!r}")
+    _refuse_unknown([topic], topics, where="settings")
+    _refuse_unknown([key], topics[topic].__dataclass_fields__, where=topic)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"setting {override!r}: the value is not valid YAML") from error
+    values[topic] = {**(values.get(topic) or {}), key: value}
+
+
+def _topic(name: str, cls: type, values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"preset: topic {name} is missing; start the file with `extends: default`")
+    fields = {item.name: item for item in dataclasses.fields(cls)}
+    _refuse_unknown(values, fields, where=name)
+    missing = [key for key in fields if key not in values]
+    if missing:
+        raise SettingsError(
+            f"preset: {name} lacks {', '.join(missing)}; add them or start the file with `extends: default`"
+        )
+    checked = {key: check(f"{name}.{key}", values[key], fields[key].metadata) for key in fields}
+    return cls(**checked)
+
+
+def _refuse_unknown(given: Iterable[Any], known: Iterable[str], *, where: str) -> None:
+    known = list(known)
+    for key in given:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise SettingsError(f"{where}: unknown key {key!r}; {remedy}")
