@@ -28,11 +28,14 @@ workflow {
     PREPARE(ch_rows)
     ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
 
-    // Domains: learned ones and the baseline they are measured against
+    // Domains: those of each method, and the baseline they are measured against
+    def methods = params.methods.tokenize(',')*.trim()
+    ch_features = ch_slices.map { meta, _slice, _spots -> [meta, []] } // [ meta, features.npz or [] ]
     DOMAINS(
-        ch_slices,
-        ch_rows.map { row -> [row.meta, row.n_domains] },
-        READ_SAMPLESHEET.out.preset,
+        ch_slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
+        ch_features,
+        READ_SAMPLESHEET.out.preset.map { preset -> ['stmfg', preset] },
+        methods,
         [first: params.seed, n: params.n_seeds],
     )
 
@@ -44,7 +47,7 @@ workflow {
     ch_records = PREPARE.out.records
         .join(DOMAINS.out.records)
         .map { meta, before, after -> [meta, before + after] } // [ meta, [ingest.json, qc.json, graph.json, ...] ]
-    ASSEMBLE(ch_slices.join(DOMAINS.out.domains).join(ch_records), params.methods)
+    ASSEMBLE(ch_slices.join(ch_features).join(DOMAINS.out.domains).join(ch_records))
 
     ch_rows.count().combine(ASSEMBLE.out.h5ad.count()).subscribe { n_rows, n_done ->
         if (n_rows && !n_done) {

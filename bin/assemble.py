@@ -15,6 +15,7 @@ paths = {"required": True, "multiple": True, "type": existing_file}
 @slice_option
 @spots_option
 @click.option("--arrays", required=True, type=existing_file, help="Graphs and features (npz).")
+@click.option("--features", type=existing_file, help="Image features (npz), where the slice has an image.")
 @click.option("--baseline", required=True, type=existing_file, help="Domains without a network (npz).")
 @click.option("--method", "methods", required=True, multiple=True, help="Name of a method; may repeat.")
 @click.option("--embedding", "embeddings", **paths, help="Its embedding (npz), in the order of --method.")

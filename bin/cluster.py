@@ -52,7 +52,8 @@ def main(
     if n_domains is None:
         n_domains = int(read_record(n_domains_as).metrics["n_domains"])
     started = time.perf_counter()
-    settings = load_settings(preset, overrides).clustering
+    preset_settings = load_settings(preset, overrides)
+    settings = preset_settings.clustering
     arrays = SliceArrays.load(arrays_path)
     with np.load(embedding) as stored:
         trained, untrained = stored["embeddings"], stored["untrained"]
@@ -74,6 +75,7 @@ def main(
             f"{n_found} domains found where {n_domains} were asked for; choose another number or clusterer"
         )
     entry.metrics = {
+        "method": preset_settings.method,
         "n_domains": n_domains,
         "n_domains_found": n_found,
         "clusterer": settings.clusterer,

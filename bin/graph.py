@@ -67,6 +67,7 @@ def main(record: Record, slice_path: Path, spots_path: Path, settings: Settings,
     for line in spatial.degrees.warnings("spatial", len(position)):
         record.warn(line)
     record.metrics |= {
+        "method": settings.method,
         "n_spots": counts.shape[0],
         "n_genes": len(prepared.selected),
         "n_features": prepared.features.shape[1],

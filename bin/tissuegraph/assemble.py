@@ -16,7 +16,7 @@ from tissuegraph import keys
 from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import InputError
 from tissuegraph.labellings import BaselineResult, MethodResult, number_alike
-from tissuegraph.records import Record
+from tissuegraph.records import Record, step_name
 
 _REPORTED = ("numpy", "scipy", "pandas", "anndata", "scikit-learn", "torch", "torch-geometric")
 _BULKY = ("losses", "loss_curves", "curves", "histograms")  # record metrics that the report shows instead
@@ -112,9 +112,7 @@ def _by_step(records: Sequence[Record]) -> dict[str, dict[str, Any]]:
     """Metrics per step; with several methods train and cluster occur once per method."""
     found: dict[str, dict[str, Any]] = {}
     for record in records:
-        method = record.metrics.get("method")
-        name = f"{record.step}_{method}" if method else record.step
-        found[name] = {key: value for key, value in record.metrics.items() if key not in _BULKY}
+        found[step_name(record)] = {key: value for key, value in record.metrics.items() if key not in _BULKY}
     return found
 
 

@@ -49,6 +49,12 @@ def read_record(path: str | Path) -> Record:
     return Record(**json.loads(Path(path).read_text()))
 
 
+def step_name(record: Record) -> str:
+    """The step, with its method where it has one: graphs, training and clusters are made once per method."""
+    method = record.metrics.get("method")
+    return f"{record.step}_{method}" if method else record.step
+
+
 def worst(*statuses: str) -> str:
     """The most severe of several statuses; `passed` when there is none."""
     return max(statuses, key=_RANK.__getitem__, default=PASSED)

@@ -18,7 +18,7 @@ from tissuegraph.figures.domains import LabelPanel
 from tissuegraph.labellings import MethodResult, read_baseline, read_method
 from tissuegraph.metrics import agreement_scores, coherence_scores
 from tissuegraph.pictures import draw_all
-from tissuegraph.records import Record, read_record, worst
+from tissuegraph.records import Record, read_record, step_name, worst
 from tissuegraph.scoring import gain, score_table
 
 TITLES = {"stmfg": "stMFG", "multist": "MultiST"}  # how the papers write their names
@@ -33,6 +33,7 @@ class SliceInputs:
     spots_path: Path
     arrays: Path
     baseline: Path
+    features: Path | None
     methods: tuple[tuple[str, Path, Path], ...]
     records: Sequence[Path]
 
@@ -80,8 +81,10 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         "gain": {method.name: gain(rows, method.name) for method in methods},
         "degrees": _degrees(arrays),
         "training": summary.thinned(curves),
-        "seconds": {r.step: r.metrics["seconds"] for r in records if r.metrics.get("seconds") is not None},
-        "steps": {record.step: _scalars(record) for record in records},
+        "seconds": {
+            step_name(r): r.metrics["seconds"] for r in records if r.metrics.get("seconds") is not None
+        },
+        "steps": {step_name(record): _scalars(record) for record in records},
         "files": files,
         "pictures": pictures,
     }
@@ -89,7 +92,9 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         inputs.sample,
         "assemble",
         status=worst(*(record.status for record in records)),
-        reasons=[f"{record.step}: {reason}" for record in records for reason in record.reasons],
+        reasons=list(
+            dict.fromkeys(f"{record.step}: {reason}" for record in records for reason in record.reasons)
+        ),
         metrics=described,
     )
     entry.write(outdir / "slice.json")

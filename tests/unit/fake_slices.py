@@ -106,11 +106,11 @@ def fake_metrics(sample: str, rng: np.random.Generator, *, labelled: bool = True
             term: [[int(e), float(scale * (0.3 + np.exp(-e / 40)) * rng.uniform(0.98, 1.02))] for e in epochs]
             for term, scale in zip(TERMS, (5, 2, 3, 0.7), strict=True)
         }},
-        "seconds": {"train": 9.0},
+        "seconds": {"train_stmfg": 9.0},
         "steps": {
             "baseline": {"n_neighbours": int(rng.integers(12, 24))},
-            "train": {"epochs": 200},
-            "cluster": {"clusterer": "vote"},
+            "train_stmfg": {"epochs": 200},
+            "cluster_stmfg": {"clusterer": "vote"},
         },
         "files": {"domains": f"{sample}.domains.png", "confidence": f"{sample}.confidence.png"},
         "pictures": real_pictures(rng, n_domains, labelled) if draw else {"card": PIXEL, "domains": PIXEL},

@@ -100,13 +100,11 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
 def _method_sentence(method: str, title: str, outcomes: Sequence[Outcome], settings, cite) -> str:
     seeds = _common(outcome.metrics.get("n_seeds") for outcome in outcomes)
     steps = [outcome.metrics.get("steps", {}) for outcome in outcomes]
-    epochs = _values(steps, "train", "epochs")
-    clusterer = _values(steps, "cluster", "clusterer")
+    epochs = _values(steps, f"train_{method}", "epochs")
+    clusterer = _values(steps, f"cluster_{method}", "clusterer")
     paper = f" {cite(method)}" if method in REFERENCES else ""
-    parts = [
-        f"Tissue domains were learned with {escape(title)}{paper}, "
-        f"preset {escape(str(settings.get('preset')))},"
-    ]
+    preset = settings.get("preset" if method == "stmfg" else f"{method}_preset")
+    parts = [f"Tissue domains were learned with {escape(title)}{paper}, preset {escape(str(preset))},"]
     parts.append(f"trained for {epochs} epochs" if epochs else "trained to the last epoch")
     if seeds and int(seeds) > 1:
         parts.append(f"from each of {seeds} seeds; domains are the consensus over the seeds")

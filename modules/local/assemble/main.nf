@@ -4,8 +4,7 @@ process ASSEMBLE {
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice), path(spots), path(arrays), path(baseline), path(embedding), path(domains), path(records)
-    val method
+    tuple val(meta), path(slice), path(spots), path(features), path(baseline), val(methods), path(arrays), path(embeddings, stageAs: 'embedding*.npz'), path(domains, stageAs: 'domains*.npz'), path(records, stageAs: 'record*.json')
 
     output:
     tuple val(meta), path("${meta.id}.h5ad")           , emit: h5ad
@@ -14,6 +13,10 @@ process ASSEMBLE {
     tuple val(task.process), eval('versions.py anndata matplotlib scikit-learn'), topic: versions
 
     script:
+    // one --method, --embedding and --domains each, in the same order
+    def answers = [methods, [embeddings].flatten(), [domains].flatten()].transpose().collect { method, embedding, labels ->
+        "--method ${method} --embedding ${embedding} --domains ${labels}"
+    }
     """
     export OMP_NUM_THREADS=${task.cpus}
     assemble.py \\
@@ -21,10 +24,9 @@ process ASSEMBLE {
         --slice ${slice} \\
         --spots ${spots} \\
         --arrays ${arrays} \\
+        ${features ? "--features ${features}" : ''} \\
         --baseline ${baseline} \\
-        --method ${method} \\
-        --embedding ${embedding} \\
-        --domains ${domains} \\
+        ${answers.join(' ')} \\
         ${records.collect { record -> "--record ${record}" }.join(' ')} \\
         --outdir .
     """

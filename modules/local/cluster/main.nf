@@ -1,16 +1,15 @@
 // Embeddings of all seeds to one set of domains with a confidence per spot.
 process CLUSTER {
-    tag "${meta.id}"
+    tag "${meta.id} ${method}"
     label 'process_low'
 
     input:
-    tuple val(meta), path(arrays), path(embedding), path(baseline_record)
-    path preset
+    tuple val(meta), val(method), path(preset), path(arrays), path(embedding), path(baseline_record)
     val seed
 
     output:
-    tuple val(meta), path('domains.npz') , emit: domains
-    tuple val(meta), path('cluster.json'), emit: record
+    tuple val(meta), val(method), path('domains.npz'), emit: domains
+    tuple val(meta), path('cluster.json')            , emit: record
     tuple val(task.process), eval('versions.py leidenalg scikit-learn scipy'), topic: versions
 
     script:

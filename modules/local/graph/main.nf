@@ -1,15 +1,14 @@
-// Select genes, make the network's input and build both graphs; a slice that cannot be prepared has a record only.
+// Select genes, make a method's input and build its graphs; a slice that cannot be prepared has a record only.
 process GRAPH {
-    tag "${meta.id}"
+    tag "${meta.id} ${method}"
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice), path(spots)
-    path preset
+    tuple val(meta), path(slice), path(spots), val(method), path(preset)
 
     output:
-    tuple val(meta), path('arrays.npz'), emit: arrays, optional: true
-    tuple val(meta), path('graph.json'), emit: record
+    tuple val(meta), val(method), path(preset), path('arrays.npz'), emit: arrays, optional: true
+    tuple val(meta), path('graph.json')                          , emit: record
     tuple val(task.process), eval('versions.py h5py numpy scikit-misc scipy'), topic: versions
 
     script:
