@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from tissuegraph.arrays import SliceArrays
 from tissuegraph.cli import (
     failed_slice_is_a_result,
     one_line_errors,
@@ -19,11 +18,10 @@ from tissuegraph.cli import (
     spots_option,
 )
 from tissuegraph.errors import SettingsError
-from tissuegraph.graphs import feature_graph, median_pitch, spatial_graph
 from tissuegraph.io.stored import read_kept
-from tissuegraph.preprocess import prepare
 from tissuegraph.presets import Settings, load_settings
 from tissuegraph.records import Record
+from tissuegraph.slice_arrays import build_arrays
 
 
 def read_preset(_context: click.Context, _option: click.Parameter, preset: str) -> Settings:
@@ -49,30 +47,19 @@ def main(record: Record, slice_path: Path, spots_path: Path, settings: Settings,
     """Write the arrays of the spots that passed QC, in the order of the slice."""
     started = time.perf_counter()
     kept = read_kept(slice_path, spots_path)
-    counts, position = kept.counts, kept.xy
-    prepared = prepare(counts, settings.preprocess)
-    spatial = spatial_graph(position, settings.spatial_graph.rule, settings.spatial_graph.value)
-    feature = feature_graph(prepared.features, settings.feature_graph.k, settings.feature_graph.metric)
-    SliceArrays(
-        counts=counts[:, prepared.selected],
-        features=prepared.features,
-        depth=prepared.depth,
-        position=position,
-        spatial=spatial.adjacency,
-        feature=feature.adjacency,
-        genes=kept.genes[prepared.selected],
-        pitch=median_pitch(position),
-    ).save(arrays_path)
+    built = build_arrays(kept.counts, kept.genes, kept.xy, settings)
+    arrays = built.arrays
+    arrays.save(arrays_path)
 
-    for line in spatial.degrees.warnings("spatial", len(position)):
+    for line in built.spatial_degrees.warnings("spatial", arrays.n_spots):
         record.warn(line)
     record.metrics |= {
         "method": settings.method,
-        "n_spots": counts.shape[0],
-        "n_genes": len(prepared.selected),
-        "n_features": prepared.features.shape[1],
-        "spatial_degree": spatial.degrees.as_dict(),
-        "feature_degree": feature.degrees.as_dict(),
+        "n_spots": arrays.n_spots,
+        "n_genes": arrays.n_genes,
+        "n_features": arrays.features.shape[1],
+        "spatial_degree": built.spatial_degrees.as_dict(),
+        "feature_degree": built.feature_degrees.as_dict(),
         "seconds": round(time.perf_counter() - started, 3),
     }
 

@@ -57,33 +57,21 @@ def _generate(folder: Path, size: int, n_genes: int, n_domains: int, depth: floa
 
 
 def _graph(folder: Path, settings) -> dict[str, float]:
-    from tissuegraph.arrays import SliceArrays
-    from tissuegraph.graphs import feature_graph, median_pitch, spatial_graph
-    from tissuegraph.preprocess import hvg_scores, prepare
+    from tissuegraph.preprocess import hvg_scores
+    from tissuegraph.slice_arrays import build_arrays
 
     counts = sparse.load_npz(folder / "counts.npz").tocsr()
     position = np.load(folder / "cells.npz")["position"]
     started = time.perf_counter()
-    # No more genes than are wanted: `prepare` scores none. A real slice has more, so the time is added.
+    # No more genes than are wanted: none is scored. A real slice has more, so the time is added.
     hvg_scores(counts)
-    prepared = prepare(counts, settings.preprocess)
-    spatial = spatial_graph(position, settings.spatial_graph.rule, settings.spatial_graph.value)
-    feature = feature_graph(prepared.features, settings.feature_graph.k, settings.feature_graph.metric)
+    built = build_arrays(counts, np.arange(counts.shape[1]).astype(str), position, settings)
     seconds = time.perf_counter() - started
-    SliceArrays(
-        counts=counts[:, prepared.selected],
-        features=prepared.features,
-        depth=prepared.depth,
-        position=position,
-        spatial=spatial.adjacency,
-        feature=feature.adjacency,
-        genes=prepared.selected.astype(str),
-        pitch=median_pitch(position),
-    ).save(folder / "arrays.npz")
+    built.arrays.save(folder / "arrays.npz")
     return {
         "seconds": seconds,
-        "n_genes": len(prepared.selected),
-        "degree": spatial.degrees.as_dict()["mean"],
+        "n_genes": built.arrays.n_genes,
+        "degree": built.spatial_degrees.as_dict()["mean"],
     }
 
 
