@@ -16,7 +16,7 @@ workflow {
     // Read: parameters, preset and every row are checked before any slice is touched
     READ_SAMPLESHEET(
         file(params.input, checkIfExists: true),
-        presetFile(params.preset),
+        [stmfg: presetFile('stmfg', params.preset)],
         [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
         codeDigest(projectDir),
         settings,
@@ -34,7 +34,7 @@ workflow {
     DOMAINS(
         ch_slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
         ch_features,
-        READ_SAMPLESHEET.out.preset.map { preset -> ['stmfg', preset] },
+        READ_SAMPLESHEET.out.presets,
         methods,
         [first: params.seed, n: params.n_seeds],
     )
@@ -102,9 +102,9 @@ def failures(json) {
     return record.status == 'failed' ? record.reasons : []
 }
 
-// A preset of the pipeline by its name, or the user's own file.
-def presetFile(name) {
-    def own = file("${projectDir}/assets/presets/stmfg/${name}.yaml")
+// A method's preset by its name, or the user's own file.
+def presetFile(method, name) {
+    def own = file("${projectDir}/assets/presets/${method}/${name}.yaml")
     return own.exists() ? own : file(name, checkIfExists: true)
 }
 

@@ -4,18 +4,19 @@ process VALIDATE_SAMPLESHEET {
 
     input:
     path sheet
-    path preset, stageAs: 'given/*'
-    tuple path(sheet_schema), path(params_schema), path(presets)
+    tuple val(methods), path(presets, stageAs: 'given?/*')
+    tuple path(sheet_schema), path(params_schema), path(known_presets)
     val _code // digest of the package: part of the task's hash
     stdin     // parameters as JSON: never part of a shell command
 
     output:
-    path 'rows.json'    , emit: rows
-    path 'problems.json', emit: problems
-    path 'preset.yaml'  , emit: preset, optional: true
+    path 'rows.json'      , emit: rows
+    path 'problems.json'  , emit: problems
+    path 'resolved/*.yaml', emit: presets, optional: true
     tuple val(task.process), eval('versions.py jsonschema pyyaml'), topic: versions
 
     script:
+    def options = [methods, [presets].flatten()].transpose().collect { method, preset -> "--preset ${method}=${preset}" }
     """
     cat > params.json
     validate_samplesheet.py \\
@@ -23,9 +24,9 @@ process VALIDATE_SAMPLESHEET {
         --schema ${sheet_schema} \\
         --params params.json \\
         --params-schema ${params_schema} \\
-        --preset ${preset} \\
-        --presets ${presets} \\
-        --resolved-preset preset.yaml \\
+        ${options.join(' ')} \\
+        --presets ${known_presets} \\
+        --resolved resolved \\
         --rows rows.json \\
         --problems problems.json
     """

@@ -4,13 +4,13 @@ include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_sampleshe
 workflow READ_SAMPLESHEET {
     take:
     sheet       // path(samplesheet)
-    preset      // path(preset.yaml)
+    presets     // [ stmfg: path(preset.yaml), ... ]
     schemas     // [ path(schema_input.json), path(nextflow_schema.json), path(assets/presets) ]
     code        // digest of the package
     params_json // parameters as JSON
 
     main:
-    VALIDATE_SAMPLESHEET(sheet, preset, schemas, code, params_json)
+    VALIDATE_SAMPLESHEET(sheet, [presets.keySet().toList(), presets.values().toList()], schemas, code, params_json)
 
     // A task sees only what is staged for it, so whether a file is there is asked here, local or s3.
     ch_rows = VALIDATE_SAMPLESHEET.out.rows
@@ -25,9 +25,11 @@ workflow READ_SAMPLESHEET {
         }
 
     emit:
-    rows   = ch_rows                         // [ row ]  typed values, files as paths
-    json   = VALIDATE_SAMPLESHEET.out.rows   // path(rows.json)
-    preset = VALIDATE_SAMPLESHEET.out.preset // path(preset.yaml)  complete, checked
+    rows    = ch_rows                          // [ row ]  typed values, files as paths
+    json    = VALIDATE_SAMPLESHEET.out.rows    // path(rows.json)
+    presets = VALIDATE_SAMPLESHEET.out.presets // [ method, path(preset.yaml) ]  complete, checked
+        .flatten()
+        .map { preset -> [preset.baseName, preset] }
 }
 
 def withFiles(Map row, sheet) {
