@@ -23,14 +23,20 @@ class Model:
     norm: str = choice("sym", "rw")  # D^-1/2 (A+I) D^-1/2 or D^-1 (A+I)
     activation: str = choice("relu", "none")  # on all layers but the last
     fusion: str = choice("layerwise", "late")  # late: independent branches, fused once (ablation)
+    image_dims: int = whole(1, 1000)  # principal components of the image features that enter
+    image_graph: str = choice("spatial", "feature")  # neighbours of the image view: on the tissue, or in
+    # the image features, as many as feature_graph.k
+    image_trust: float | str = number(0, 1, "auto")  # prior weight of the image view against the others;
+    # auto: from the data, per slice; 0: the image is not used
 
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """Weights and forms of the three loss terms; a weight of 0 leaves its term out."""
+    """Weights and forms of the loss terms; a weight of 0 leaves its term out."""
 
     zinb: float = number(0, 1e6)  # alpha
-    contrastive: float = number(0, 1e6)  # beta
+    contrastive: float = number(0, 1e6)  # beta, between the two gene views
+    contrastive_image: float = number(0, 1e6)  # between the image view and each gene view
     regulariser: float = number(0, 1e6)  # gamma
     target: str = choice("counts", "scaled")  # ZINB of raw counts with depth factors, or of the input
     genes_per_step: int = whole(0, 1_000_000)  # genes decoded per step, drawn at random; 0: all
