@@ -6,14 +6,10 @@ that is not defined for a labelling (one domain only, say) is NaN.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
-
 import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from tissuegraph.clustering.labels import adjusted_rand, contingency
 from tissuegraph.errors import InputError
 from tissuegraph.graphs import nearest_spots
 
@@ -120,15 +116,6 @@ def morans_i(labels: np.ndarray, spatial: sparse.csr_matrix) -> float:
     mean = np.bincount(code) / n_spots
     cross = inside - 2 * mean * touching + mean**2 * n_weights
     return float(np.mean(n_spots / n_weights * cross / (n_spots * mean * (1 - mean))))
-
-
-def mean_mutual_ari(labelings: Sequence[np.ndarray]) -> float:
-    """Mean adjusted Rand index over all pairs of labellings (M, N): how far seeds agree. NaN for one."""
-    compact = [np.unique(labels, return_inverse=True)[1] for labels in labelings]
-    if len(compact) < 2:
-        return float("nan")
-    size = max(int(labels.max()) for labels in compact) + 1
-    return float(np.mean([adjusted_rand(contingency(a, b, size)) for a, b in combinations(compact, 2)]))
 
 
 def _same_spots(labels: np.ndarray, annotation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -134,9 +134,3 @@ def test_one_domain_has_no_silhouette_and_no_autocorrelation():
     assert math.isnan(scores["asw"])
     assert math.isnan(scores["morans_i"])
     assert scores["pas"] == 0
-
-
-def test_mutual_agreement_averages_over_pairs():
-    a, b = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])  # a with b: (0 - 2/3) / (2 - 2/3) = -1/2
-    assert metrics.mean_mutual_ari([a, a + 3, b]) == pytest.approx((1 - 0.5 - 0.5) / 3)
-    assert math.isnan(metrics.mean_mutual_ari([a]))
