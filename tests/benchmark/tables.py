@@ -63,7 +63,7 @@ def score_tables(out: Path, recipes: Sequence[str], slices: Sequence[AnnotatedSl
             found = _recipe_lines(recipe, _published(out / recipe, slices), score)
             # Ablations of a loss share the untrained network: its rows are shown once
             lines += [line for line in found if line.cells not in [known.cells for known in lines]]
-        tables.append(f"{score.upper()}\n\n{_markdown(*_score_rows(lines, slices))}")
+        tables.append(f"{score.upper()}\n\n{markdown(*_score_rows(lines, slices))}")
     failures = [line for recipe in recipes for line in _failures(out / recipe, recipe, slices)]
     return tables + ["\n".join(["Failed or not run:", "", *failures] if failures else ["No slice failed."])]
 
@@ -88,7 +88,7 @@ def time_table(pipeline_info: Path) -> str:
             [process, len(group), f"{statistics.median(seconds):.1f}", f"{max(seconds):.1f}", f"{memory:.2f}"]
         )
     head = ["process", "tasks", "median s", "longest s", "peak memory, GB"]
-    return f"Wall time of the default recipe\n\n{_markdown(head, rows)}"
+    return f"Wall time of the default recipe\n\n{markdown(head, rows)}"
 
 
 def _published(folder: Path, slices: Sequence[AnnotatedSlice]) -> dict:
@@ -155,7 +155,7 @@ def _failures(folder: Path, recipe: str, slices: Sequence[AnnotatedSlice]) -> li
     ]
 
 
-def _markdown(head: Sequence[str], rows: Iterable[Sequence]) -> str:
+def markdown(head: Sequence[str], rows: Iterable[Sequence]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
