@@ -11,12 +11,14 @@ workflow {
     if (!params.input) {
         error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
     }
+    def methods  = params.methods.toString().tokenize(',')*.trim()
+    def presets  = presetFiles(params, methods)
     def settings = groovy.json.JsonOutput.toJson(params + [outdir: file(params.outdir).toUriString()])
 
     // Read: parameters, preset and every row are checked before any slice is touched
     READ_SAMPLESHEET(
         file(params.input, checkIfExists: true),
-        [stmfg: presetFile('stmfg', params.preset)],
+        presets,
         [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
         codeDigest(projectDir),
         settings,
@@ -29,7 +31,6 @@ workflow {
     ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
 
     // Domains: those of each method, and the baseline they are measured against
-    def methods = params.methods.tokenize(',')*.trim()
     ch_features = ch_slices.map { meta, _slice, _spots -> [meta, []] } // [ meta, features.npz or [] ]
     DOMAINS(
         ch_slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
@@ -102,10 +103,13 @@ def failures(json) {
     return record.status == 'failed' ? record.reasons : []
 }
 
-// A method's preset by its name, or the user's own file.
-def presetFile(method, name) {
-    def own = file("${projectDir}/assets/presets/${method}/${name}.yaml")
-    return own.exists() ? own : file(name, checkIfExists: true)
+// The preset of every method that runs: one of the pipeline's by its name, or the user's own file.
+def presetFiles(Map settings, List methods) {
+    def names = [stmfg: settings.preset, multist: settings.multist_preset].subMap(methods)
+    return names.collectEntries { method, name ->
+        def own = file("${projectDir}/assets/presets/${method}/${name}.yaml")
+        [method, own.exists() ? own : file(name, checkIfExists: true)]
+    }
 }
 
 // A task's hash covers the script that it names, not the package beside it. The digest of the package travels in
