@@ -51,11 +51,13 @@ def main(
     """Write the rows of a samplesheet, the complete presets, and one line per problem."""
     if (params is None) != (params_schema is None):
         raise InputError("--params and --params-schema go together: give both or none")
-    found = read_samplesheet(sheet, json.loads(schema.read_text()))
-    lines = list(found.problems)
+    values, lines = None, []
     if params is not None:
-        _, wrong = check_parameters(json.loads(params.read_text()), json.loads(params_schema.read_text()))
-        lines = wrong + lines
+        values, lines = check_parameters(
+            json.loads(params.read_text()), json.loads(params_schema.read_text())
+        )
+    found = read_samplesheet(sheet, json.loads(schema.read_text()), values)
+    lines += found.problems
     for text in given:
         method, path = _method_and_file(text)
         try:

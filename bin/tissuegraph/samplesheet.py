@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tissuegraph.json_schema import nearest, show, typed, violations
+from tissuegraph.roles import POSITION_SUFFIXES, cohort_problems, role_of, row_problems, wants_grid
 from tissuegraph.sheet_formats import read_entries
 
 # Columns of the pipeline's own slices.csv, which may be the samplesheet of a next run, that look like
@@ -30,9 +31,13 @@ class Samplesheet:
     notices: list[str] = field(default_factory=list)
 
 
-def read_samplesheet(path: str | Path, schema: Mapping[str, Any]) -> Samplesheet:
+def read_samplesheet(
+    path: str | Path, schema: Mapping[str, Any], params: Mapping[str, Any] | None = None
+) -> Samplesheet:
     """Read and check a CSV, TSV, YAML or JSON samplesheet against assets/schema_input.json.
 
+    Roles that the sheet leaves open are filled in. params: parameters of the run, for the rules that
+    depend on them (see tissuegraph.roles.cohort_problems); None leaves these rules out.
     Whether the files that it names exist is not asked: they may be out of reach, on another machine or
     in a bucket. Never raises for what a user wrote; see Samplesheet.problems.
     """
@@ -47,7 +52,9 @@ def read_samplesheet(path: str | Path, schema: Mapping[str, Any]) -> Samplesheet
     if ignored:
         sheet.notices.append(f"samplesheet columns that are not used: {', '.join(ignored)}")
 
-    required = schema["items"].get("required", [])
+    required = [*schema["items"].get("required", [])]
+    if "spot_spacing" not in columns:  # without grids, every row needs a path
+        required.append("path")
     present = {misspelt.get(name, name) for name in columns}
     absent = [name for name in required if entries.rows and name not in present]
     for name in absent:
@@ -62,6 +69,10 @@ def read_samplesheet(path: str | Path, schema: Mapping[str, Any]) -> Samplesheet
         sheet.problems += problems
     for name in schema.get("uniqueEntries", []):
         sheet.problems += _repeated(sheet.rows, name)
+    if params is not None and not sheet.problems:  # a refused value would make these rules guess
+        sheet.problems += cohort_problems(sheet.rows, params)
+    for row in sheet.rows:
+        row["role"] = role_of(row)
     return sheet
 
 
@@ -89,9 +100,14 @@ def _checked_row(
     problems = [_problem(number, name, given[name], known[name]["errorMessage"]) for name in wrong]
     for name in schema.get("required", []):
         if name not in given and name not in absent:
-            problems.append(f"samplesheet row {number}, column {name}: empty - {known[name]['errorMessage']}")
+            problems.append(_problem(number, name, None, known[name]["errorMessage"]))
     row = {name: None if name in wrong else row.get(name) for name in known} | {"row": number}
-    return row, problems + _path_problems(row)
+    problems += _path_problems(row)
+    if "path" not in absent and "path" not in given and not wants_grid(row):
+        problems.append(_problem(number, "path", None, known["path"]["errorMessage"]))
+    elif not problems:
+        problems += [_problem(number, *found) for found in row_problems(row)]
+    return row, problems
 
 
 def _path_problems(row: Mapping[str, Any]) -> list[str]:
@@ -110,6 +126,8 @@ def _path_problems(row: Mapping[str, Any]) -> list[str]:
         ]
     if suffix == ".h5":
         return [_problem(number, "path", path, "expected the outs directory that holds this file")]
+    if suffix in POSITION_SUFFIXES and (row.get("role") == "target" or row.get("image") is not None):
+        return []  # positions of a slice whose expression is to be inferred
     if suffix in _OTHER_FORMATS:
         return [_problem(number, "path", path, "expected a Space Ranger outs directory or an .h5ad file")]
     return []
@@ -137,4 +155,5 @@ def _repeated(rows: list[dict[str, Any]], name: str) -> list[str]:
 
 
 def _problem(number: int, column: str, value: Any, expected: str) -> str:
-    return f"samplesheet row {number}, column {column}: {show(value)} - {expected}"
+    received = "empty" if value is None else show(value)
+    return f"samplesheet row {number}, column {column}: {received} - {expected}"

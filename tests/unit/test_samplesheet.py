@@ -34,6 +34,10 @@ FULL = {
     "path": "data/outs",
     "platform": "visium",
     "image": "slides/he.tiff",
+    "image_matrix": "slides/matrix.csv",
+    "spot_spacing": 250,
+    "role": "both",
+    "patient": "P1",
     "n_domains": 7,
     "group": "control",
     "annotation": "layers.csv",
@@ -60,10 +64,11 @@ def test_a_list_gives_the_same_rows_as_a_table(read, suffix):
     assert sheet.rows == [FULL | {"row": 1}]
 
 
-def test_columns_that_are_absent_or_empty_are_none(read):
+def test_columns_that_are_absent_or_empty_are_none_but_every_row_has_a_role(read):
     sheet = read("sample,path,n_domains\nA,a.h5ad,\n")
     assert problems_of(sheet) == []
-    assert sheet.rows == [dict.fromkeys(FULL) | {"sample": "A", "path": "a.h5ad", "row": 2}]
+    filled = {"sample": "A", "path": "a.h5ad", "row": 2, "role": "reference"}
+    assert sheet.rows == [dict.fromkeys(FULL) | filled]
 
 
 def test_numbers_that_are_names_stay_as_written_in_yaml(read):
