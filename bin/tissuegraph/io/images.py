@@ -1,9 +1,9 @@
-"""Small versions of histology images, for pictures of the tissue; never a whole slide in memory."""
+"""Small versions of histology images for pictures of the tissue, and what every reader of images needs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ def read_rgb(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with _no_size_limit(), Image.open(path) as image:
+        with no_size_limit(), Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"{path.name} is not a readable image; copy it again") from error
@@ -52,7 +52,8 @@ def add_image(raw: RawSlice, path: Path, warn: Warn) -> None:
     Raises InputError with the numbers where the spots fall outside the image.
     """
     width, height = _size(path)
-    scale, name = _registration(raw, path, width, height)
+    scale, found = find_scale(raw.xy, raw.scalefactors, path.name, (width, height))
+    name = "lowres" if found == "lowres" else "hires"
     if name in raw.images:
         return
     if name == "lowres":
@@ -65,20 +66,31 @@ def add_image(raw: RawSlice, path: Path, warn: Warn) -> None:
     raw.scalefactors["tissue_hires_scalef"] = scale * max(small.shape[:2]) / max(width, height)
 
 
-def _registration(raw: RawSlice, path: Path, width: int, height: int) -> tuple[float, str]:
-    """Scale from full-resolution pixels to pixels of the image, and what the image is."""
-    xy = np.asarray(raw.xy, dtype=np.float64)
+def find_scale(
+    xy: Any, scalefactors: Mapping[str, float], name: str, size: tuple[int, int]
+) -> tuple[float, str]:
+    """Scale from full-resolution pixels to pixels of an image of `size` (width, height), and what it is.
+
+    xy: (N, 2) spots in full-resolution pixels. The image is `full`, or `hires` or `lowres` where only the
+    scale factors of Space Ranger put all spots inside it. Raises InputError where nothing does.
+    """
+    xy = np.asarray(xy, dtype=np.float64)
     low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
-    candidates = [(1.0, "hires")]
-    for name in ("hires", "lowres"):
-        if f"tissue_{name}_scalef" in raw.scalefactors:
-            candidates.append((raw.scalefactors[f"tissue_{name}_scalef"], name))
-    for scale, name in candidates:
-        if (low * scale >= 0).all() and (high * scale <= (width, height)).all():
-            return scale, name
-    raise InputError(
-        f"image {path.name}: the spots (x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}) "
-        f"fall outside its {width} x {height} pixels; expected the image in whose pixels the coordinates "
+    candidates = [(1.0, "full")]
+    for kind in ("hires", "lowres"):
+        if f"tissue_{kind}_scalef" in scalefactors:
+            candidates.append((scalefactors[f"tissue_{kind}_scalef"], kind))
+    for scale, kind in candidates:
+        if (low * scale >= 0).all() and (high * scale <= size).all():
+            return scale, kind
+    raise outside_image(name, low, high, size)
+
+
+def outside_image(name: str, low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> InputError:
+    """The error for spots between `low` and `high` (x, y) that an image of `size` does not contain."""
+    return InputError(
+        f"image {name}: the spots (x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}) "
+        f"fall outside its {size[0]} x {size[1]} pixels; expected the image in whose pixels the coordinates "
         f"are given"
     )
 
@@ -91,12 +103,12 @@ def _size(path: Path) -> tuple[int, int]:
         if path.suffix.lower() in PILLOW_SUFFIXES:
             from PIL import Image
 
-            with _no_size_limit(), Image.open(path) as image:
+            with no_size_limit(), Image.open(path) as image:
                 return image.size
         import tifffile
 
         with tifffile.TiffFile(path) as tiff:
-            return _plane_size(tiff.series[0].levels[0])
+            return plane_size(tiff.series[0].levels[0])
     except (OSError, ValueError, SyntaxError, IndexError) as error:
         raise InputError(f"image {path.name} is not a readable image; copy it again") from error
 
@@ -106,7 +118,7 @@ def _read_small(path: Path, warn: Warn) -> np.ndarray | None:
     from PIL import Image
 
     try:
-        with _no_size_limit():
+        with no_size_limit():
             if path.suffix.lower() in PILLOW_SUFFIXES:
                 with Image.open(path) as image:
                     image.draft("RGB", (DISPLAY_SIDE, DISPLAY_SIDE))  # JPEG decodes to a fraction of its size
@@ -117,8 +129,8 @@ def _read_small(path: Path, warn: Warn) -> np.ndarray | None:
 
             with tifffile.TiffFile(path) as tiff:
                 level = _smallest_sufficient_level(tiff)
-                if math.prod(_plane_size(level)) > MAX_DECODED:
-                    return _too_large(path, _plane_size(level), warn)
+                if math.prod(plane_size(level)) > MAX_DECODED:
+                    return _too_large(path, plane_size(level), warn)
                 return _reduced(Image.fromarray(as_rgb(_channels_last(level))))
     except (OSError, ValueError, SyntaxError) as error:
         raise InputError(f"image {path.name} is damaged: {error}; copy it again") from error
@@ -140,11 +152,11 @@ def _too_large(path: Path, size: tuple[int, int], warn: Warn) -> None:
 def _smallest_sufficient_level(tiff: Any) -> Any:
     """The smallest level of a TIFF pyramid that is still as large as the picture wanted."""
     levels = list(tiff.series[0].levels)
-    large = [level for level in levels if max(_plane_size(level)) >= DISPLAY_SIDE]
-    return min(large or levels[:1], key=lambda level: max(_plane_size(level)))
+    large = [level for level in levels if max(plane_size(level)) >= DISPLAY_SIDE]
+    return min(large or levels[:1], key=lambda level: max(plane_size(level)))
 
 
-def _plane_size(level: Any) -> tuple[int, int]:
+def plane_size(level: Any) -> tuple[int, int]:
     """Width and height of a TIFF level, whatever the order of its axes."""
     return level.shape[level.axes.index("X")], level.shape[level.axes.index("Y")]
 
@@ -161,7 +173,7 @@ def _channels_last(level: Any) -> np.ndarray:
 
 
 @contextmanager
-def _no_size_limit() -> Iterator[None]:
+def no_size_limit() -> Iterator[None]:
     """Pillow refuses large images as possible attacks; slides are large. The limit is put back."""
     from PIL import Image
 

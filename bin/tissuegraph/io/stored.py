@@ -54,6 +54,35 @@ def _text(node: Any) -> np.ndarray:
     return strings(node["values"] if hasattr(node, "keys") else node)
 
 
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the kept spots lie: xy (N, 2) and pitch in full-resolution pixels; um_per_px None if unknown."""
+
+    xy: np.ndarray
+    pitch: float
+    um_per_px: float | None
+
+
+def read_places(slice_path: Path, spots_path: Path) -> Places:
+    """As `read_kept`, without reading the counts."""
+    with open_hdf5(slice_path) as file:
+        keep = _kept(spots_path, _index(file["obs"]), slice_path.name)
+        settings = file["uns"][keys.TISSUEGRAPH]
+        scale = float(settings["um_per_px"][()]) if "um_per_px" in settings else None
+        return Places(file["obsm"][keys.SPATIAL][()][keep], float(settings["pitch_px"][()]), scale)
+
+
+def read_images(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """Images (H, W, 3) uint8 and scale factors that a canonical slice carries, by name; both may be empty."""
+    with open_hdf5(path) as file:
+        libraries = file["uns"].get(keys.SPATIAL, {})
+        library = next(iter(libraries.values()), {})
+        images, factors = library.get("images", {}), library.get("scalefactors", {})
+        return {name: images[name][()] for name in images}, {
+            name: float(factors[name][()]) for name in factors
+        }
+
+
 def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
     """The spots that QC kept, in the order of the slice.
 

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Turn the picture around every spot that passed QC into features."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from tissuegraph.cli import (
+    failed_slice_is_a_result,
+    one_line_errors,
+    output_file,
+    record_option,
+    sample_option,
+    slice_option,
+    spots_option,
+)
+from tissuegraph.errors import SettingsError
+from tissuegraph.records import Record
+
+STAIN_METHODS = ("macenko", "reinhard", "vahadane", "diverse", "none")
+any_path = click.Path(path_type=Path)
+
+
+@click.command()
+@sample_option
+@slice_option
+@spots_option
+@click.option("--image", type=any_path, help="Histology image  [default: the slice's hires, else lowres]")
+@click.option("--image-matrix", type=any_path, help="3x3 matrix, image pixels to coordinates of the spots.")
+@click.option("--encoder", "encoder_name", default="handcrafted", show_default=True, help="See docs.")
+@click.option("--encoder-weights", type=any_path, help="Local file or directory, for networks.")
+@click.option("--tile-um", type=float, default=100.0, show_default=True, help="Side of a tile, micrometres.")
+@click.option(
+    "--context-rings", type=click.IntRange(min=0), default=0, show_default=True, help="Wider crops: 2x, 3x."
+)
+@click.option("--stain-method", type=click.Choice(STAIN_METHODS), default="macenko", show_default=True)
+@click.option("--stain-reference", type=any_path, help="Image to match  [default: a built-in reference]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Threads.")
+@click.option("--features", "features_path", required=True, type=output_file, help="Features to write (npz).")
+@record_option
+@one_line_errors
+@failed_slice_is_a_result("encode_histology")
+def main(
+    record: Record,
+    slice_path: Path,
+    spots_path: Path,
+    image: Path | None,
+    image_matrix: Path | None,
+    encoder_name: str,
+    encoder_weights: Path | None,
+    tile_um: float,
+    context_rings: int,
+    stain_method: str,
+    stain_reference: Path | None,
+    device: str,
+    workers: int,
+    features_path: Path,
+) -> None:
+    """Write the features; a slice without image is warned about and gets none, one that fails neither."""
+    from tissuegraph.histology.encode import Options, encode_slice
+    from tissuegraph.histology.source import find_picture
+    from tissuegraph.histology.tiles import FEW_PIXELS, tile_side
+    from tissuegraph.io.stored import read_places
+
+    started = time.perf_counter()
+    encoder = _load_encoder(encoder_name, encoder_weights, device)
+    reference = _read_reference(stain_reference)
+    places = read_places(slice_path, spots_path)
+    picture = find_picture(slice_path, places.xy, image, image_matrix)
+    if picture is None:
+        record.warn("the slice has no histology image: it is analysed by its genes alone")
+        return
+    options = Options(tile_um=tile_um, context_rings=context_rings, workers=workers)
+    with picture.slide:
+        side = tile_side(tile_um, places.um_per_px, places.pitch, record.warn)
+        result, warnings = encode_slice(picture, places.xy, side, encoder, options, stain_method, reference)
+    result.save(features_path)
+
+    for reason in warnings:
+        record.warn(reason)
+    if result.tile_px < FEW_PIXELS:
+        record.warn(
+            f"a tile is {result.tile_px:.1f} pixels wide in the {picture.kind} image: it shows colour and "
+            f"hardly any texture; give the full-resolution image in the column image"
+        )
+    record.metrics |= {
+        "n_spots": result.n_spots,
+        "encoder": encoder.name,
+        "n_features": result.features.shape[1],
+        "tile_um": tile_um,
+        "tile_px": round(result.tile_px, 2),
+        "context_rings": context_rings,
+        "source": picture.kind,
+        "image_size": picture.slide.size,
+        "background": float(result.background.mean()),
+        "stain_method": stain_method,
+        "device": getattr(encoder, "device", "cpu"),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+
+
+def _load_encoder(name: str, weights: Path | None, device: str):
+    """A wrong name or missing weights stop the run: they would fail every slice alike."""
+    from tissuegraph.histology.encoders import load_encoder
+
+    try:
+        return load_encoder(name, weights, device)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _read_reference(path: Path | None):
+    """The reference picture (H, W, 3) uint8, or None for the built-in one; a bad one stops the run."""
+    if path is None:
+        return None
+    from tissuegraph.errors import InputError
+    from tissuegraph.histology.encode import OVERVIEW_SIDE
+    from tissuegraph.histology.slide import open_slide
+
+    try:
+        with open_slide(path) as slide:
+            return slide.overview(OVERVIEW_SIDE)
+    except InputError as error:
+        raise click.UsageError(f"stain reference: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

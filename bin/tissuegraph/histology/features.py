@@ -1,0 +1,113 @@
+"""The image features of one slice, as one npz that needs nothing but numpy to read."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from tissuegraph.errors import InputError
+
+_TYPES = {
+    "features": np.float32,
+    "names": str,
+    "background": np.float32,
+    "shown": np.int64,
+    "tiles_before": np.uint8,
+    "tiles_after": np.uint8,
+    "overview_before": np.uint8,
+    "overview_after": np.uint8,
+    "overview_matrix": np.float64,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFeatures:
+    """What an encoder saw of N kept spots in slice order, F features, and M tiles to show.
+
+    features: (N, F) float32, finite; names: (F,) str
+    background: (N,) float32, share of the tile that is no tissue, 0 to 1
+    encoder: its name; tile_um: side of a tile; tile_px: the same in pixels of the image that was read
+    shown: (M,) indices of spots; tiles_before, tiles_after: (M, h, w, 3) uint8, stain normalisation
+    overview_before, overview_after: the whole section, (H, W, 3) uint8
+    overview_matrix: (3, 3), full-resolution pixels (x, y, 1) to pixels of the overviews
+
+    Construction converts types and checks shapes; raises InputError naming what is at fault.
+    """
+
+    features: np.ndarray
+    names: np.ndarray
+    background: np.ndarray
+    encoder: str
+    tile_um: float
+    tile_px: float
+    shown: np.ndarray
+    tiles_before: np.ndarray
+    tiles_after: np.ndarray
+    overview_before: np.ndarray
+    overview_after: np.ndarray
+    overview_matrix: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, kind in _TYPES.items():
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
+        object.__setattr__(self, "encoder", str(self.encoder))
+        object.__setattr__(self, "tile_um", float(self.tile_um))
+        object.__setattr__(self, "tile_px", float(self.tile_px))
+        _check(self)
+
+    @property
+    def n_spots(self) -> int:
+        return len(self.features)
+
+    @property
+    def overview_scale(self) -> float:
+        """Pixels of the overviews per full-resolution pixel."""
+        return float(np.sqrt(abs(np.linalg.det(self.overview_matrix[:2, :2]))))
+
+    def on_overview(self, xy: np.ndarray) -> np.ndarray:
+        """Pixels of the overviews (N, 2) of full-resolution positions xy (N, 2)."""
+        return np.asarray(xy) @ self.overview_matrix[:2, :2].T + self.overview_matrix[:2, 2]
+
+    def save(self, path: str | Path) -> None:
+        """Write everything to one npz, not compressed; `load` gives back the same values."""
+        with open(path, "wb") as file:
+            np.savez(file, **{field.name: getattr(self, field.name) for field in fields(self)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> ImageFeatures:
+        """Read what `save` wrote; raises InputError when the file is something else or damaged."""
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+                return cls(**{field.name: stored[field.name] for field in fields(cls)})
+        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
+            raise InputError(
+                f"{path} holds no image features ({error}); write it again with encode_histology.py"
+            ) from error
+
+
+def _check(image: ImageFeatures) -> None:
+    if image.features.ndim != 2 or not image.features.size:
+        raise InputError(f"features must be spots x features, got shape {image.features.shape}")
+    n_spots, n_features = image.features.shape
+    n_shown = len(image.shown)
+    expected = {"names": (n_features,), "background": (n_spots,), "overview_matrix": (3, 3)}
+    for name, shape in expected.items():
+        if getattr(image, name).shape != shape:
+            raise InputError(
+                f"{name} must have shape {shape} to go with features {image.features.shape}, got "
+                f"{getattr(image, name).shape}"
+            )
+    if not np.isfinite(image.features).all():
+        raise InputError("features must be finite, got NaN or infinite values; encode the slice again")
+    if not ((image.background >= 0) & (image.background <= 1)).all():
+        raise InputError("background must be shares between 0 and 1; encode the slice again")
+    if len(image.tiles_before) != n_shown or image.tiles_after.shape != image.tiles_before.shape:
+        raise InputError(
+            f"tiles_before and tiles_after must show the same {n_shown} spots, got "
+            f"{image.tiles_before.shape} and {image.tiles_after.shape}"
+        )
+    if n_shown and not 0 <= image.shown.min() <= image.shown.max() < n_spots:
+        raise InputError(f"shown must be spots below {n_spots}, got {image.shown.max()}")
