@@ -27,6 +27,7 @@ class Tile:
     spots: Tensor  # (T,) rows of the slice
     inner: Tensor  # (T,) their rows among tile and halo
     views: tuple[View, ...]
+    presence: Tensor | None = None  # (tile and halo, V), as `Stmfg.encode` takes it
 
 
 def spatial_tiles(position: np.ndarray, max_spots: int) -> list[np.ndarray]:
@@ -67,19 +68,20 @@ def make_tiles(
     max_spots: int,
     hops: int,
     device: torch.device,
+    presence: Tensor | None = None,
 ) -> tuple[Tile, ...]:
     """Cut the views of a slice into tiles.
 
     adjacencies: A~ of each view, normalised over the whole slice; hops: graph steps that the encoder
-    takes beyond what `propagated` already holds.
+    takes beyond what `propagated` already holds; presence: (N, V).
     """
     return tuple(
-        _tile(spots, with_halo(spots, adjacencies, hops), adjacencies, views, features, device)
+        _tile(spots, with_halo(spots, adjacencies, hops), adjacencies, views, features, device, presence)
         for spots in spatial_tiles(position, max_spots)
     )
 
 
-def _tile(spots, members, adjacencies, views, features, device) -> Tile:
+def _tile(spots, members, adjacencies, views, features, device, presence) -> Tile:
     shared = None
     if any(view.propagated is None for view in views):
         part = features[members]
@@ -99,6 +101,7 @@ def _tile(spots, members, adjacencies, views, features, device) -> Tile:
             )
             for adjacency, view in zip(adjacencies, views, strict=True)
         ),
+        presence=None if presence is None else presence[rows],
     )
 
 
@@ -141,5 +144,5 @@ class TiledEncoder:
             torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
 
     def _own_rows(self, tile: Tile) -> list[Tensor]:
-        encoding = self.model.encode(tile.views)
+        encoding = self.model.encode(tile.views, tile.presence)
         return [item[tile.inner] for item in (encoding.z, encoding.attention, *encoding.per_view)]

@@ -14,21 +14,20 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import SettingsError
 from tissuegraph.graphs import normalise_adjacency
-from tissuegraph.losses.contrastive import choose_mode, contrastive_exact, contrastive_sampled
-from tissuegraph.losses.regulariser import spatial_regulariser
-from tissuegraph.losses.zinb import SparseTarget, zinb_loss
+from tissuegraph.image_view import Judged, judge_image
+from tissuegraph.losses.zinb import SparseTarget
 from tissuegraph.models.layers import View, csr_tensor, sparse_operator
 from tissuegraph.models.stmfg import Encoding, Stmfg
+from tissuegraph.objective import TERMS, TERMS_WITH_IMAGE, loss_terms
 from tissuegraph.optimiser import Adam
 from tissuegraph.presets import Settings
 from tissuegraph.tiles import TiledEncoder, make_tiles
 
-TERMS = ("zinb", "contrastive", "regulariser", "total")
+VIEWS = ("spatial", "feature", "image")
 _OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 _FALLBACK_TILES = 16  # tiles per slice when the full graph did not fit
 
@@ -44,6 +43,8 @@ class TrainingResult:
     seconds: float
     device: str
     warnings: tuple[str, ...] = field(default=())
+    views: tuple[str, ...] = VIEWS[:2]  # V names
+    image_trust: float | None = None  # prior weight of the image in [0, 1], 0: not used; None: no image
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,9 @@ class Problem:
     log_factor: Tensor | None  # (N,)
     edges: Tensor  # sparse CSR (N, N), spatial
     tiles: tuple | None  # None: the whole graph at once
+    presence: Tensor | None = None  # (N, V) prior weight of each view, 0 where missing; None: all 1
+    imaged: Tensor | None = None  # rows with image features; None: all
+    image_trust: float | None = None  # None: no image view
 
 
 def resolve_device(device: str) -> torch.device:
@@ -70,10 +74,16 @@ def resolve_device(device: str) -> torch.device:
 
 
 def train(
-    arrays: SliceArrays, settings: Settings, *, seed: int, device: str = "auto", tile_spots: int = 0
+    arrays: SliceArrays,
+    settings: Settings,
+    *,
+    seed: int,
+    device: str = "auto",
+    tile_spots: int = 0,
+    image: np.ndarray | None = None,
 ) -> TrainingResult:
     """Train one network. Same seed, settings and thread count give the same bits on a CPU."""
-    return train_seeds(arrays, settings, seeds=[seed], device=device, tile_spots=tile_spots)[0]
+    return train_seeds(arrays, settings, seeds=[seed], device=device, tile_spots=tile_spots, image=image)[0]
 
 
 def train_seeds(
@@ -84,6 +94,7 @@ def train_seeds(
     device: str = "auto",
     tile_spots: int = 0,
     progress: Callable[[int, int, float], None] | None = None,
+    image: np.ndarray | None = None,
 ) -> list[TrainingResult]:
     """Train one network per seed, preparing graphs and targets once.
 
@@ -91,18 +102,21 @@ def train_seeds(
     The gradients are the same, activations take less memory. When a GPU runs out of memory, training
     starts again in tiles, and if that fails too on the CPU; the result's warnings say so.
     progress: called with seed, epoch and total loss every tenth of the epochs.
+    image: (N, F) image features, a row of NaN where a spot has none; they become a third view unless
+    settings.model.image_trust, or the data, say otherwise. Without image the paper's two views remain.
     """
+    judged = judge_image(arrays, settings, image)
     chosen = resolve_device(device)
     plans = [(chosen, tile_spots)]
     if chosen.type == "cuda":
         plans += [(chosen, max(1, -(-arrays.n_spots // _FALLBACK_TILES))), (torch.device("cpu"), tile_spots)]
-    notes: list[str] = []
+    notes = list(judged.warnings)
     while True:
         (where, spots), *plans = plans
         try:
-            problem = prepare(arrays, settings, where, spots)
+            problem = prepare(arrays, settings, where, spots, judged)
             results = [_train_one(problem, settings, seed, where, progress) for seed in seeds]
-            return [replace(result, warnings=tuple(notes)) for result in results]
+            return [replace(result, warnings=tuple(notes), image_trust=judged.trust) for result in results]
         except _OUT_OF_MEMORY:
             if not plans:
                 raise
@@ -113,7 +127,13 @@ def train_seeds(
             torch.cuda.empty_cache()
 
 
-def prepare(arrays: SliceArrays, settings: Settings, device: torch.device, tile_spots: int = 0) -> Problem:
+def prepare(
+    arrays: SliceArrays,
+    settings: Settings,
+    device: torch.device,
+    tile_spots: int = 0,
+    judged: Judged | None = None,
+) -> Problem:
     """Normalise the graphs, move everything to the device, and do once what every epoch shares."""
     norm = settings.model.norm
     features = arrays.features
@@ -130,19 +150,36 @@ def prepare(arrays: SliceArrays, settings: Settings, device: torch.device, tile_
             )
         else:
             views.append(View(operator, features=shared))
+    n_inputs = [features.shape[1]] * len(views)
+    image, presence, imaged = judged.view if judged else None, None, None
+    if image is not None:
+        adjacency = normalise_adjacency(image.graph, norm, np.float64)
+        operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)
+        propagated = torch.as_tensor(adjacency @ image.values, dtype=torch.float32).to(device)
+        views.append(View(operator, propagated=propagated))
+        adjacencies.append(adjacency)
+        n_inputs.append(image.values.shape[1])
+        weight = np.where(image.present, image.trust, 0.0)
+        presence = torch.ones(arrays.n_spots, len(views))
+        presence[:, -1] = torch.as_tensor(weight)
+        presence = presence.to(device)
+        imaged = None if image.present.all() else torch.as_tensor(np.flatnonzero(image.present)).to(device)
     target, log_factor = _target(arrays, settings, device)
     tiles = None
     if tile_spots and tile_spots < arrays.n_spots:
         hops = len(settings.model.dims) - (1 if narrow else 0)
-        tiles = make_tiles(arrays.position, adjacencies, views, features, tile_spots, hops, device)
+        tiles = make_tiles(arrays.position, adjacencies, views, features, tile_spots, hops, device, presence)
     return Problem(
         views=tuple(views) if tiles is None else (),
-        n_inputs=(features.shape[1],) * len(views),
+        n_inputs=tuple(n_inputs),
         n_genes=target.shape[1],
         target=target,
         log_factor=log_factor,
         edges=csr_tensor(arrays.spatial, device=device),
         tiles=tiles,
+        presence=presence,
+        imaged=imaged,
+        image_trust=None if image is None else image.trust,
     )
 
 
@@ -196,90 +233,41 @@ def _train_one(
         if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
             progress(seed, epoch + 1, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
-    values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(TERMS)))
+    names = TERMS if problem.image_trust is None else TERMS_WITH_IMAGE
+    values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(names)))
     return TrainingResult(
         embedding=final.z.cpu().numpy(),
         untrained=untrained,
         attention=final.attention.mean(2).cpu().numpy(),
-        losses={term: values[:, column].tolist() for column, term in enumerate(TERMS)},
+        losses={term: values[:, column].tolist() for column, term in enumerate(names)},
         seconds=time.perf_counter() - started,
         device=device.type,
+        views=VIEWS[: len(problem.n_inputs)],
     )
 
 
 @torch.no_grad()
 def _encode_without_gradient(model: Stmfg, problem: Problem) -> Encoding:
     if problem.tiles is None:
-        return model.encode(problem.views)
+        return model.encode(problem.views, problem.presence)
     return TiledEncoder(model, problem.tiles).encode()
 
 
 def backward_one_step(
     model: Stmfg, problem: Problem, settings: Settings, draws: np.random.Generator
 ) -> Tensor:
-    """Leave the gradients of the total loss on the parameters; return the (4,) values of TERMS."""
+    """Leave the gradients of the total loss on the parameters; return the (T,) values of the terms."""
     tiled = None
     if problem.tiles is None:
-        encoding = model.encode(problem.views)
+        encoding = model.encode(problem.views, problem.presence)
     else:
         tiled = TiledEncoder(model, problem.tiles)
         encoding = tiled.encode_detached()
-    terms = _loss_terms(model, encoding, problem, settings, draws)
-    weights = settings.losses
-    total = weights.zinb * terms[0] + weights.contrastive * terms[1] + weights.regulariser * terms[2]
-    total.backward()
+    terms = loss_terms(model, encoding, problem, settings, draws)
+    terms[-1].backward()
     if tiled is not None:
         tiled.backward(encoding)
-    return torch.stack([*terms, total]).detach()
-
-
-def _loss_terms(
-    model: Stmfg, encoding: Encoding, problem: Problem, settings: Settings, draws: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """ZINB, contrastive and regulariser; a term of weight 0 is not computed and counts as 0."""
-    losses, nothing = settings.losses, encoding.z.sum() * 0
-    device = encoding.z.device
-    zinb = contrastive = regulariser = nothing
-    if losses.zinb:
-        genes = _draw(draws, problem.n_genes, losses.genes_per_step, device)
-        half = torch.bfloat16 if settings.optimiser.precision == "bfloat16" else None
-        zinb = zinb_loss(
-            model.decoder(encoding.z),
-            model.decoder.weight,
-            model.decoder.bias,
-            problem.target,
-            genes=genes,
-            log_factor=problem.log_factor,
-            matmul_dtype=half,
-        )
-    if losses.contrastive:
-        contrastive = _contrastive(encoding.per_view, settings, draws)
-    if losses.regulariser:
-        regulariser = spatial_regulariser(normalize(encoding.z, dim=1), problem.edges, losses.reg_balance)
-    return zinb, contrastive, regulariser
-
-
-def _contrastive(per_view: Sequence[Tensor], settings: Settings, draws: np.random.Generator) -> Tensor:
-    """Mean over the pairs of views; with two views the paper's Eq. 6."""
-    losses = settings.losses
-    units = [normalize(view, dim=1) for view in per_view]
-    n_spots, device = len(units[0]), units[0].device
-    mode = choose_mode(losses.contrastive_mode, n_spots, losses.n_negatives, device)
-    negatives = _draw(draws, n_spots, losses.n_negatives, device) if mode == "sampled" else None
-    if negatives is None:  # exact, or as many negatives as there are spots
-        pair_loss = contrastive_exact
-        extra = (losses.temperature,)
-    else:
-        pair_loss, extra = contrastive_sampled, (losses.temperature, negatives)
-    pairs = [(a, b) for a in range(len(units)) for b in range(a + 1, len(units))]
-    return sum(pair_loss(units[a], units[b], *extra) for a, b in pairs) / len(pairs)
-
-
-def _draw(draws: np.random.Generator, n: int, size: int, device) -> Tensor | None:
-    """`size` distinct indices below n in ascending order; None stands for all of them."""
-    if not 0 < size < n:
-        return None
-    return torch.as_tensor(np.sort(draws.choice(n, size, replace=False))).to(device)
+    return torch.stack(terms).detach()
 
 
 def save_embeddings(path: str | Path, seeds: Sequence[int], results: Sequence[TrainingResult]) -> None:

@@ -210,11 +210,11 @@ def test_tiles_with_halo_give_the_embeddings_and_gradients_of_the_full_graph(arr
 def test_training_falls_back_once_to_tiles_and_then_to_the_cpu_when_a_gpu_is_too_small(arrays, monkeypatch):
     tried = []
 
-    def too_small(arrays, settings, device, tile_spots=0):
+    def too_small(arrays, settings, device, tile_spots, judged):
         tried.append((device.type, tile_spots))
         if device.type == "cuda":
             raise torch.OutOfMemoryError("pretended")
-        return prepare(arrays, settings, device, tile_spots)
+        return prepare(arrays, settings, device, tile_spots, judged)
 
     prepare = training.prepare
     monkeypatch.setattr(training, "prepare", too_small)

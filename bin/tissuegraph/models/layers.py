@@ -1,6 +1,6 @@
 """Graph convolution and cross-view attention for any number of views (stMFG E1 to E3).
 
-Notation: N spots, V views (spatial graph, feature graph, later an image), D channels.
+Notation: N spots, V views (spatial graph, feature graph, image), D channels.
 """
 
 from __future__ import annotations
@@ -109,19 +109,21 @@ class CrossViewAttention(nn.Module):
         self.score = nn.Linear(n_views * width, n_views * (width if per_channel else 1))
 
     def forward(self, per_view: Sequence[Tensor], presence: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """per_view: V times (N, D); presence: bool (N, V), False where a spot lacks a view.
+        """per_view: V times (N, D); presence: (N, V), 0 or False where a spot lacks a view, else up to 1.
 
+        A presence between 0 and 1 is the prior weight of a view: its logarithm joins the logit.
         Returns the fused (N, D) and the weights (N, V, 1 or D). A missing view has weight 0 and no
         influence on the others' weights; a spot without any view gets a row of zeros.
         """
         stacked = torch.stack(list(per_view), 1)  # (N, V, D)
         if presence is not None:
-            stacked = torch.where(presence[:, :, None], stacked, 0.0)
+            there = presence > 0
+            stacked = torch.where(there[:, :, None], stacked, 0.0)
         score = leaky_relu(self.score(stacked.flatten(1)), LEAKY_SLOPE)
         score = score.view(len(stacked), self.n_views, -1)  # (N, V, 1 or D)
         if presence is not None:
-            score = score.masked_fill(~presence[:, :, None], -math.inf)
-            score = torch.where(presence.any(1)[:, None, None], score, 0.0)
+            score = score + torch.log(presence.to(score.dtype))[:, :, None]  # -inf where missing
+            score = torch.where(there.any(1)[:, None, None], score, 0.0)
         weights = torch.softmax(score, 1)  # E2
         if self.unit_length:
             weights = weights / weights.norm(dim=1, keepdim=True)

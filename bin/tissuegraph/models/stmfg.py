@@ -1,6 +1,7 @@
 """stMFG: graph convolutions on several views, fused layer by layer by cross-view attention.
 
-arXiv 2512.16188. Notation: N spots, G genes, D channels of a layer, V views (spatial, feature).
+arXiv 2512.16188; the image as a third view is ours. Notation: N spots, G genes, D channels of a layer,
+V views (spatial, feature and, where a slice has one, image).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Stmfg(nn.Module):
         return len(self.convolutions)
 
     def encode(self, views: Sequence[View], presence: Tensor | None = None) -> Encoding:
-        """presence: bool (N, V), False where a spot lacks a view; None: all present."""
+        """presence: (N, V), 0 where a spot lacks a view, below 1 where it counts less; None: all 1."""
         fuse = self._late if self.settings.fusion == "late" else self._layerwise
         z, per_view, attention = fuse(views, presence)
         return Encoding(self.head(z), per_view, attention)
