@@ -19,11 +19,26 @@ from tissuegraph.records import Record
 
 @click.command()
 @sample_option
-@click.option("--path", required=True, type=click.Path(path_type=Path), help="Space Ranger outs, or .h5ad.")
+@click.option(
+    "--path",
+    type=click.Path(path_type=Path),
+    help="Space Ranger outs, or .h5ad; of a target also a table of positions, or nothing for a grid.",
+)
 @click.option(
     "--platform", type=click.Choice(["visium", "h5ad"]), help="What --path holds  [default: detected]"
 )
 @click.option("--image", type=click.Path(path_type=Path), help="Histology image.")
+@click.option(
+    "--image-matrix", type=click.Path(path_type=Path), help="3 x 3 matrix: pixels of --image to coordinates."
+)
+@click.option(
+    "--role",
+    type=click.Choice(["reference", "target", "both"]),
+    default="reference",
+    show_default=True,
+    help="A target may have no counts.",
+)
+@click.option("--spot-spacing", type=float, help="Pixels between the spots of a grid, without --path.")
 @click.option("--annotation", help="CSV of barcode and label, or the name of a column in obs.")
 @click.option("--slice", "slice_path", required=True, type=output_file, help="Canonical h5ad to write.")
 @record_option
@@ -31,9 +46,12 @@ from tissuegraph.records import Record
 @failed_slice_is_a_result("ingest")
 def main(
     record: Record,
-    path: Path,
+    path: Path | None,
     platform: str | None,
     image: Path | None,
+    image_matrix: Path | None,
+    role: str,
+    spot_spacing: float | None,
     annotation: str | None,
     slice_path: Path,
 ) -> None:
@@ -45,10 +63,14 @@ def main(
         sample=record.sample,
         platform=platform,
         image=image,
+        image_matrix=image_matrix,
         annotation=annotation,
+        counts_needed=role != "target",
+        spot_spacing=spot_spacing,
         warn=record.warn,
     )
-    record.metrics |= describe(adata)
+    described = describe(adata)
+    record.metrics |= described | {"role": role, "has_image": image is not None or bool(described["images"])}
     adata.write_h5ad(slice_path, compression="lzf")
 
 

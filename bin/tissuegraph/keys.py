@@ -11,6 +11,7 @@ SPATIAL = "spatial"  # obsm: x, y in full-resolution pixels; uns: images and sca
 SPATIAL_GRAPH = "spatial_graph"  # obsp
 FEATURE_GRAPH = "feature_graph"  # obsp
 TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores
+INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred from the image, not measured
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
 
 

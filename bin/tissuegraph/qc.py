@@ -140,19 +140,21 @@ def judge(
 ) -> np.ndarray:
     """Decide which spots stay and whether the slice does; fills the record (inplace).
 
-    counts (N, G), xy (N, 2) and pitch in pixels. Returns the rules each spot breaks (N,), '' if kept.
+    counts (N, G), xy (N, 2) and pitch in pixels; without genes (G = 0) every spot is kept. Returns the
+    rules each spot breaks (N,), '' if kept.
     Raises InputError where too little is left; the record then still has its numbers.
     """
-    dropped, limits = drop_reasons(metrics, thresholds)
-    reasons = reason_per_spot(dropped)
+    sequenced = counts.shape[1] > 0  # a slice without counts has nothing that a threshold could judge
+    dropped, limits = drop_reasons(metrics, thresholds) if sequenced else ({}, {})
+    reasons = reason_per_spot(dropped) if sequenced else np.full(len(xy), "", dtype=object)
     keep = reasons == ""
     pieces = _pieces(xy[keep], pitch)
     record.metrics |= {
         "n_spots_raw": len(keep),
         "n_spots": int(keep.sum()),
         "n_genes": int((counts[keep].getnnz(axis=0) > 0).sum()),
-        "median_counts": _median(metrics.total_counts[keep]),
-        "median_genes": _median(metrics.n_genes_by_counts[keep]),
+        "median_counts": _median(metrics.total_counts[keep]) if sequenced else None,
+        "median_genes": _median(metrics.n_genes_by_counts[keep]) if sequenced else None,
         "median_mito": _median(metrics.pct_counts_mt[keep]),
         "dropped": {name: int(mask.sum()) for name, mask in dropped.items()},
         "thresholds": asdict(thresholds),
@@ -194,11 +196,11 @@ def _warn(record: Record, metrics: SpotMetrics, thresholds: Thresholds, pieces: 
     if share > WARN_DROPPED:
         main = max(found["dropped"], key=found["dropped"].get)
         record.warn(f"{share:.0%} of {found['n_spots_raw']} spots were dropped, most of them by {main}")
-    if found["median_counts"] < WARN_MEDIAN_COUNTS:
+    if found["median_counts"] is not None and found["median_counts"] < WARN_MEDIAN_COUNTS:
         record.warn(
             f"the median spot has {found['median_counts']:.0f} counts: too little signal for reliable domains"
         )
-    if thresholds.max_mito is not None and not metrics.knows_mito:
+    if found["n_genes"] and thresholds.max_mito is not None and not metrics.knows_mito:
         record.warn("max_mito was not applied: no gene symbol starts with MT- or mt-")
     in_pieces = int(pieces[pieces < PIECE_SPOTS].sum())
     if in_pieces > WARN_IN_PIECES * pieces.sum():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,10 +24,10 @@ VISIUM_PITCH_UM = 100.0  # centre to centre, all Visium arrays with 55 um spots
 class RawSlice:
     """What a reader hands over: N spots, G genes, nothing checked yet.
 
-    counts: (N, G) dense or sparse; barcodes: (N,) str; gene_ids, gene_symbols: (G,) str;
-    xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and column, or None;
-    annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3) uint8;
-    scalefactors: Space Ranger's names; um_per_px: None where unknown.
+    counts: (N, G) dense or sparse, None for spots that were not sequenced; barcodes: (N,) str;
+    gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
+    column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
+    uint8; scalefactors: Space Ranger's names; um_per_px: None where unknown.
     """
 
     platform: str
@@ -42,19 +42,27 @@ class RawSlice:
     scalefactors: dict[str, float] = field(default_factory=dict)
     um_per_px: float | None = None
 
+    def select(self, spots: np.ndarray) -> RawSlice:
+        """The spots of a mask (N,) only."""
+        per_spot = ("counts", "barcodes", "xy", "array_position", "annotation")
+        values = {name: getattr(self, name) for name in per_spot}
+        return replace(self, **{name: None if v is None else v[spots] for name, v in values.items()})
+
 
 def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     """Check a slice and put it into the canonical form.
 
     Returns AnnData with X (N, G) float32 CSR raw counts, obsm['spatial'] (N, 2) float64 pixels,
     var['gene_id'] and var['gene_symbol'], obs['annotation'] where known, images and settings in uns.
+    A slice without counts has zero genes, and says so in uns['tissuegraph']['has_counts'].
     Raises InputError for what is not a slice of raw counts with a position per spot.
     """
     import anndata
     import pandas as pd
 
     barcodes = unique_barcodes(raw.barcodes)
-    counts = raw_counts(raw.counts)
+    has_counts = raw.counts is not None
+    counts = raw_counts(raw.counts) if has_counts else sparse.csr_matrix((len(barcodes), 0), dtype=np.float32)
     xy = checked_positions(raw.xy, len(barcodes), warn)
     pitch = nearest_neighbour_distance(xy)
 
@@ -77,6 +85,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
         index=pd.Index(names.astype(object)),
     )
     settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, "pitch_px": pitch}
+    if not has_counts:
+        settings["has_counts"] = False
     um_per_px = raw.um_per_px
     if um_per_px is None and raw.platform == "visium" and pitch > 0:
         um_per_px = VISIUM_PITCH_UM / pitch

@@ -21,10 +21,13 @@ GENE_ID_COLUMNS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "feature_id")
 SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
 
 
-def read_h5ad(path: Path, sample: str, annotation: str | None, warn: Warn) -> RawSlice:
+def read_h5ad(
+    path: Path, sample: str, annotation: str | None, warn: Warn, *, counts_needed: bool = True
+) -> RawSlice:
     """Read counts, names, positions, labels and images; nothing else of the file is loaded.
 
-    Counts are taken from layers['counts'], X or raw, the first that holds whole numbers.
+    Counts are taken from layers['counts'], X or raw, the first that holds whole numbers. Without
+    counts_needed the file may have none; counts that were inferred, not measured, are never taken.
     annotation names a column of obs; without it obs['annotation'] is kept where the file has one.
     Raises InputError.
     """
@@ -36,7 +39,7 @@ def read_h5ad(path: Path, sample: str, annotation: str | None, warn: Warn) -> Ra
             raise InputError(f"{path.name} is no AnnData file: obs and var are missing")
         try:
             obs = read_elem(file["obs"])
-            counts, var = _read_counts(file, read_elem)
+            counts, var = _measured_counts(file, read_elem, counts_needed, warn)
             xy = _read_positions(file, read_elem)
             images, scalefactors = _read_images(file, read_elem, sample, warn)
             um_per_px = _read_setting(file, "um_per_px")
@@ -47,7 +50,7 @@ def read_h5ad(path: Path, sample: str, annotation: str | None, warn: Warn) -> Ra
                 f"{path.name} cannot be read by anndata {anndata.__version__} ({error}); write it again "
                 f"with a current anndata"
             ) from error
-    names = np.asarray(var.index, dtype=str)
+    names = np.asarray(var.index if counts is not None else [], dtype=str)
     array_position = None
     if {keys.ARRAY_ROW, keys.ARRAY_COL} <= set(obs.columns):
         array_position = _whole_numbers(obs[[keys.ARRAY_ROW, keys.ARRAY_COL]].to_numpy())
@@ -55,8 +58,8 @@ def read_h5ad(path: Path, sample: str, annotation: str | None, warn: Warn) -> Ra
         platform="h5ad",
         counts=counts,
         barcodes=np.asarray(obs.index, dtype=str),
-        gene_ids=_column(var, GENE_ID_COLUMNS, names),
-        gene_symbols=_column(var, SYMBOL_COLUMNS, names),
+        gene_ids=names if counts is None else _column(var, GENE_ID_COLUMNS, names),
+        gene_symbols=names if counts is None else _column(var, SYMBOL_COLUMNS, names),
         xy=xy,
         array_position=array_position,
         annotation=_labels(obs, annotation, warn),
@@ -66,12 +69,36 @@ def read_h5ad(path: Path, sample: str, annotation: str | None, warn: Warn) -> Ra
     )
 
 
+def _measured_counts(file: Any, read_elem: Any, needed: bool, warn: Warn) -> tuple[Any, Any]:
+    """Counts and var; (None, None) where there are none and none are needed."""
+    inferred = file.get(f"uns/{keys.TISSUEGRAPH}/{keys.INFERRED}")
+    if inferred is not None and bool(inferred[()]):
+        if needed:
+            raise InputError(
+                "the expression in the file was inferred from its image, not measured; a reference needs "
+                "measured counts: give it the role target, with --infer_expression"
+            )
+        warn("expression in the file was inferred, not measured: it is left out and inferred again")
+        return None, None
+    if needed:
+        return _read_counts(file, read_elem)
+    try:
+        counts, var = _read_counts(file, read_elem)
+    except InputError as error:
+        warn(f"the slice is taken as one without counts: {error}")
+        return None, None
+    return (counts, var) if counts.shape[1] and counts.sum() else (None, None)
+
+
 def _read_counts(file: Any, read_elem: Any) -> tuple[Any, Any]:
     """The first matrix that holds counts, with the var that belongs to it."""
     places = [("layers/counts", "var"), ("X", "var"), ("raw/X", "raw/var")]
     found = [(place, var) for place, var in places if place in file and not _is_null(file[place])]
     if not found:
-        raise InputError("the file has no matrix; expected raw counts in X or layers['counts']")
+        raise InputError(
+            "the file has no matrix; expected raw counts in X or layers['counts'], or the role target with "
+            "--infer_expression"
+        )
     odd = None
     for place, var in found:
         matrix = read_elem(file[place])

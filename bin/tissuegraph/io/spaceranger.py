@@ -48,11 +48,11 @@ def read_spaceranger(path: Path, warn: Warn) -> RawSlice:
     """
     outs = find_outs(path)
     matrix = _gene_expression(_read_matrix(outs), warn)
-    barcodes, in_tissue, array_position, xy = _read_positions(outs / "spatial")
+    barcodes, in_tissue, array_position, xy = read_positions(outs / "spatial")
     order = _match(matrix.barcodes, barcodes, in_tissue, warn)
     kept = order >= 0
     order = order[kept]
-    scalefactors = _read_scalefactors(outs / "spatial", warn)
+    scalefactors = read_scalefactors(outs / "spatial", warn)
     return RawSlice(
         platform="visium",
         counts=matrix.counts[kept],
@@ -61,7 +61,7 @@ def read_spaceranger(path: Path, warn: Warn) -> RawSlice:
         gene_symbols=matrix.gene_symbols,
         xy=xy[order],
         array_position=array_position[order],
-        images=_read_images(outs / "spatial", scalefactors, warn),
+        images=read_images(outs / "spatial", scalefactors, warn),
         scalefactors=scalefactors,
         um_per_px=scalefactors.get("microns_per_pixel"),  # Visium HD says so itself
     )
@@ -89,6 +89,14 @@ def find_outs(path: Path) -> Path:
     raise InputError(
         f"{path.name} is no Space Ranger output: expected {MATRIX_H5} or {MATRIX_DIR}/, and spatial/, in it "
         f"or in its outs"
+    )
+
+
+def has_matrix(path: Path) -> bool:
+    """Whether `path` or its `outs` holds a matrix of the spots under tissue, or bins that do."""
+    return any(
+        (outs / MATRIX_H5).is_file() or (outs / MATRIX_DIR).is_dir() or any(outs.glob("binned_outputs/*"))
+        for outs in (path, path / "outs")
     )
 
 
@@ -187,11 +195,16 @@ def _gene_expression(matrix: Matrix, warn: Warn) -> Matrix:
     )
 
 
-def _read_positions(spatial: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def read_positions(spatial: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Barcodes (P,), under tissue (P,) bool, array row and column (P, 2), x and y in pixels (P, 2)."""
     path = next((spatial / name for name in POSITIONS if (spatial / name).is_file()), None)
     if path is None:
         raise InputError(f"spatial/ has no positions; expected {' or '.join(POSITIONS[1:])}")
+    return read_position_file(path)
+
+
+def read_position_file(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As `read_positions`, of one file."""
     columns = _parquet_columns(path) if path.suffix == ".parquet" else _csv_columns(path)
     try:
         numbers = {name: np.asarray(columns[name], dtype=np.float64) for name in POSITION_COLUMNS[1:]}
@@ -269,7 +282,8 @@ def _match(spots: np.ndarray, barcodes: np.ndarray, in_tissue: np.ndarray, warn:
     return order
 
 
-def _read_scalefactors(spatial: Path, warn: Warn) -> dict[str, float]:
+def read_scalefactors(spatial: Path, warn: Warn) -> dict[str, float]:
+    """The numbers of scalefactors_json.json; none, with a warning, where it is missing."""
     path = spatial / "scalefactors_json.json"
     if not path.is_file():
         warn("spatial/scalefactors_json.json is missing: images are left out")
@@ -282,7 +296,8 @@ def _read_scalefactors(spatial: Path, warn: Warn) -> dict[str, float]:
     return {name: float(value) for name, value in numbers.items()}
 
 
-def _read_images(spatial: Path, scalefactors: dict[str, float], warn: Warn) -> dict[str, np.ndarray]:
+def read_images(spatial: Path, scalefactors: dict[str, float], warn: Warn) -> dict[str, np.ndarray]:
+    """hires and lowres as (H, W, 3) uint8, where there are such images with their scale factor."""
     from tissuegraph.io.images import read_rgb
 
     images = {}

@@ -4,7 +4,7 @@ process INGEST {
     label 'process_low'
 
     input:
-    tuple val(meta), val(platform), path(data), path(image), path(annotation), val(annotation_column)
+    tuple val(meta), val(settings), path(data), path(image), path(image_matrix), path(annotation)
 
     output:
     tuple val(meta), path('slice.h5ad') , emit: slice, optional: true
@@ -12,14 +12,20 @@ process INGEST {
     tuple val(task.process), eval('versions.py anndata h5py pillow scipy'), topic: versions
 
     script:
-    def platform_option   = platform ? "--platform ${platform}" : ''
-    def image_option      = image ? "--image ${image}" : ''
-    def annotation_option = annotation ? "--annotation ${annotation}" : annotation_column ? "--annotation '${annotation_column}'" : ''
+    def options = [
+        data                  ? "--path ${data}" : '',
+        settings.platform     ? "--platform ${settings.platform}" : '',
+        settings.role         ? "--role ${settings.role}" : '',
+        settings.spot_spacing ? "--spot-spacing ${settings.spot_spacing}" : '',
+        image                 ? "--image ${image}" : '',
+        image_matrix          ? "--image-matrix ${image_matrix}" : '',
+        annotation            ? "--annotation ${annotation}" : settings.annotation_column ? "--annotation '${settings.annotation_column}'" : '',
+    ].findAll().join(' ')
     """
     export OMP_NUM_THREADS=${task.cpus}
     ingest.py \\
         --sample '${meta.id}' \\
-        --path ${data} ${platform_option} ${image_option} ${annotation_option} \\
+        ${options} \\
         --slice slice.h5ad \\
         --record ingest.json
     """

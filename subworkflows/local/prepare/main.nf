@@ -7,7 +7,12 @@ workflow PREPARE {
     ch_rows // [ row ]  a validated samplesheet row with its files resolved
 
     main:
-    INGEST(ch_rows.map { row -> [row.meta, row.platform, row.path, row.image ?: [], row.annotation_file ?: [], row.annotation_column] })
+    INGEST(
+        ch_rows.map { row ->
+            def settings = row.subMap('platform', 'role', 'spot_spacing', 'annotation_column')
+            [row.meta, settings, row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
+        }
+    )
 
     // A slice without a file has failed: its record goes to the report, the slice leaves the run.
     ch_thresholds = ch_rows.map { row -> [row.meta, row.subMap('min_counts', 'min_genes', 'max_mito', 'n_mads', 'n_domains')] }

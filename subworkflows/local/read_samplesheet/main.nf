@@ -37,6 +37,7 @@ def withFiles(Map row, sheet) {
     return row + [
         path             : locate(row.path, sheet),
         image            : locate(row.image, sheet),
+        image_matrix     : locate(row.image_matrix, sheet),
         annotation_file  : is_file ? locate(row.annotation, sheet) : null,
         annotation_column: is_file ? null : row.annotation,
     ]
@@ -53,7 +54,7 @@ def locate(String name, sheet) {
 }
 
 def missingFiles(Map row) {
-    return [path: row.path, image: row.image, annotation: row.annotation_file]
+    return [path: row.path, image: row.image, image_matrix: row.image_matrix, annotation: row.annotation_file]
         .findAll { _column, value -> value && !value.exists() }
         .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - expected an existing file or directory" }
 }

@@ -1,0 +1,57 @@
+"""A regular grid of spots over the tissue of an image, for slices whose spots were never placed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tissuegraph.errors import InputError
+
+MASK_SIDE = 2000  # pixels of the longer side of the picture that tissue is looked for in
+MAX_SPOTS = 5_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """xy: (N, 2) float64 pixels of the image; array_position: (N, 2) int, row and column on the grid."""
+
+    xy: np.ndarray
+    array_position: np.ndarray
+
+
+def tissue_grid(mask: np.ndarray, size: tuple[int, int], spacing: float) -> Grid:
+    """Points `spacing` pixels apart, those on tissue only, row by row.
+
+    mask: (H, W) bool, tissue at low resolution; size: width and height of the image in pixels. The first
+    point lies half a spacing from the upper left corner. Raises InputError where no point is on tissue.
+    """
+    width, height = size
+    n_columns, n_rows = int(width // spacing), int(height // spacing)
+    if n_columns * n_rows > MAX_SPOTS:
+        raise InputError(
+            f"a grid with a spacing of {spacing:g} pixels has {n_columns * n_rows:,} points on an image of "
+            f"{width} x {height}; at most {MAX_SPOTS:,} are taken, give a larger spot_spacing"
+        )
+    row, column = (index.ravel() for index in np.indices((n_rows, n_columns)))
+    xy = (np.stack([column, row], axis=1) + 0.5) * spacing
+    # A point of the image is in the mask's pixel that covers it.
+    x = np.minimum((xy[:, 0] * mask.shape[1] / width).astype(int), mask.shape[1] - 1)
+    y = np.minimum((xy[:, 1] * mask.shape[0] / height).astype(int), mask.shape[0] - 1)
+    on_tissue = mask[y, x] if len(xy) else np.zeros(0, dtype=bool)
+    if not on_tissue.any():
+        raise InputError(
+            f"no point of a grid with a spacing of {spacing:g} pixels lies on tissue (image: {width} x "
+            f"{height}, {mask.mean():.0%} of it tissue); give a smaller spot_spacing or the positions"
+        )
+    return Grid(xy[on_tissue], np.stack([row, column], axis=1)[on_tissue])
+
+
+def grid_over_image(image: Path, spacing: float) -> Grid:
+    """Find the tissue of an image file and lay a grid over it; see `tissue_grid`. Raises InputError."""
+    from tissuegraph.histology.slide import open_slide
+    from tissuegraph.histology.tissue_mask import tissue_mask
+
+    with open_slide(image) as slide:
+        return tissue_grid(tissue_mask(slide.overview(MASK_SIDE)), slide.size, spacing)

@@ -1,0 +1,78 @@
+"""Spots without counts: a table of positions, Space Ranger's positions without a matrix, or a grid."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from tissuegraph.errors import InputError
+from tissuegraph.io import spaceranger
+from tissuegraph.io.canonical import RawSlice, Warn
+
+_X = ("x", "pxl_col_in_fullres")
+_Y = ("y", "pxl_row_in_fullres")
+
+
+def read_position_table(path: Path) -> RawSlice:
+    """Read a CSV or TSV with the columns barcode, x and y, in full-resolution pixels.
+
+    Space Ranger's own tables of positions are read too, spots under tissue only. Raises InputError.
+    """
+    if path.name in spaceranger.POSITIONS:
+        barcodes, in_tissue, array_position, xy = spaceranger.read_position_file(path)
+        return _without_counts("positions", barcodes, xy, array_position).select(in_tissue)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path.name} is not a readable text file; save it as CSV in UTF-8") from error
+    delimiter = max(",\t;", key=text.partition("\n")[0].count)
+    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
+    names = [name.strip().lower() for name in rows[0]] if rows else []
+    x, y = (next((name for name in known if name in names), None) for known in (_X, _Y))
+    if x is None or y is None:
+        raise InputError(
+            f"{path.name} has the columns {', '.join(names) or 'none'}; expected barcode, x and y in "
+            f"full-resolution pixels"
+        )
+    if odd := next((row for row in rows if len(row) != len(names)), None):
+        raise InputError(f"{path.name}: {','.join(odd)!r} has {len(odd)} values, expected {len(names)}")
+    if len(rows) == 1:
+        raise InputError(f"{path.name} has a header but no rows; expected one row per spot")
+    columns = dict(zip(names, zip(*rows[1:], strict=True), strict=True))
+    try:
+        xy = np.array([columns[x], columns[y]], dtype=np.float64).T
+    except ValueError as error:
+        raise InputError(f"{path.name}: {error}; expected numbers in {x} and {y}") from error
+    return _without_counts("positions", np.array(columns.get("barcode", columns[names[0]])), xy)
+
+
+def read_spaceranger_positions(path: Path, warn: Warn) -> RawSlice:
+    """Read positions, scale factors and images of an `outs` directory that has no matrix."""
+    spatial = next((p / "spatial" for p in (path, path / "outs") if (p / "spatial").is_dir()), None)
+    if spatial is None:
+        raise InputError(f"{path.name} has no directory spatial; expected Space Ranger's outs")
+    barcodes, in_tissue, array_position, xy = spaceranger.read_positions(spatial)
+    raw = _without_counts("visium", barcodes, xy, array_position).select(in_tissue)
+    raw.scalefactors = spaceranger.read_scalefactors(spatial, warn)
+    raw.images = spaceranger.read_images(spatial, raw.scalefactors, warn)
+    raw.um_per_px = raw.scalefactors.get("microns_per_pixel")
+    return raw
+
+
+def read_grid(image: Path, spacing: float) -> RawSlice:
+    """Lay a grid of spots `spacing` pixels apart over the tissue of an image; raises InputError."""
+    from tissuegraph.expression.grid import grid_over_image
+
+    grid = grid_over_image(image, spacing)
+    barcodes = np.array([f"r{row}c{column}" for row, column in grid.array_position])
+    return _without_counts("grid", barcodes, grid.xy, grid.array_position)
+
+
+def _without_counts(
+    platform: str, barcodes: np.ndarray, xy: np.ndarray, array_position: np.ndarray | None = None
+) -> RawSlice:
+    nothing = np.zeros(0, dtype=str)
+    return RawSlice(platform, None, barcodes, nothing, nothing, xy, array_position)
