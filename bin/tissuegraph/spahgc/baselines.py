@@ -1,4 +1,4 @@
-"""What inference has to beat: mean expression, nearest references by image, ridge regression on image features.
+"""What inference has to beat: mean expression, nearest references by image, ridge regression on the image.
 
 All of them see the references only, on the same scaled image features as the network; the number of
 neighbours and the ridge penalty are chosen on the same inner validation as the network's epochs.
