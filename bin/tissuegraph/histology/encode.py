@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -14,22 +14,14 @@ from tissuegraph.histology.encoders import Encoder
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.histology.slide import Slide, array_slide
 from tissuegraph.histology.source import Picture
+from tissuegraph.histology.stain import Identity, Normaliser, fit_normaliser
 from tissuegraph.histology.tiles import read_tiles, reading_order, spread_out
 from tissuegraph.histology.tissue_mask import background_share, tissue_mask
 
-OVERVIEW_SIDE = 2000  # pixels: for the mask and for estimating the stain
+OVERVIEW_SIDE = 2000  # pixels: for the tissue mask
 SHOWN_SIDE = 800  # pixels of the pictures kept for figures
 N_SHOWN = 16
-MAX_STAIN_TILES = 2000
-
-
-class Normaliser(Protocol):
-    """Brings tiles to the appearance of a reference."""
-
-    warnings: tuple[str, ...]
-
-    def apply(self, tiles: np.ndarray) -> np.ndarray:
-        """uint8 (..., 3) to the same shape."""
+STAIN_TILES, STAIN_TILE_PX = 1000, 64  # a sample of tiles, for estimating the stain
 
 
 @dataclass(frozen=True)
@@ -71,9 +63,9 @@ def encode_slice(
     to_overview = registration.scaled(overview.shape[1] / slide.size[0])
     mask = tissue_mask(overview)
 
-    sample = spread_out(centres, image_side, MAX_STAIN_TILES)
-    tiles = read_tiles(slide, centres[sample], image_side, 64) if stain_method == "diverse" else None
-    normaliser = _fit(stain_method, overview, mask, stain_reference, tiles)
+    sample = centres[spread_out(centres, image_side, STAIN_TILES)]
+    tiles = None if stain_method == "none" else read_tiles(slide, sample, image_side, STAIN_TILE_PX)
+    normaliser = fit_normaliser(stain_method, overview, mask, stain_reference, tiles)
 
     shown = spread_out(centres, image_side, N_SHOWN)
     before = read_tiles(slide, centres[shown], image_side, encoder.tile_px, encoder.resample)
@@ -87,12 +79,12 @@ def encode_slice(
         tile_px=image_side,
         shown=shown,
         tiles_before=before,
-        tiles_after=_normalised(before, normaliser),
+        tiles_after=normaliser.apply(before),
         overview_before=small,
-        overview_after=_normalised(small, normaliser),
+        overview_after=normaliser.apply(small),
         overview_matrix=to_overview.scaled(small.shape[1] / overview.shape[1]).matrix,
     )
-    return result, normaliser.warnings if normaliser else ()
+    return result, normaliser.warnings
 
 
 def encode_spots(
@@ -108,6 +100,7 @@ def encode_spots(
     centres: (N, 2) and side in pixels of the slide. Encoders that allow it run in the threads that read,
     others in this one. At most two batches per worker are held.
     """
+    normaliser = normaliser or Identity()
     rings = range(1, options.context_rings + 2)
     features = np.empty((len(centres), len(rings) * encoder.dim), np.float32)
     order = reading_order(centres, side)
@@ -118,7 +111,7 @@ def encode_spots(
             read_tiles(slide, centres[indices], ring * side, encoder.tile_px, encoder.resample)
             for ring in rings
         ]
-        return [_normalised(tiles, normaliser) for tiles in crops]
+        return [normaliser.apply(tiles) for tiles in crops]
 
     def encode(crops: list[np.ndarray]) -> np.ndarray:
         return np.concatenate([encoder.encode(tiles) for tiles in crops], axis=1)
@@ -155,18 +148,6 @@ def _collect(waiting: dict[Future, np.ndarray], until: str) -> Iterator[tuple[np
     done, _ = wait(waiting, return_when=until)
     for future in done:
         yield waiting.pop(future), future.result()
-
-
-def _fit(method, overview, mask, reference, tiles) -> Normaliser | None:
-    if method == "none":
-        return None
-    from tissuegraph.histology.stain import fit_normaliser
-
-    return fit_normaliser(method, overview, mask, reference, tiles)
-
-
-def _normalised(tiles: np.ndarray, normaliser: Normaliser | None) -> np.ndarray:
-    return tiles if normaliser is None else normaliser.apply(tiles)
 
 
 def _names(encoder: Encoder, context_rings: int) -> np.ndarray:

@@ -27,7 +27,7 @@ from tissuegraph.io.images import (
 
 CACHE_BYTES = 256 << 20  # decoded blocks kept: two rows of strips of a slide 100,000 pixels wide
 BLOCK = 256  # pixels: smaller strips and tiles are fetched together
-MAX_REGION = 1 << 24  # pixels read at a time; larger regions are put together from parts
+MAX_REGION = 1 << 22  # pixels read at a time; larger regions are put together from parts
 _OPTICS = 1.001  # a level this much too coarse still counts as sufficient: level sizes are rounded
 
 
@@ -189,14 +189,22 @@ def _resampled(level: Level, box: tuple[float, ...], shape: tuple[int, int], res
 
     left, top = math.floor(box[0]), math.floor(box[1])
     right, bottom = max(math.ceil(box[2]), left + 1), max(math.ceil(box[3]), top + 1)
-    pixels = np.full((bottom - top, right - left, 3), 255, np.uint8)
-    x0, x1 = max(left, 0), min(right, level.size[0])
-    y0, y1 = max(top, 0), min(bottom, level.size[1])
-    if x0 < x1 and y0 < y1:
-        pixels[y0 - top : y1 - top, x0 - left : x1 - left] = level.read(x0, y0, x1, y1)
+    pixels = _padded(level, left, top, right, bottom)
     inside = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
     method = Image.Resampling[resample.upper()]
     return np.asarray(Image.fromarray(pixels).resize(shape, method, box=inside))
+
+
+def _padded(level: Level, left: int, top: int, right: int, bottom: int) -> np.ndarray:
+    """A box of a level (h, w, 3), white beyond its border."""
+    x0, x1 = max(left, 0), min(right, level.size[0])
+    y0, y1 = max(top, 0), min(bottom, level.size[1])
+    if (x0, y0, x1, y1) == (left, top, right, bottom):
+        return level.read(left, top, right, bottom)
+    pixels = np.full((bottom - top, right - left, 3), 255, np.uint8)
+    if x0 < x1 and y0 < y1:
+        pixels[y0 - top : y1 - top, x0 - left : x1 - left] = level.read(x0, y0, x1, y1)
+    return pixels
 
 
 def array_slide(image: np.ndarray, name: str) -> Slide:

@@ -9,7 +9,7 @@ from tissuegraph.histology.registration import Registration
 LEAST_DENSITY, MOST_DENSITY = 0.04, 0.15  # optical density above glass: bounds of the threshold
 BLACK = 20  # brightest channel of what scanners and stitching leave black
 _WHITE_PERCENTILE = 99.0
-_DARKEST_GLASS = 180.0  # a picture without any glass keeps a white point no darker than this
+_DARKEST_GLASS = 150.0  # a picture without any glass keeps a white point no darker than this
 
 
 def tissue_mask(picture: np.ndarray) -> np.ndarray:
