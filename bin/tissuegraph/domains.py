@@ -15,6 +15,7 @@ from tissuegraph.baseline import smoothing_scale
 from tissuegraph.clustering import cluster
 from tissuegraph.clustering.consensus import consensus, support
 from tissuegraph.clustering.labels import by_size
+from tissuegraph.clustering.propagation import propagate
 from tissuegraph.clustering.refine import refine
 from tissuegraph.graphs import mean_over_nearest
 from tissuegraph.preprocess import BASELINE_N_PCS, pca
@@ -47,7 +48,9 @@ def find_domains(
     n_labels = max(n_domains, *(int(run.labels.max()) + 1 for run in runs))  # Leiden may miss the number
     agreed, per_seed = consensus(runs, n_labels)
     labels, changed = agreed.labels, 0.0
-    if settings.refine:
+    if settings.refine == "propagation":
+        labels, changed = propagate(labels, arrays.position, n_labels)
+    elif settings.refine:
         labels, changed = refine(labels, arrays.spatial, n_labels)
     confidence = support(labels, per_seed, runs)
     number = by_size(labels, n_labels)

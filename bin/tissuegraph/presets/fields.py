@@ -23,8 +23,9 @@ def choice(*words: str) -> Any:
     return field(metadata={"kind": "choice", "words": words})
 
 
-def flag() -> Any:
-    return field(metadata={"kind": "flag"})
+def flag(*words: str) -> Any:
+    """A field that is true or false, or one of the given words."""
+    return field(metadata={"kind": "flag", "words": words})
 
 
 def widths(low: int, high: int) -> Any:
@@ -68,9 +69,10 @@ def _check_choice(name: str, value: Any, rule: Mapping[str, Any]) -> str:
     return value
 
 
-def _check_flag(name: str, value: Any, rule: Mapping[str, Any]) -> bool:
-    if not isinstance(value, bool):
-        raise SettingsError(f"{name} must be true or false, got {value!r}")
+def _check_flag(name: str, value: Any, rule: Mapping[str, Any]) -> bool | str:
+    if not isinstance(value, bool) and value not in rule["words"]:
+        expected = " or ".join(["true or false", *rule["words"]])
+        raise SettingsError(f"{name} must be {expected}, got {value!r}")
     return value
 
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.errors import SettingsError
-from tissuegraph.presets import spahgc
+from tissuegraph.presets import multist, spahgc
 from tissuegraph.presets.fields import check
 from tissuegraph.presets.stmfg import Settings
 
 PRESET_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "presets"
-SETTINGS: dict[str, type] = {"stmfg": Settings, "spahgc": spahgc.Settings}  # one class per method
+# one class per method
+SETTINGS: dict[str, type] = {"stmfg": Settings, "multist": multist.Settings, "spahgc": spahgc.Settings}
 
 
 def load_settings(

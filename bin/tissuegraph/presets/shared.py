@@ -56,4 +56,5 @@ class Clustering:
     clusterer: str = choice("vote", "gmm", "kmeans", "leiden")
     smooth_neighbours: int | str = whole(0, 1000, "auto")  # average Z over so many nearest spots first;
     # 0: as it is; auto: the number that predicts left-out spots best, as for the baseline
-    refine: bool = flag()  # majority vote among neighbours afterwards
+    refine: bool | str = flag("propagation")  # majority vote among neighbours afterwards; propagation:
+    # labels flow from the most typical spots of each domain
