@@ -2,6 +2,7 @@
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
+include { HISTOLOGY        } from './subworkflows/local/histology/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
 include { REPORT           } from './subworkflows/local/report/main'
@@ -30,24 +31,38 @@ workflow {
     PREPARE(ch_rows)
     ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
 
+    // Histology: what the image shows around every spot, for the methods that read it
+    def image_readers = methods.findAll { method -> method != 'stmfg' || isOn(params.image_view) }
+    HISTOLOGY(
+        ch_slices,
+        ch_rows.map { row -> [row.meta, row.image ?: [], row.image_matrix ?: []] },
+        PREPARE.out.facts.map { meta, facts -> [meta, image_readers && facts.has_image] },
+        params.subMap('encoder', 'tile_um', 'context_rings', 'stain_method'),
+        [weights: fileOrNone(params.encoder_weights), reference: fileOrNone(params.stain_reference)],
+    )
+    ch_features = HISTOLOGY.out.features // [ meta, features.npz or [] ]
+
     // Domains: those of each method, and the baseline they are measured against
-    ch_features = ch_slices.map { meta, _slice, _spots -> [meta, []] } // [ meta, features.npz or [] ]
     DOMAINS(
         ch_slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
         ch_features,
         READ_SAMPLESHEET.out.presets,
-        methods,
+        [all: methods, image: image_readers],
         [first: params.seed, n: params.n_seeds],
     )
 
     // A slice that cannot be used leaves the run, the others go on
-    ch_history = PREPARE.out.records.transpose().mix(DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or graph.json ]
+    ch_history = PREPARE.out.records
+        .mix(HISTOLOGY.out.records)
+        .transpose()
+        .mix(DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or ... ]
     ch_history.subscribe { meta, record -> failures(record).each { reason -> log.warn("${meta.id} leaves the run: ${reason}") } }
 
     // Assemble: what the user takes home, one directory per slice
     ch_records = PREPARE.out.records
         .join(DOMAINS.out.records)
-        .map { meta, before, after -> [meta, before + after] } // [ meta, [ingest.json, qc.json, graph.json, ...] ]
+        .join(HISTOLOGY.out.records)
+        .map { meta, before, after, image -> [meta, before + after + [image].flatten()] } // [ meta, [ingest.json, qc.json, ...] ]
     ASSEMBLE(ch_slices.join(ch_features).join(DOMAINS.out.domains).join(ch_records))
 
     ch_rows.count().combine(ASSEMBLE.out.h5ad.count()).subscribe { n_rows, n_done ->
@@ -95,6 +110,15 @@ output {
 def withDefaults(Map row, Map settings) {
     def defaults = settings.subMap('n_domains', 'min_counts', 'min_genes', 'max_mito', 'n_mads')
     return row + defaults.collectEntries { name, value -> [name, row[name] == null ? value : row[name]] }
+}
+
+// A switch: the command line gives text, and the text 'false' is true.
+def isOn(value) {
+    return value.toString() == 'true'
+}
+
+def fileOrNone(name) {
+    return name ? file(name, checkIfExists: true) : []
 }
 
 // Why a slice failed, as a step's record tells; nothing where it did not.

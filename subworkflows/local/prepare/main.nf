@@ -18,8 +18,16 @@ workflow PREPARE {
     ch_thresholds = ch_rows.map { row -> [row.meta, row.subMap('min_counts', 'min_genes', 'max_mito', 'n_mads', 'n_domains')] }
     QC(INGEST.out.slice.join(ch_thresholds))
 
+    // What ingest found out about a slice decides what is done with it.
+    ch_facts = INGEST.out.record.map { meta, record -> [meta, readJson(record).metrics.subMap('has_counts', 'has_image')] }
+
     emit:
     slices  = INGEST.out.slice.join(QC.out.spots)                      // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
     records = INGEST.out.record.join(QC.out.record, remainder: true)   // [ meta, [path(json)] ]  failed slices too
         .map { meta, ingested, checked -> [meta, [ingested, checked].findAll()] }
+    facts   = ch_facts                                                 // [ meta, [ has_counts: boolean, has_image: boolean ] ]
+}
+
+def readJson(json) {
+    return new groovy.json.JsonSlurperClassic().parseText(json.text)
 }
