@@ -1,0 +1,134 @@
+#!/usr/bin/env python3
+"""Infer the expression of one slice from its image, with the other slices of its group as references."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from tissuegraph.cli import (
+    existing_file,
+    failed_slice_is_a_result,
+    one_line_errors,
+    record_option,
+    sample_option,
+    seed_option,
+)
+from tissuegraph.records import Record
+
+# Before torch loads: threads that wait for each other should sleep.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+files = {"required": True, "multiple": True, "type": existing_file}
+
+
+@click.command()
+@sample_option
+@click.option(
+    "--cohort", required=True, type=existing_file, help="JSON list: name, role, patient, group of each slice."
+)
+@click.option("--slice", "slices", help="Canonical slice (h5ad), in the order of --cohort; repeats.", **files)
+@click.option("--spots", help="Per-spot QC table, in the same order; repeats.", **files)
+@click.option("--features", help="Image features (npz), in the same order; repeats.", **files)
+@click.option("--preset", default="default", show_default=True, help="Name of a preset, or a YAML file.")
+@click.option("--set", "overrides", multiple=True, metavar="TOPIC.KEY=VALUE", help="Override one setting.")
+@click.option(
+    "--by",
+    type=click.Choice(["slice", "patient"]),
+    default="slice",
+    show_default=True,
+    help="What is held out together: patient keeps a patient's other slices out of the references.",
+)
+@click.option("--marker-genes", default="", help="Genes to draw, joined by commas; then the most reliable.")
+@click.option("--n-seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Runs to average.")
+@seed_option
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--outdir", default=".", type=click.Path(file_okay=False, path_type=Path), show_default=True)
+@record_option
+@one_line_errors
+@failed_slice_is_a_result("infer_expression")
+def main(
+    record: Record,
+    cohort: Path,
+    slices: tuple[Path, ...],
+    spots: tuple[Path, ...],
+    features: tuple[Path, ...],
+    preset: str,
+    overrides: tuple[str, ...],
+    by: str,
+    marker_genes: str,
+    n_seeds: int,
+    seed: int,
+    device: str,
+    outdir: Path,
+) -> None:
+    """Write prediction.npz, SAMPLE.inferred.h5ad, .png and .svg into OUTDIR.
+
+    A slice without counts also gets on/slice.h5ad and on/spots.csv.gz, with inferred counts, to go on to
+    the later steps. A slice with counts is held out and compared with its measurement.
+    """
+    from tissuegraph.allocator import keep_freed_memory
+    from tissuegraph.expression.cohort import read_group, read_members
+    from tissuegraph.presets import load_settings
+
+    keep_freed_memory()
+    settings = load_settings(preset, overrides, method="spahgc")
+    members = read_members(cohort, slices, spots, features)
+    target, references = read_group(members, record.sample)
+
+    from tissuegraph.expression.prediction import predict  # torch: after the cheap checks
+
+    prediction = predict(
+        target,
+        references,
+        settings,
+        seeds=range(seed, seed + n_seeds),
+        by=by,
+        device=device,
+        progress=lambda what, epoch, value: click.echo(f"{record.sample} {what} epoch {epoch}: {value:.4f}"),
+    )
+    outdir.mkdir(parents=True, exist_ok=True)
+    prediction.save(outdir / "prediction.npz")
+    own = next(member for member in members if member.name == record.sample)
+    first = next(member for member in members if member.name == references[0].name)
+    _write_all(record, own, first, target, references, prediction, settings, marker_genes, outdir)
+    record.metrics |= {"role": own.role, "held_out_by": by, "settings": settings.as_dict()}
+    for warning in dict.fromkeys(text for each in prediction.inferences for text in each.warnings):
+        record.warn(warning)
+
+
+def _write_all(record, own, first, target, references, prediction, settings, marker_genes, outdir) -> None:
+    import anndata
+    import pandas as pd
+
+    from tissuegraph.expression.cohort import median_depth
+    from tissuegraph.expression.take_home import (
+        described,
+        draw,
+        gene_table,
+        inferred_slice,
+        write_slice_to_go_on,
+    )
+
+    data = anndata.read_h5ad(own.slice_path)
+    table = pd.read_csv(own.spots_path, index_col=0, dtype={0: str})
+    var = gene_table(prediction, first.slice_path)
+    notes = {"references": [piece.name for piece in references], "method": "SpaHGC"}
+    inferred = inferred_slice(data, table, prediction, var, notes)
+    inferred.write_h5ad(outdir / f"{own.name}.inferred.h5ad", compression="gzip", compression_opts=1)
+    wanted = [name.strip() for name in marker_genes.split(",") if name.strip()]
+    shown, pictures = draw(inferred, prediction, wanted, outdir / f"{own.name}.inferred")
+    record.metrics |= described(prediction) | {"files": shown, "pictures": pictures}
+    missing = [name for name in wanted if name not in set(prediction.genes)]
+    if missing:
+        record.warn(f"marker genes that are not in the panel of {len(var)} genes: {', '.join(missing)}")
+    record.metrics["goes_on"] = target.counts is None
+    if target.counts is None:
+        (outdir / "on").mkdir(exist_ok=True)
+        write_slice_to_go_on(data, prediction, var, settings.panel, median_depth(references), outdir / "on")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Expression of one slice, inferred with several seeds, and what it is compared with."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tissuegraph.errors import InputError
+from tissuegraph.spahgc.protocol import Inference, Progress, infer, run_fold
+from tissuegraph.spahgc.scores import score
+from tissuegraph.spahgc.slices import HistologySlice
+
+METHODS = ("spahgc", "ridge", "knn", "mean")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """One slice of N kept spots, panel of M genes, averaged over seeds.
+
+    genes: (M,) str; predicted: (N, M) float32, log-normalised as the preset's panel says
+    reliability: (M,) float32, PCC of each gene when references were held out; NaN where unknown
+    measured: (N, M) float32, or None where the slice was not sequenced; NaN for genes it does not measure
+    gene_pcc: (M,) float32 of the average over seeds, NaN where there is nothing to compare with
+    baselines: name to (N, M) float32, where the slice was sequenced
+    scores: method to a list over seeds of {pcc, pcc_median, spot_pcc, rmse, ...}; empty without counts
+    """
+
+    genes: np.ndarray
+    predicted: np.ndarray
+    reliability: np.ndarray
+    measured: np.ndarray | None = None
+    gene_pcc: np.ndarray | None = None
+    baselines: dict[str, np.ndarray] = field(default_factory=dict)
+    scores: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    inferences: tuple[Inference, ...] = ()
+
+    def save(self, path: str | Path) -> None:
+        """Write the arrays as one compressed npz; scores go to the record."""
+        arrays = {"genes": self.genes, "predicted": self.predicted, "reliability": self.reliability}
+        if self.measured is not None:
+            arrays |= {"measured": self.measured, "gene_pcc": self.gene_pcc}
+            arrays |= {f"baseline.{name}": values for name, values in self.baselines.items()}
+        with open(path, "wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Prediction:
+        """Read the arrays that `save` wrote; raises InputError for anything else."""
+        try:
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
+                found = {name: stored[name] for name in stored.files}
+            prefix = "baseline."
+            baselines = {k.removeprefix(prefix): found.pop(k) for k in list(found) if k.startswith(prefix)}
+            return cls(**found, baselines=baselines)
+        except (zipfile.BadZipFile, TypeError, ValueError, EOFError, OSError) as error:
+            raise InputError(
+                f"{path} holds no prediction ({error}); write it again with infer_expression.py"
+            ) from error
+
+
+def predict(
+    target: HistologySlice,
+    references: Sequence[HistologySlice],
+    settings: Any,
+    *,
+    seeds: Sequence[int],
+    by: str = "slice",
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> Prediction:
+    """Infer one slice from the others with each seed, and average.
+
+    A slice with counts is held out: its counts are read after all predictions are made, to compare.
+    by: `patient` keeps other slices of its patient out of the references.
+    """
+    options = {"by": by, "device": device, "progress": progress}
+    if target.counts is None:
+        found = [infer(references, [target], settings, seed=seed, **options)[0] for seed in seeds]
+        return Prediction(found[0].genes, *_averages(found), inferences=tuple(found))
+    slices = [target, *references]
+    folds = [run_fold(slices, [target.name], settings, seed=seed, **options)[0] for seed in seeds]
+    found = [fold.inference for fold in folds]
+    genes, shared = found[0].genes, np.isin(found[0].genes, folds[0].genes)
+    predicted, reliability = _averages(found)
+    measured = _over_panel(folds[0].measured, shared)
+    gene_pcc = np.full(len(genes), np.nan, dtype=np.float32)
+    gene_pcc[shared] = score(folds[0].measured, predicted[:, shared]).gene_pcc
+    return Prediction(
+        genes=genes,
+        predicted=predicted,
+        reliability=reliability,
+        measured=measured,
+        gene_pcc=gene_pcc,
+        baselines={name: _over_panel(values, shared) for name, values in folds[0].baselines.items()},
+        scores={name: [fold.scores[name].summary() for fold in folds] for name in folds[0].scores},
+        inferences=tuple(found),
+    )
+
+
+def _averages(found: Sequence[Inference]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean prediction (N, M) over seeds, and mean reliability (M,) over the seeds that know it."""
+    predicted = np.mean([each.predicted for each in found], axis=0, dtype=np.float64).astype(np.float32)
+    known = np.array([each.reliability for each in found], dtype=np.float64)
+    count = np.isfinite(known).sum(axis=0)
+    total = np.nansum(known, axis=0)
+    return predicted, np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _over_panel(values: np.ndarray, shared: np.ndarray) -> np.ndarray:
+    """Columns of the genes that the slice measures among all M of the panel, NaN for the others."""
+    full = np.full((len(values), len(shared)), np.nan, dtype=np.float32)
+    full[:, shared] = values
+    return full
