@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -26,8 +28,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 @click.command(help=__doc__)
 @sample_option
-@click.option("--method", type=click.Choice(["stmfg"]), default="stmfg", show_default=True)
 @click.option("--arrays", "arrays_path", required=True, type=existing_file, help="Arrays of the slice (npz).")
+@click.option(
+    "--features",
+    "features_path",
+    type=existing_file,
+    help="Image features of the slice (npz); without them the genes are all there is.",
+)
 @click.option("--preset", default="default", show_default=True, help="Name of a preset, or a YAML file.")
 @click.option("--set", "overrides", multiple=True, metavar="TOPIC.KEY=VALUE", help="Override one setting.")
 @click.option(
@@ -46,7 +53,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 @record_option
 @one_line_errors
 def main(
-    sample, method, arrays_path, preset, overrides, n_seeds, seed, device, tile_spots, embedding, record
+    sample,
+    arrays_path,
+    features_path,
+    preset,
+    overrides,
+    n_seeds,
+    seed,
+    device,
+    tile_spots,
+    embedding,
+    record,
 ):
     from tissuegraph.allocator import keep_freed_memory
     from tissuegraph.arrays import SliceArrays
@@ -56,26 +73,43 @@ def main(
     settings = load_settings(preset, overrides)
     arrays = SliceArrays.load(arrays_path)
 
-    from tissuegraph.training import save_embeddings, train_seeds  # torch: after the cheap checks
+    image = None
+    if features_path is not None:
+        from tissuegraph.histology.features import ImageFeatures
 
-    results = train_seeds(
+        image = ImageFeatures.load(features_path).features
+
+    from tissuegraph.training import save_embeddings  # torch: after the cheap checks
+
+    results = _trainer(settings.method, tile_spots)(
         arrays,
         settings,
         seeds=range(seed, seed + n_seeds),
         device=device,
-        tile_spots=tile_spots,
         progress=lambda seed, epoch, loss: click.echo(f"{sample} seed {seed} epoch {epoch} loss {loss:.4f}"),
+        image=image,
     )
     save_embeddings(embedding, range(seed, seed + n_seeds), results)
-    entry = Record(sample, "train", metrics=_metrics(method, settings, arrays, results))
+    entry = Record(sample, "train", metrics=_metrics(settings, arrays, results))
     for reason in results[0].warnings:
         entry.warn(reason)
     entry.write(record)
 
 
-def _metrics(method, settings, arrays, results) -> dict:
+def _trainer(method: str, tile_spots: int) -> Callable:
+    """The function that trains this method; all take the same arguments."""
+    if method == "multist":
+        from tissuegraph.multist import train_seeds
+
+        return train_seeds
+    from tissuegraph.training import train_seeds
+
+    return partial(train_seeds, tile_spots=tile_spots)
+
+
+def _metrics(settings, arrays, results) -> dict:
     return {
-        "method": method,
+        "method": settings.method,
         "n_spots": arrays.n_spots,
         "n_genes": arrays.n_genes,
         "epochs": settings.optimiser.epochs,
@@ -85,6 +119,8 @@ def _metrics(method, settings, arrays, results) -> dict:
         "peak_memory_gb": _peak_memory_gb(),
         "settings": settings.as_dict(),
         "losses": {term: [result.losses[term] for result in results] for term in results[0].losses},
+        "views": results[0].views,
+        "image_trust": results[0].image_trust,
         "attention": [result.attention.mean(0) for result in results],
     }
 

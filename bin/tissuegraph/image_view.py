@@ -26,18 +26,21 @@ class ImageView:
 
     graph: CSR (N, N) bool, symmetric, zero diagonal, edges between present spots only
     present: (N,) bool, spots that have image features
-    trust: prior weight of the view against the others, in (0, 1]
+    weight: prior weight of the view beside the gene views' 1, in (0, 1]
     """
 
     values: np.ndarray
     graph: sparse.csr_matrix
     present: np.ndarray
-    trust: float
+    weight: float
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """view: None where the slice is better trained without; trust: None where there was nothing to judge."""
+    """view: None where the slice is better trained without.
+
+    trust: share that the image should have in what is learned, in [0, 1]; None where nothing was judged.
+    """
 
     view: ImageView | None
     trust: float | None
@@ -73,7 +76,12 @@ def judge_image(arrays: SliceArrays, settings: Settings, image: np.ndarray | Non
     missing = int((~present).sum())
     notes = (f"{missing} spots have no image features; they are embedded from their genes",) * (missing > 0)
     graph = _graph(arrays, settings, components, present)
-    return Judged(ImageView(values, graph, present, trust), trust, notes)
+    return Judged(ImageView(values, graph, present, prior_weight(trust)), trust, notes)
+
+
+def prior_weight(trust: float) -> float:
+    """Odds of the image against the genes, at most 1: the genes are never held back."""
+    return 1.0 if trust >= 0.5 else trust / (1 - trust)
 
 
 def _checked(image: np.ndarray, n_spots: int) -> np.ndarray:
@@ -119,8 +127,10 @@ def _graph(arrays: SliceArrays, settings: Settings, components: np.ndarray, pres
     if settings.model.image_graph == "spatial":
         if present.all():
             return arrays.spatial
-        keep = sparse.diags(present.astype(np.int8), format="csr")
-        return sparse.csr_matrix(keep @ arrays.spatial.astype(np.int8) @ keep).astype(bool)
+        edges = arrays.spatial.tocoo()
+        keep = present[edges.row] & present[edges.col]
+        pattern = (edges.data[keep], (edges.row[keep], edges.col[keep]))
+        return sparse.csr_matrix(pattern, shape=edges.shape, dtype=bool)
     chosen = settings.feature_graph
     local = feature_graph(components, min(chosen.k, len(components) - 1), chosen.metric).adjacency.tocoo()
     rows = np.flatnonzero(present)

@@ -30,7 +30,7 @@ def loss_terms(
     """Unweighted terms and their weighted total, in the order of TERMS or TERMS_WITH_IMAGE.
 
     A term of weight 0 is not computed and counts as 0. The image's contrastive term weighs
-    losses.contrastive_image times the trust in the image.
+    losses.contrastive_image times the prior weight of the image.
     """
     losses, nothing = settings.losses, encoding.z.sum() * 0
     device = encoding.z.device
@@ -52,11 +52,11 @@ def loss_terms(
     if losses.regulariser:
         regulariser = spatial_regulariser(normalize(encoding.z, dim=1), problem.edges, losses.reg_balance)
     total = losses.zinb * zinb + losses.contrastive * contrastive + losses.regulariser * regulariser
-    if problem.image_trust is None:
+    if problem.image_weight is None:
         return zinb, contrastive, regulariser, total
     if losses.contrastive_image:
         by_image = contrast_with_image(encoding.per_view, problem.imaged, losses, draws)
-        total = total + losses.contrastive_image * problem.image_trust * by_image
+        total = total + losses.contrastive_image * problem.image_weight * by_image
     return zinb, contrastive, regulariser, by_image, total
 
 

@@ -44,7 +44,7 @@ class TrainingResult:
     device: str
     warnings: tuple[str, ...] = field(default=())
     views: tuple[str, ...] = VIEWS[:2]  # V names
-    image_trust: float | None = None  # prior weight of the image in [0, 1], 0: not used; None: no image
+    image_trust: float | None = None  # share that the image deserves, 0: not used; None: no image
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,7 @@ class Problem:
     tiles: tuple | None  # None: the whole graph at once
     presence: Tensor | None = None  # (N, V) prior weight of each view, 0 where missing; None: all 1
     imaged: Tensor | None = None  # rows with image features; None: all
-    image_trust: float | None = None  # None: no image view
+    image_weight: float | None = None  # prior weight of the image view; None: no such view
 
 
 def resolve_device(device: str) -> torch.device:
@@ -159,7 +159,7 @@ def prepare(
         views.append(View(operator, propagated=propagated))
         adjacencies.append(adjacency)
         n_inputs.append(image.values.shape[1])
-        weight = np.where(image.present, image.trust, 0.0)
+        weight = np.where(image.present, image.weight, 0.0)
         presence = torch.ones(arrays.n_spots, len(views))
         presence[:, -1] = torch.as_tensor(weight)
         presence = presence.to(device)
@@ -179,7 +179,7 @@ def prepare(
         tiles=tiles,
         presence=presence,
         imaged=imaged,
-        image_trust=None if image is None else image.trust,
+        image_weight=None if image is None else image.weight,
     )
 
 
@@ -233,7 +233,7 @@ def _train_one(
         if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
             progress(seed, epoch + 1, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
-    names = TERMS if problem.image_trust is None else TERMS_WITH_IMAGE
+    names = TERMS if problem.image_weight is None else TERMS_WITH_IMAGE
     values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(names)))
     return TrainingResult(
         embedding=final.z.cpu().numpy(),

@@ -26,8 +26,8 @@ class Model:
     image_dims: int = whole(1, 1000)  # principal components of the image features that enter
     image_graph: str = choice("spatial", "feature")  # neighbours of the image view: on the tissue, or in
     # the image features, as many as feature_graph.k
-    image_trust: float | str = number(0, 1, "auto")  # prior weight of the image view against the others;
-    # auto: from the data, per slice; 0: the image is not used
+    image_trust: float | str = number(0, 1, "auto")  # share that the image deserves: from 0.5 on it weighs
+    # as much as any view, at 0 it is left out; auto: judged per slice, without labels
 
 
 @dataclass(frozen=True, kw_only=True)
