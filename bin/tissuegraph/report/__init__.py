@@ -9,6 +9,7 @@ from typing import Any
 from tissuegraph.report import (
     composition,
     graphs,
+    histology,
     maps,
     methods,
     n_domains,
@@ -30,6 +31,7 @@ _SECTIONS = (
     n_domains,
     composition,
     quality,
+    histology,
     training,
     graphs,
     methods,
