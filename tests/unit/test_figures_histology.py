@@ -1,4 +1,4 @@
-"""Pictures of tiles and stain, and their section in the report: in place, complete, absent without an image."""
+"""Pictures of tiles and stain, and their section in the report; nothing where there is no image."""
 
 from __future__ import annotations
 
