@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from image_view_tiny import N_FEATURES, N_SPOTS, small_arrays, small_image
 from scipy import sparse
 
 from tissuegraph import training
-from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import InputError
 from tissuegraph.image_view import judge_image, prior_weight
 from tissuegraph.models.layers import CrossViewAttention, View, sparse_operator
@@ -17,44 +17,15 @@ from tissuegraph.objective import TERMS, TERMS_WITH_IMAGE, contrast, contrast_wi
 from tissuegraph.presets import load_settings
 from tissuegraph.tiles import TiledEncoder
 
-SIDE, N_GENES, N_FEATURES = 12, 40, 6
-N_SPOTS = SIDE**2
-
-
-def lattice(side):
-    """Square lattice, four neighbours."""
-    path = sparse.diags([1.0, 1.0], [-1, 1], shape=(side, side))
-    return sparse.csr_matrix(sparse.kronsum(path, path)).astype(bool)
-
 
 @pytest.fixture(scope="module")
 def arrays():
-    rng = np.random.default_rng(0)
-    position = np.stack(np.meshgrid(np.arange(SIDE), np.arange(SIDE)), -1).reshape(-1, 2) * 100.0
-    half = position[:, 0] >= SIDE * 50
-    rate = np.where(half[:, None] ^ (np.arange(N_GENES) % 2 == 0), 4.0, 0.5)
-    counts = rng.poisson(rate).astype(np.float32)
-    feature = sparse.random(N_SPOTS, N_SPOTS, 0.01, rng=rng, format="lil")
-    feature = sparse.csr_matrix((feature + feature.T) > 0)
-    feature.setdiag(False)
-    feature.eliminate_zeros()
-    return SliceArrays(
-        counts=sparse.csr_matrix(counts),
-        features=np.log1p(counts),
-        depth=counts.sum(1),
-        position=position,
-        spatial=lattice(SIDE),
-        feature=feature,
-        genes=np.array([f"gene{g}" for g in range(N_GENES)]),
-        pitch=100.0,
-    )
+    return small_arrays()
 
 
 @pytest.fixture(scope="module")
-def image(arrays):
-    """Features of the same two halves."""
-    half = arrays.position[:, :1] >= SIDE * 50
-    return (half + np.random.default_rng(1).normal(0, 0.5, (N_SPOTS, N_FEATURES))).astype(np.float32)
+def image():
+    return small_image()
 
 
 @pytest.fixture(scope="module")
