@@ -157,8 +157,9 @@ class Spahgc(nn.Module):
             TARGET: self.shared(self.embed_target(target)),
             REFERENCE: self.shared(self.embed_reference(reference)),
         }
+        across = {kind: side for kind in (SERVES, ASKS) if kind in graph.edge_types}
         for layer in self.layers:
-            received = layer(x, graph.edge_index_dict, side_dict={SERVES: side, ASKS: side})
+            received = layer(x, graph.edge_index_dict, side_dict=across)
             x = {kind: self._update(old, received.get(kind)) for kind, old in x.items()}
         return Encoding(x[TARGET], x[REFERENCE])
 
