@@ -103,7 +103,6 @@ def _write_all(record, own, first, target, references, prediction, settings, mar
     import anndata
     import pandas as pd
 
-    from tissuegraph.expression.cohort import median_depth
     from tissuegraph.expression.take_home import (
         described,
         draw,
@@ -127,7 +126,7 @@ def _write_all(record, own, first, target, references, prediction, settings, mar
     record.metrics["goes_on"] = target.counts is None
     if target.counts is None:
         (outdir / "on").mkdir(exist_ok=True)
-        write_slice_to_go_on(data, prediction, var, settings.panel, median_depth(references), outdir / "on")
+        write_slice_to_go_on(data, prediction, var, settings.panel, outdir / "on")
 
 
 if __name__ == "__main__":

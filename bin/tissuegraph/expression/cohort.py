@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.stored import read_kept
@@ -93,11 +91,6 @@ def read_group(members: Sequence[Member], name: str) -> tuple[HistologySlice, li
             f"no slice of the group of {name} has both counts and image features; give it a reference"
         )
     return own.read(), references
-
-
-def median_depth(references: Sequence[HistologySlice]) -> float:
-    """Counts of the median spot over all references."""
-    return float(np.median(np.concatenate([np.asarray(r.counts.sum(axis=1)).ravel() for r in references])))
 
 
 def _text(value: object) -> str | None:

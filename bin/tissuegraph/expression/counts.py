@@ -13,6 +13,8 @@ from scipy import sparse
 
 from tissuegraph.errors import InputError
 
+COUNTS_PER_GENE = 1000  # on average: a step of rounding is a thousandth of the mean
+
 
 def unlogged(predicted: np.ndarray, log: str) -> np.ndarray:
     """Expression (N, M) on the linear scale, at least 0. log: log1p or log10, of x + 1."""
@@ -20,13 +22,13 @@ def unlogged(predicted: np.ndarray, log: str) -> np.ndarray:
     return np.expm1(values * math.log(10) if log == "log10" else values)
 
 
-def whole_numbers(predicted: np.ndarray, panel: Any, depth: float) -> sparse.csr_matrix:
-    """Counts (N, M) float32 CSR whose median spot has as many counts as a reference spot.
+def whole_numbers(predicted: np.ndarray, panel: Any) -> sparse.csr_matrix:
+    """Counts (N, M) float32 CSR, COUNTS_PER_GENE times M of them in the median spot.
 
-    predicted: (N, M), on the scale of `panel` (see tissuegraph.presets.spahgc.Panel); depth: counts of
-    the median spot of the references. The panel carries all of the depth: with its own small share of
-    it, rounding would leave little of genes with low expression. One factor for the whole slice keeps
-    the differences between spots. Raises InputError where nothing is predicted to be expressed.
+    predicted: (N, M), on the scale of `panel` (see tissuegraph.presets.spahgc.Panel). One factor for the
+    whole slice keeps the differences between spots. Predictions vary little around each gene's mean: at
+    the depth of a sequenced spot, rounding would leave nothing of that. Raises InputError where nothing
+    is predicted to be expressed.
     """
     linear = unlogged(predicted, panel.log)
     total = float(np.median(linear.sum(axis=1)))
@@ -34,6 +36,7 @@ def whole_numbers(predicted: np.ndarray, panel: Any, depth: float) -> sparse.csr
         raise InputError(
             "no gene is predicted to be expressed in the median spot; are image and references of one tissue?"
         )
-    counts = sparse.csr_matrix(np.rint(linear * (depth / total)).astype(np.float32))
+    factor = COUNTS_PER_GENE * predicted.shape[1] / total
+    counts = sparse.csr_matrix(np.rint(linear * factor).astype(np.float32))
     counts.eliminate_zeros()
     return counts

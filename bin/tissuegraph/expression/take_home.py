@@ -61,13 +61,13 @@ def inferred_slice(
 
 
 def write_slice_to_go_on(
-    data: anndata.AnnData, prediction: Prediction, var: pd.DataFrame, panel: Any, depth: float, outdir: Path
+    data: anndata.AnnData, prediction: Prediction, var: pd.DataFrame, panel: Any, outdir: Path
 ) -> None:
     """Write slice.h5ad and spots.csv.gz of a slice without counts, with predicted counts in their place.
 
     data: the canonical slice, of which QC kept all N spots. See tissuegraph.expression.counts.
     """
-    counts = whole_numbers(prediction.predicted, panel, depth)
+    counts = whole_numbers(prediction.predicted, panel)
     uns = dict(data.uns)
     uns[keys.TISSUEGRAPH] = {**uns[keys.TISSUEGRAPH], keys.INFERRED: True}
     pseudo = anndata.AnnData(
