@@ -170,6 +170,16 @@ def test_pictures_without_structure_stay_as_they_are_and_say_why(method, colour,
 
 
 @pytest.mark.parametrize("method", FITTED)
+def test_tissue_under_ink_throughout_stays_as_it_is_and_says_why(method):
+    amounts, mask = section()
+    scan = stained(amounts, LAB_A)
+    scan[mask] = (25, 60, 165)
+    fitted = fit_normaliser(method, scan, mask)
+    assert isinstance(fitted, Identity)
+    assert "pen marks cover 100% of the tissue" in fitted.warnings[-1]
+
+
+@pytest.mark.parametrize("method", FITTED)
 def test_a_nearly_empty_slide_stays_as_it_is_with_a_warning(method):
     picture = np.full((100, 100, 3), 244, dtype=np.uint8)
     picture[40:50, 40:50] = (150, 80, 160)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from tissuegraph.errors import InputError, SettingsError
-from tissuegraph.histology.stain.diverse import cut_crops, diverse_transfer
+from tissuegraph.histology.stain.diverse import cut_crops, diverse_transfer, some_crops
 from tissuegraph.histology.stain.macenko import macenko_stains
 from tissuegraph.histology.stain.normaliser import Identity, Normaliser
 from tissuegraph.histology.stain.pixels import TissuePixels, tissue_pixels
@@ -47,15 +48,15 @@ def fit_normaliser(
         return Identity()
     slide = tissue_pixels(overview, mask, tiles)
     if slide.flaw:
-        return Identity((*slide.warnings, f"colours are left as they are: {slide.flaw}"))
+        return Identity(warnings=(*slide.warnings, f"colours are left as they are: {slide.flaw}"))
     if method == "diverse":
         if reference is not None:
             return diverse_transfer(slide, cut_crops(reference), tissue_pixels(reference).glass)
-        own = tiles if tiles is not None and len(tiles) else cut_crops(overview, mask)
+        own = cut_crops(overview, mask) if tiles is None or not len(tiles) else some_crops(tiles)
         return diverse_transfer(slide, own, slide.glass)
     target, doubts = _target(reference)
     fitted = _fit(method, slide, target)
-    return fitted if not doubts else _with_warnings(fitted, doubts)
+    return replace(fitted, warnings=(*doubts, *fitted.warnings))
 
 
 def _fit(method: str, slide: TissuePixels, target: TissuePixels) -> Normaliser:
@@ -75,12 +76,6 @@ def _target(reference: np.ndarray | None) -> tuple[TissuePixels, tuple[str, ...]
     if given.flaw:
         return builtin, (f"the reference image cannot be used ({given.flaw}); the built-in one was",)
     return given, ()
-
-
-def _with_warnings(normaliser: Normaliser, warnings: tuple[str, ...]) -> Normaliser:
-    from dataclasses import replace
-
-    return replace(normaliser, warnings=(*warnings, *normaliser.warnings))
 
 
 def _check(overview, mask, reference, tiles) -> None:

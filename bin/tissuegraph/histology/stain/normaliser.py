@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class Normaliser:
     warnings: why the map is weaker than asked for, or cannot be trusted; empty where all is well.
     """
 
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = field(default=(), kw_only=True)
 
     def apply(self, images: np.ndarray) -> np.ndarray:
         """Normalised copy of uint8 images of any shape (..., 3); raises InputError for other arrays."""

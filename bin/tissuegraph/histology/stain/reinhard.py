@@ -25,10 +25,10 @@ class LabTransfer(Normaliser):
     glass_sum: red + green + blue of the slide's glass, which keeps its balanced colour.
     """
 
-    balance: np.ndarray = None
-    matrix: np.ndarray = None
-    offset: np.ndarray = None
-    glass_sum: float = 0.0
+    balance: np.ndarray
+    matrix: np.ndarray
+    offset: np.ndarray
+    glass_sum: float
 
     def _convert(self, pixels: np.ndarray) -> np.ndarray:
         own = lab.responses(pixels, self.balance)
@@ -54,7 +54,7 @@ def reinhard_transfer(slide: TissuePixels, target: TissuePixels) -> LabTransfer:
     matrix = to_lab @ np.diag(scale) @ back
     offset = ((lab.LAB_OFFSET - mean) * scale + goal - lab.LAB_OFFSET) @ back
     parts = (np.asarray(part, dtype=np.float32) for part in (balance, matrix, offset))
-    return LabTransfer(tuple(warnings), *parts, float(slide.glass.sum()))
+    return LabTransfer(*parts, float(slide.glass.sum()), warnings=tuple(warnings))
 
 
 def _light(glass: np.ndarray) -> np.ndarray:

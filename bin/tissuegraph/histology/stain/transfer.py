@@ -25,8 +25,8 @@ class StainTransfer(Normaliser):
     matrix: (3, 3) float32; offset: (3,) float32.
     """
 
-    matrix: np.ndarray = None
-    offset: np.ndarray = None
+    matrix: np.ndarray
+    offset: np.ndarray
 
     def _convert(self, pixels: np.ndarray) -> np.ndarray:
         light = np.exp(_LOG[pixels] @ self.matrix + self.offset)
@@ -35,7 +35,11 @@ class StainTransfer(Normaliser):
 
 @dataclass(frozen=True, eq=False)
 class Stains:
-    """Two stains of a slide: (2, 3) unit directions, haematoxylin first, and (2,) amounts; warnings."""
+    """Two stains of a slide, haematoxylin first.
+
+    direction: (2, 3) unit vectors of optical density; amount: (2,) a high percentile over the tissue;
+    missing: which of them the slide does not show.
+    """
 
     direction: np.ndarray
     amount: np.ndarray
@@ -98,9 +102,9 @@ def transfer(slide: TissuePixels, stains: Stains, target: TissuePixels, wanted: 
             f"colours are left as they are: bringing these stains to the reference would enlarge noise "
             f"{gain:.3g}-fold; the slide may not be stained with haematoxylin and eosin"
         )
-        return Identity(tuple(warnings))
+        return Identity(warnings=tuple(warnings))
     offset = np.log(target.glass) - np.log(slide.glass) @ matrix
-    return StainTransfer(tuple(warnings), matrix.astype(np.float32), offset.astype(np.float32))
+    return StainTransfer(matrix.astype(np.float32), offset.astype(np.float32), warnings=tuple(warnings))
 
 
 def _with_residual(direction: np.ndarray) -> np.ndarray:
