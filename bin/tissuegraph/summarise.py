@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tissuegraph import keys
-from tissuegraph.records import FAILED, PASSED, Record, read_record, worst
+from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, worst
 
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
+EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
 _SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
 
 
@@ -48,14 +49,19 @@ def read_outcomes(rows: Sequence[Mapping[str, Any]], summaries: Path, records: P
     """
     assembled = {entry.sample: entry for entry in map(read_record, sorted(summaries.rglob("*.json")))}
     steps: dict[str, list[Record]] = {}
+    expression: dict[str, Record] = {}
     for entry in map(read_record, sorted(records.rglob("*.json"))):
+        if entry.step == EXPRESSION:
+            expression[entry.sample] = entry
+            entry = replace(entry, metrics={})
         steps.setdefault(entry.sample, []).append(entry)
-    return [
+    outcomes = [
         _finished(row, assembled[row["sample"]])
         if row["sample"] in assembled
         else _stopped(row, steps.get(row["sample"], []))
         for row in rows
     ]
+    return [_with_expression(outcome, expression.get(outcome.sample)) for outcome in outcomes]
 
 
 def write_table(outcomes: Sequence[Outcome], outdir: str, path: Path) -> None:
@@ -88,8 +94,24 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
         row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
         if scored.get("ari_sd") is not None:
             row[f"ari_sd_{key}"] = scored["ari_sd"]
-    row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in metrics.get("files", {}).items()}
+    row |= _inferred_columns(outcome, folder)
+    files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
+    row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}
     return row
+
+
+def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:
+    """Whether the slice's expression was inferred, how reliably, and its agreement where it was held out."""
+    found = outcome.metrics.get("expression", {})
+    if not found.get("genes"):
+        return {}
+    scores = [run["pcc"] for run in found["scores"].get("spahgc", ()) if run.get("pcc") is not None]
+    return {
+        "inferred": bool(found.get("goes_on")),
+        "reliability": found.get("median_reliability"),
+        "pcc_spahgc": sum(scores) / len(scores) if scores else None,
+        "inferred_h5ad": f"{folder}/{outcome.sample}.inferred.h5ad",
+    }
 
 
 def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
@@ -102,6 +124,19 @@ def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
 
 def _finished(row: Mapping[str, Any], entry: Record) -> Outcome:
     return Outcome(entry.sample, row, entry.status, tuple(entry.reasons), entry.metrics)
+
+
+def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
+    """Add what was inferred for the slice; a failure of that does not fail a slice with counts."""
+    if entry is None:
+        return outcome
+    reasons = [f"{entry.step}: {reason}" for reason in entry.reasons]
+    return replace(
+        outcome,
+        status=worst(outcome.status, WARNED if reasons else PASSED),
+        reasons=tuple(dict.fromkeys([*outcome.reasons, *reasons])),
+        metrics={**outcome.metrics, "expression": entry.metrics},
+    )
 
 
 def _stopped(row: Mapping[str, Any], records: Sequence[Record]) -> Outcome:

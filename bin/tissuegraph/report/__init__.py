@@ -8,6 +8,7 @@ from typing import Any
 
 from tissuegraph.report import (
     composition,
+    expression,
     graphs,
     histology,
     maps,
@@ -30,6 +31,7 @@ _SECTIONS = (
     scores,
     n_domains,
     composition,
+    expression,
     quality,
     histology,
     training,

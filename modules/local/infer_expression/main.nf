@@ -40,9 +40,10 @@ process INFER_EXPRESSION {
     """
 
     stub:
+    def is_target = cohort.any { member -> member.name == meta.id && member.role == 'target' }
     """
-    mkdir on
-    touch ${meta.id}.inferred.h5ad ${meta.id}.inferred.png ${meta.id}.inferred.svg on/slice.h5ad on/spots.csv.gz prediction.npz
+    touch ${meta.id}.inferred.h5ad ${meta.id}.inferred.png ${meta.id}.inferred.svg prediction.npz
+    ${is_target ? 'mkdir on && touch on/slice.h5ad on/spots.csv.gz' : ''}
     echo '{}' > infer_expression.json
     """
 }
