@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from tissuegraph.cli import (
 )
 from tissuegraph.errors import SettingsError
 from tissuegraph.records import Record
+
+# Before torch loads: threads that wait for each other should sleep, not spin
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 STAIN_METHODS = ("macenko", "reinhard", "vahadane", "diverse", "none")
 any_path = click.Path(path_type=Path)

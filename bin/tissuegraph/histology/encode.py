@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.histology.encoders import Encoder
@@ -118,8 +120,10 @@ def encode_spots(
 
     in_threads = encoder.runs_in_threads
     work = (lambda indices: encode(read(indices))) if in_threads else read
-    for indices, value in _as_completed(work, batches, options.workers):
-        features[indices] = value if in_threads else encode(value)
+    # Small products in several threads: a second level of threads inside them costs many times the work
+    with threadpool_limits(1, "blas") if in_threads else nullcontext():
+        for indices, value in _as_completed(work, batches, options.workers):
+            features[indices] = value if in_threads else encode(value)
     if not np.isfinite(features).all():
         spot = int(np.argmax(~np.isfinite(features).all(axis=1)))
         raise InputError(

@@ -19,7 +19,7 @@ process ENCODE_HISTOLOGY {
     def chosen = (options + files).findAll { _name, value -> value != null && value != [] && value != '' }
     def given  = chosen.collect { name, value -> "--${name.replace('_', '-')} '${value}'" }.join(' ')
     """
-    export OMP_NUM_THREADS=1
+    export OMP_NUM_THREADS=${task.cpus}
     encode_histology.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
