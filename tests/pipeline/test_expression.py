@@ -1,0 +1,104 @@
+"""Expression inferred from images: of a slice without counts, and of references held out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+
+from .conftest import run_pipeline, write_sheet
+
+pytestmark = pytest.mark.pipeline
+
+PRESET = """extends: default
+method: spahgc
+panel: {n_hvg: 2000}
+model: {width: 16, layers: 1}
+optimiser: {epochs: 4}
+validation: {every: 2}
+"""
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory, slices):
+    """Two generated slices with image as references, and one of them again without its matrix."""
+    folder = tmp_path_factory.mktemp("target")
+    outs = shutil.copytree(slices / "layered" / "outs", folder / "outs")
+    for matrix in outs.glob("*feature_bc_matrix*"):
+        matrix.unlink() if matrix.is_file() else shutil.rmtree(matrix)
+    return [
+        *({"sample": name, "path": str(slices / name / "outs"), "n_domains": "4"} for name in REFERENCES),
+        {"sample": "unseen", "path": str(outs), "role": "target", "n_domains": "4"},
+    ]
+
+
+REFERENCES = ("layered", "old_layout")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, rows):
+    launch = tmp_path_factory.mktemp("expression")
+    (launch / "quick.yaml").write_text(PRESET)
+    return run_pipeline(
+        launch,
+        *("--input", str(write_sheet(launch / "sheet.csv", rows)), "--n_seeds", "1", "--infer_expression"),
+        *("--evaluate", "loso", "--spahgc_preset", str(launch / "quick.yaml")),
+    )
+
+
+def folder_of(finished, sample: str) -> Path:
+    return finished.outdir / "slices" / sample
+
+
+def test_run_succeeds(finished):
+    assert finished.code == 0, finished.output
+
+
+def test_a_slice_without_counts_gets_expression_and_domains_that_are_marked_as_inferred(finished):
+    inferred = anndata.read_h5ad(folder_of(finished, "unseen") / "unseen.inferred.h5ad")
+    assert np.isfinite(inferred.X).all()
+    assert inferred.uns["tissuegraph"]["inferred"]
+    assert "reliability" in inferred.var
+    final = anndata.read_h5ad(folder_of(finished, "unseen") / "unseen.h5ad")
+    assert final.uns["tissuegraph"]["inferred"]
+    assert final.obs["domain"].nunique() == 4
+    row = finished.table()["unseen"]
+    assert (row["inferred"], row["role"]) == ("True", "target")
+
+
+def test_references_are_held_out_and_compared_but_go_on_with_their_own_counts(finished):
+    for sample in REFERENCES:
+        held_out = anndata.read_h5ad(folder_of(finished, sample) / f"{sample}.inferred.h5ad")
+        assert held_out.layers["measured"].shape == held_out.shape
+        assert sample not in held_out.uns["tissuegraph"]["references"]
+        assert (
+            "inferred"
+            not in anndata.read_h5ad(folder_of(finished, sample) / f"{sample}.h5ad").uns["tissuegraph"]
+        )
+        row = finished.table()[sample]
+        assert row["inferred"] == "False"
+        assert -1 <= float(row["pcc_spahgc"]) <= 1
+
+
+def test_the_report_has_the_chapter(finished):
+    page = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+    assert "SpaHGC beside its baselines" in page
+    assert "unseen" in page
+
+
+def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows):
+    grid = {"sample": "grid", "image": str(tmp_path / "he.png"), "spot_spacing": "20"}
+    (tmp_path / "he.png").write_bytes(b"never read")
+    run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", [*rows[:2], grid])))
+    assert run.code != 0
+    assert "row 4, column role: 'target' - expected --infer_expression" in run.output
+
+
+def test_stub_run_reaches_the_report(tmp_path, rows):
+    sheet = write_sheet(tmp_path / "sheet.csv", rows)
+    run = run_pipeline(tmp_path, "--input", str(sheet), "--infer_expression", "--evaluate", "loso", "-stub")
+    assert run.code == 0, run.output
+    assert {path.name for path in (run.outdir / "slices").iterdir()} == {row["sample"] for row in rows}
