@@ -8,6 +8,7 @@ DOMAIN_BASELINE = "domain_baseline"  # obs: smoothed PCA with the vote of mixtur
 DOMAIN_PCA_KMEANS = "domain_pca_kmeans"  # obs: plain PCA with KMeans
 CONFIDENCE = "domain_confidence"  # obs: share of seeds that agree, 0 to 1
 SPATIAL = "spatial"  # obsm: x, y in full-resolution pixels; uns: images and scale factors
+HISTOLOGY = "X_histology"  # obsm: image features of the tile around each spot
 SPATIAL_GRAPH = "spatial_graph"  # obsp
 FEATURE_GRAPH = "feature_graph"  # obsp
 TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import anndata
 import numpy as np
@@ -11,10 +12,12 @@ import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure, single_domain_figure
+from tissuegraph.figures.histology import stain_figure, tiles_figure
 from tissuegraph.figures.quality import quality_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
+from tissuegraph.histology.features import ImageFeatures
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -58,11 +61,31 @@ def draw_all(
     }
     if curves:
         figures["training"] = training_figure(curves)
+    files, small = _written(stem, figures)
+    small["card"] = thumbnail(single_domain_figure(tissue, final.numbers), _CARD_PX)
+    return files, small
+
+
+def draw_histology(
+    stem: Path, features: ImageFeatures, kept: anndata.AnnData, side: float, stain_method: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What was made of the image: tiles on the tissue, and before and after stain normalisation.
+
+    kept: the spots of the features; side: of a tile, in full-resolution pixels. Returns file names and
+    data URIs, as `draw_all`.
+    """
+    tissue = tissue_of(kept)
+    figures = {"tiles": tiles_figure(features, tissue.position, side, tissue.um_per_px)}
+    if stain_method != "none":
+        figures["stain"] = stain_figure(features, tissue.position, stain_method, tissue.um_per_px)
+    return _written(stem, figures)
+
+
+def _written(stem: Path, figures: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
     files, small = {}, {}
     for name, figure in figures.items():
         files[name] = save(figure, Path(f"{stem}.{name}"))[0].name
         small[name] = thumbnail(figure, round(figure.get_figwidth() / 3.4 * _PANEL_PX))
-    small["card"] = thumbnail(single_domain_figure(tissue, final.numbers), _CARD_PX)
     return files, small
 
 

@@ -17,7 +17,7 @@ from tissuegraph.assemble import annotation_codes, assemble, kept_slice, number_
 from tissuegraph.figures.domains import LabelPanel
 from tissuegraph.labellings import MethodResult, read_baseline, read_method
 from tissuegraph.metrics import agreement_scores, coherence_scores
-from tissuegraph.pictures import draw_all
+from tissuegraph.pictures import draw_all, draw_histology
 from tissuegraph.records import Record, read_record, step_name, worst
 from tissuegraph.scoring import gain, score_table
 
@@ -60,6 +60,8 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
     answer = next(method for method in methods if method.name == final)
     panels = _panels(columns, methods, final, codes, names, rows)
     files, pictures = draw_all(outdir / inputs.sample, data, spots, kept, panels, answer.confidence, curves)
+    histology, image_files, image_pictures = _histology(inputs, kept, arrays, records, outdir)
+    files, pictures = files | image_files, pictures | image_pictures
     assemble(kept, arrays, methods, final, baseline, columns, rows, records)
     kept.write_h5ad(outdir / f"{inputs.sample}.h5ad", compression="gzip", compression_opts=1)
 
@@ -85,6 +87,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
             step_name(r): r.metrics["seconds"] for r in records if r.metrics.get("seconds") is not None
         },
         "steps": {step_name(record): _scalars(record) for record in records},
+        "histology": histology,
         "files": files,
         "pictures": pictures,
     }
@@ -122,6 +125,33 @@ def _panels(
     numbers = columns[keys.DOMAIN_BASELINE]
     panels.append(LabelPanel("Baseline: smoothed PCA", numbers, _note(by_key["baseline"])))
     return panels
+
+
+def _histology(
+    inputs: SliceInputs, kept: anndata.AnnData, arrays: SliceArrays, records: Sequence[Record], outdir: Path
+) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
+    """What the image gave, and its pictures; all empty for a slice without one."""
+    if inputs.features is None:
+        return {}, {}, {}
+    from tissuegraph.histology.features import ImageFeatures
+    from tissuegraph.histology.tiles import tile_side
+
+    found = next((record.metrics for record in records if record.step == "encode_histology"), {})
+    features = ImageFeatures.load(inputs.features)
+    kept.obsm[keys.HISTOLOGY] = features.features
+    um_per_px = kept.uns.get(keys.TISSUEGRAPH, {}).get("um_per_px")
+    side = tile_side(features.tile_um, um_per_px, arrays.pitch, lambda _reason: None)
+    stain = str(found.get("stain_method", "none"))
+    described = {
+        "encoder": features.encoder,
+        "n_features": features.features.shape[1],
+        "tile_um": features.tile_um,
+        "tile_px": features.tile_px,
+        "mean_background": float(features.background.mean()),
+        "image_source": found.get("source"),
+        "stain_method": stain,
+    }
+    return described, *draw_histology(outdir / inputs.sample, features, kept, side, stain)
 
 
 def _note(row: Mapping[str, Any]) -> str:
