@@ -2,6 +2,7 @@
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
+include { EXPRESSION       } from './subworkflows/local/expression/main'
 include { HISTOLOGY        } from './subworkflows/local/histology/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
@@ -13,7 +14,8 @@ workflow {
         error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
     }
     def methods  = params.methods.toString().tokenize(',')*.trim()
-    def presets  = presetFiles(params, methods)
+    def infer    = isOn(params.infer_expression)
+    def presets  = presetFiles(params, infer ? methods + 'spahgc' : methods)
     def settings = groovy.json.JsonOutput.toJson(params + [outdir: file(params.outdir).toUriString()])
 
     // Read: parameters, preset and every row are checked before any slice is touched
@@ -31,22 +33,36 @@ workflow {
     PREPARE(ch_rows)
     ch_slices = PREPARE.out.slices // [ meta, slice.h5ad, spots.csv.gz ]
 
-    // Histology: what the image shows around every spot, for the methods that read it
+    // Histology: what the image shows around every spot, where something reads it
     def image_readers = methods.findAll { method -> method != 'stmfg' || isOn(params.image_view) }
     HISTOLOGY(
         ch_slices,
         ch_rows.map { row -> [row.meta, row.image ?: [], row.image_matrix ?: []] },
-        PREPARE.out.facts.map { meta, facts -> [meta, image_readers && facts.has_image] },
+        PREPARE.out.facts.map { meta, facts -> [meta, facts.has_image && (image_readers || infer)] },
         params.subMap('encoder', 'tile_um', 'context_rings', 'stain_method'),
         [weights: fileOrNone(params.encoder_weights), reference: fileOrNone(params.stain_reference)],
     )
     ch_features = HISTOLOGY.out.features // [ meta, features.npz or [] ]
 
+    // Expression: inferred for slices without counts, which then go on like the others
+    EXPRESSION(
+        ch_slices,
+        ch_features,
+        infer ? ch_rows : channel.empty(),
+        READ_SAMPLESHEET.out.presets.filter { method, _preset -> method == 'spahgc' }.map { _method, preset -> preset }.first(),
+        params.subMap('evaluate', 'seed', 'n_seeds', 'marker_genes'),
+    )
+    ch_expressed = ch_slices
+        .join(PREPARE.out.facts)
+        .filter { _meta, _slice, _spots, facts -> facts.has_counts }
+        .map { meta, slice, spots, _facts -> [meta, slice, spots] }
+        .mix(EXPRESSION.out.slices) // [ meta, slice.h5ad, spots.csv.gz ]
+
     // Domains: those of each method, and the baseline they are measured against
     DOMAINS(
-        ch_slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
+        ch_expressed.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
         ch_features,
-        READ_SAMPLESHEET.out.presets,
+        READ_SAMPLESHEET.out.presets.filter { method, _preset -> method in methods },
         [all: methods, image: image_readers],
         [first: params.seed, n: params.n_seeds],
     )
@@ -55,7 +71,7 @@ workflow {
     ch_history = PREPARE.out.records
         .mix(HISTOLOGY.out.records)
         .transpose()
-        .mix(DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or ... ]
+        .mix(EXPRESSION.out.records, DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or ... ]
     ch_history.subscribe { meta, record -> failures(record).each { reason -> log.warn("${meta.id} leaves the run: ${reason}") } }
 
     // Assemble: what the user takes home, one directory per slice
@@ -63,7 +79,7 @@ workflow {
         .join(DOMAINS.out.records)
         .join(HISTOLOGY.out.records)
         .map { meta, before, after, image -> [meta, before + after + [image].flatten()] } // [ meta, [ingest.json, qc.json, ...] ]
-    ASSEMBLE(ch_slices.join(ch_features).join(DOMAINS.out.domains).join(ch_records))
+    ASSEMBLE(ch_expressed.join(ch_features).join(DOMAINS.out.domains).join(ch_records))
 
     ch_rows.count().combine(ASSEMBLE.out.h5ad.count()).subscribe { n_rows, n_done ->
         if (n_rows && !n_done) {
@@ -83,6 +99,7 @@ workflow {
     publish:
     // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)
     slices     = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)
+    inferred   = EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
     provenance = REPORT.out.provenance
@@ -91,6 +108,10 @@ workflow {
 output {
     // slices/cortex_1/cortex_1.h5ad, slices/cortex_1/cortex_1.domains.png, ...
     slices {
+        path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+    }
+    // slices/cortex_1/cortex_1.inferred.h5ad, slices/cortex_1/cortex_1.inferred.png, ...
+    inferred {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
     }
     // slices.csv: one row per slice, usable as the samplesheet of a next run
@@ -129,7 +150,7 @@ def failures(json) {
 
 // The preset of every method that runs: one of the pipeline's by its name, or the user's own file.
 def presetFiles(Map settings, List methods) {
-    def names = [stmfg: settings.preset, multist: settings.multist_preset].subMap(methods)
+    def names = [stmfg: settings.preset, multist: settings.multist_preset, spahgc: settings.spahgc_preset].subMap(methods)
     return names.collectEntries { method, name ->
         def own = file("${projectDir}/assets/presets/${method}/${name}.yaml")
         [method, own.exists() ? own : file(name, checkIfExists: true)]
