@@ -11,7 +11,8 @@ from torch.nn.functional import normalize, softplus
 from tissuegraph.losses import zinb
 from tissuegraph.losses.contrastive import choose_mode, contrastive_exact, contrastive_sampled
 from tissuegraph.losses.regulariser import EVEN_ERROR, spatial_regulariser
-from tissuegraph.losses.zinb import SparseTarget, log_rising, zinb_loss, zinb_parameters
+from tissuegraph.losses.zinb import SparseTarget, zinb_loss, zinb_parameters
+from tissuegraph.losses.zinb_terms import log_rising
 
 TIGHT = {"rtol": 1e-5, "atol": 1e-12}
 
@@ -25,6 +26,13 @@ def gradients(value, *tensors):
 
 
 # ---- ZINB ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def torch_threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def decoder_case(n_spots=60, n_genes=23, n_hidden=7, mean=1.5):
@@ -50,9 +58,14 @@ def dense_zinb(hidden, weight, bias, log_factor, counts):
 
 
 @pytest.mark.parametrize("rows_per_block", [7, 1000])
-def test_zinb_and_its_gradients_equal_the_dense_formula(monkeypatch, rows_per_block):
-    monkeypatch.setitem(zinb._BLOCK_ENTRIES, "cpu", rows_per_block * 23)
-    monkeypatch.setattr(zinb, "_LEAST_ROWS", 1)
+@pytest.mark.parametrize("tile_genes", [5, 256])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_zinb_and_its_gradients_equal_the_dense_formula(
+    monkeypatch, torch_threads, rows_per_block, tile_genes, threads
+):
+    torch_threads(threads)
+    monkeypatch.setitem(zinb._TILE_ENTRIES, "cpu", rows_per_block * min(tile_genes, 23))
+    monkeypatch.setitem(zinb._TILE_GENES, "cpu", tile_genes)
     hidden, weight, bias, log_factor, counts = decoder_case()
     target = SparseTarget(sparse.csr_matrix(counts), dtype=torch.float64)
     assert len(target.blocks) == math.ceil(60 / rows_per_block)

@@ -1,14 +1,14 @@
 """Zero-inflated negative binomial loss of sparse counts, fused with the linear heads of the decoder.
 
 Notation: N spots, G genes, H hidden units, and per entry x (count), pi (drop-out), theta (dispersion),
-mu (mean). Three things keep it cheap: one block of rows at a time, so that nothing of size N x G exists;
-gradients written out by hand in the same sweep as the value; log-gamma on non-zero counts only.
+mu (mean). Three things keep it cheap: one tile of rows and genes at a time, so that nothing of size N x G
+exists and a tile stays in the cache; gradients written out by hand in the same sweep as the value;
+log-gamma on non-zero counts only.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +17,11 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn.functional import softplus
 
-THETA_RANGE = (1e-4, 1e4)
-MU_RANGE = (1e-5, 1e6)  # before the depth factor
-_THETA_LOGIT_RANGE = (math.log(math.expm1(THETA_RANGE[0])), THETA_RANGE[1])
-_MU_LOGIT_RANGE = (math.log(MU_RANGE[0]), math.log(MU_RANGE[1]))
-_BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # entries per block: stay in the cache; fill the device
-_LEAST_ROWS = 176  # per block; fewer leave the matrix products too thin to be fast
+from tissuegraph.losses.threads import in_threads
+from tissuegraph.losses.zinb_terms import MU_LOGIT_RANGE, THETA_LOGIT_RANGE, value_and_slopes
+
+_TILE_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # stay in the cache; fill the device
+_TILE_GENES = {"cpu": 256, "cuda": 2**20}  # at most; the matrix products need some of both
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,19 @@ class _Block:
     value: Tensor  # (nnz,)
     log_factorial: Tensor  # (G,) sum over the block of lgamma(x + 1)
 
-    def select(self, genes: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def select(self, genes: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
         """Flat positions in the (genes, rows) block, ascending; values; the sum of lgamma(x + 1)."""
-        starts, ends = self.pointer[:-1], self.pointer[1:]
-        if genes is not None:
-            starts, ends = starts[genes], ends[genes]
+        starts, ends = self.pointer[:-1][genes], self.pointer[1:][genes]
         lengths = ends - starts
         gene = torch.repeat_interleave(lengths)  # (n,) position of the gene among the chosen ones
-        row, value, log_factorial = self.row, self.value, self.log_factorial
-        if genes is not None:
+        if isinstance(genes, slice):
+            entries = slice(int(starts[0]), int(ends[-1]))
+            row, value = self.row[entries], self.value[entries]
+        else:
             first = starts - torch.cumsum(lengths, 0) + lengths
             entry = torch.arange(len(gene), device=gene.device).add_(first.index_select(0, gene))
-            row, value = row.index_select(0, entry), value.index_select(0, entry)
-            log_factorial = log_factorial[genes]
-        return gene * (self.stop - self.start) + row, value, log_factorial.sum()
+            row, value = self.row.index_select(0, entry), self.value.index_select(0, entry)
+        return gene.mul_(self.stop - self.start).add_(row), value, self.log_factorial[genes].sum()
 
 
 class SparseTarget:
@@ -69,8 +67,8 @@ class SparseTarget:
         self.shape = matrix.shape
         n_spots, n_genes = matrix.shape
         device = torch.device(device)
-        step_genes = min(genes_per_step or n_genes, n_genes)
-        height = max(_LEAST_ROWS, _BLOCK_ENTRIES.get(device.type, 2**18) // step_genes)
+        self.tile_genes = min(genes_per_step or n_genes, n_genes, _TILE_GENES.get(device.type, 256))
+        height = max(1, _TILE_ENTRIES.get(device.type, 2**16) // self.tile_genes)
         self.blocks = [
             _block(matrix, start, min(start + height, n_spots), device, dtype)
             for start in range(0, n_spots, height)
@@ -119,22 +117,21 @@ class _FusedZinb(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, hidden, weight, bias, target, genes, log_factor, matmul_dtype):
-        weight, bias = weight.contiguous(), bias.contiguous()
-        wanted = any(ctx.needs_input_grad)
-        sums = _Sums(hidden, weight, bias, matmul_dtype) if wanted else None
-        total = hidden.new_zeros((), dtype=torch.float64)
-        for block in target.blocks:
-            rows = slice(block.start, block.stop)
-            logits = [_heads(hidden[rows], weight[k], bias[k], matmul_dtype) for k in range(3)]
-            factor = None if log_factor is None else log_factor[rows]
-            value, gradients = _value_and_gradients(*logits, factor, *block.select(genes))
-            total += value
-            if wanted:
-                sums.add(rows, gradients)
+        source = hidden if matmul_dtype is None else hidden.to(matmul_dtype)
+        heads = _heads(weight, bias, target.tile_genes, genes, source.dtype)
+        by_hidden = torch.zeros_like(hidden) if any(ctx.needs_input_grad) else None
+
+        def sweep(blocks: Sequence[_Block]) -> _Sums:
+            return _sweep(blocks, source, hidden.dtype, heads, log_factor, by_hidden)
+
+        total, *parts = in_threads(sweep, target.blocks, hidden.device)
+        for part in parts:
+            total.add(part)
         entries = hidden.shape[0] * weight.shape[1]
-        if wanted:
-            ctx.save_for_backward(*(item.div_(-entries) for item in sums.results()))
-        return (-total / entries).to(hidden.dtype)
+        if by_hidden is not None:
+            gradients = by_hidden, total.weights(weight.shape), torch.cat(total.by_bias, 1)
+            ctx.save_for_backward(*(item.div_(-entries) for item in gradients))
+        return (-total.value / entries).to(hidden.dtype)
 
     @staticmethod
     def backward(ctx, upstream):
@@ -142,128 +139,78 @@ class _FusedZinb(torch.autograd.Function):
         return *gradients, None, None, None, None
 
 
+@dataclass(frozen=True)
+class _Heads:
+    """The three heads of a few genes, one below the other for a single matrix product."""
+
+    genes: Tensor | slice  # columns of the target
+    weight: Tensor  # (3g, H)
+    bias: Tensor  # (3, g, 1)
+
+
+def _heads(weight: Tensor, bias: Tensor, size: int, genes: Tensor | None, dtype: torch.dtype) -> list[_Heads]:
+    result = []
+    for start in range(0, weight.shape[1], size):
+        part = slice(start, min(start + size, weight.shape[1]))
+        stacked = weight[:, part].reshape(-1, weight.shape[2]).to(dtype)
+        result.append(_Heads(part if genes is None else genes[part], stacked, bias[:, part, None]))
+    return result
+
+
+@dataclass(eq=False)
 class _Sums:
-    """Gradients with respect to hidden, weight and bias, gathered block by block."""
+    """Log-likelihood of some blocks and its gradients by the heads, one tensor per group of genes."""
 
-    def __init__(self, hidden: Tensor, weight: Tensor, bias: Tensor, matmul_dtype: torch.dtype | None):
-        self.dtype = matmul_dtype or hidden.dtype
-        self.source, self.weight = hidden.to(self.dtype), weight.to(self.dtype)
-        self.hidden, self.heads, self.bias = map(torch.zeros_like, (hidden, weight, bias))
+    value: Tensor  # float64 scalar
+    by_weight: list[Tensor]  # (3g, H)
+    by_bias: list[Tensor]  # (3, g)
 
-    def add(self, rows: slice, gradients: tuple[Tensor, Tensor, Tensor]) -> None:
-        for k, gradient in enumerate(gradients):  # (G, rows)
-            self.bias[k] += gradient.sum(1)
-            gradient = gradient.to(self.dtype)
-            self.hidden[rows] += gradient.T @ self.weight[k]
-            self.heads[k] += gradient @ self.source[rows]
+    def add(self, other: _Sums) -> None:
+        self.value += other.value
+        for mine, its in zip(self.by_weight + self.by_bias, other.by_weight + other.by_bias, strict=True):
+            mine += its
 
-    def results(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.hidden, self.heads, self.bias
+    def weights(self, shape: tuple[int, int, int]) -> Tensor:
+        """(3, G, H)"""
+        return torch.cat([item.view(3, -1, shape[2]) for item in self.by_weight], 1)
 
 
-def _heads(hidden: Tensor, weight: Tensor, bias: Tensor, matmul_dtype: torch.dtype | None) -> Tensor:
-    """Logits of one head, (G, rows): genes first, so that the entries of a gene lie together."""
-    if matmul_dtype is None:
-        return torch.addmm(bias[:, None], weight, hidden.T)
-    return (weight.to(matmul_dtype) @ hidden.to(matmul_dtype).T).to(hidden.dtype) + bias[:, None]
-
-
-def _value_and_gradients(
-    pi_logit: Tensor,
-    theta_logit: Tensor,
-    mu_logit: Tensor,
+def _sweep(
+    blocks: Sequence[_Block],
+    source: Tensor,
+    dtype: torch.dtype,
+    heads: Sequence[_Heads],
     log_factor: Tensor | None,
-    nonzero: Tensor,
-    count: Tensor,
-    log_factorial: Tensor,
-) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Log-likelihood of one block and its derivatives by the three logits, each (G, rows).
-
-    Every entry is first treated as a zero; entries `nonzero` (flat positions) are then put right.
-    """
-    theta_clipped = _clip_in_place(theta_logit, _THETA_LOGIT_RANGE)
-    mu_clipped = _clip_in_place(mu_logit, _MU_LOGIT_RANGE)
-    log_mu = mu_logit if log_factor is None else mu_logit + log_factor
-    theta = softplus(theta_logit)
-    theta_slope = torch.sigmoid(theta_logit)  # d theta / d logit
-    ratio = torch.exp(log_mu).div_(theta)  # mu / theta
-    log1p_ratio = torch.log1p(ratio)
-    share = ratio / (1 + ratio)  # mu / (theta + mu)
-    log_zero = -theta * log1p_ratio  # log NB(0) = theta log(theta / (theta + mu))
-    zero_value = torch.logaddexp(pi_logit, log_zero)  # + log(1 - pi) below
-    counted = torch.sigmoid(log_zero - pi_logit)  # probability that a zero is no drop-out
-    pi_slope = torch.sigmoid(pi_logit)
-
-    def pick(item: Tensor) -> Tensor:
-        return item.view(-1).index_select(0, nonzero)
-
-    def put(item: Tensor, values: Tensor) -> None:
-        item.view(-1).scatter_(0, nonzero, values)
-
-    theta_x, log1p_x, share_x = pick(theta), pick(log1p_ratio), pick(share)
-    log_rise, rise_slope = log_rising(theta_x, count)
-    log_share = pick(log_mu) - torch.log(theta_x) - log1p_x
-    log_nb = log_rise - theta_x * log1p_x + count * log_share
-    value = (zero_value - softplus(pi_logit)).sum(dtype=torch.float64)
-    value += (log_nb - pick(zero_value)).sum(dtype=torch.float64) - log_factorial
-
-    theta_x_slope = rise_slope - log1p_x + 1 - (theta_x + count) * (1 - share_x) / theta_x
-
-    by_pi = (1 - counted).sub_(pi_slope)
-    put(by_pi, -pick(pi_slope))
-    by_theta = (share - log1p_ratio).mul_(counted).mul_(theta_slope)
-    put(by_theta, theta_x_slope * pick(theta_slope))
-    by_mu = share.mul_(theta).mul_(counted).neg_()
-    put(by_mu, count - (theta_x + count) * share_x)
-    for gradient, clipped in ((by_theta, theta_clipped), (by_mu, mu_clipped)):
-        if clipped is not None:
-            gradient[clipped] = 0
-    return value, (by_pi, by_theta, by_mu)
+    by_hidden: Tensor | None,
+) -> _Sums:
+    """by_hidden: (N, H), gets the rows of these blocks; None where no gradient is wanted."""
+    sums = _Sums(
+        torch.zeros((), dtype=torch.float64, device=source.device),
+        [torch.zeros_like(head.weight, dtype=dtype) for head in heads],
+        [torch.zeros_like(head.bias[:, :, 0]) for head in heads],
+    )
+    for block in blocks:
+        rows = slice(block.start, block.stop)
+        seen = source[rows]
+        factor = None if log_factor is None else log_factor[rows]
+        for head, by_weight, by_bias in zip(heads, sums.by_weight, sums.by_bias, strict=True):
+            # Genes first, so that the entries of a gene lie together
+            logits = (head.weight @ seen.T).to(dtype).view(3, -1, len(seen)).add_(head.bias)
+            nonzero, count, log_factorial = block.select(head.genes)
+            sums.value += value_and_slopes(logits, factor, nonzero, count) - log_factorial
+            if by_hidden is not None:
+                by_bias += logits.sum(2)
+                slopes = logits.view(-1, len(seen)).to(source.dtype)
+                _add_product(by_weight, slopes, seen)
+                _add_product(by_hidden[rows], slopes.T, head.weight)
+    return sums
 
 
-def _clip_in_place(logit: Tensor, limits: tuple[float, float]) -> Tensor | None:
-    """Clip; return the mask of what was clipped, or None where that is nothing (the usual case)."""
-    lowest, highest = torch.aminmax(logit)
-    if lowest >= limits[0] and highest <= limits[1]:
-        return None
-    clipped = (logit < limits[0]) | (logit > limits[1])
-    logit.clamp_(*limits)
-    return clipped
-
-
-def log_rising(theta: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-    """lgamma(theta + x) - lgamma(theta) and its derivative by theta, for theta > 0, x >= 0.
-
-    Both log-gammas are moved up by 4 with the recurrence and expanded by Stirling's series there. The
-    difference is taken term by term, so that a large theta (the Poisson limit) cancels nothing, and no
-    digamma is evaluated: five times as fast as lgamma and digamma. Absolute error below 1e-8 in float64.
-    """
-    low, high = theta + 4, theta + count + 4
-    log_growth = torch.log1p(count / low)
-    product_low, slope_low = _four_factors(theta)
-    product_high, slope_high = _four_factors(theta + count)
-    rest_low, rest_slope_low = _stirling_rest(low)
-    rest_high, rest_slope_high = _stirling_rest(high)
-    value = count * torch.log(high) + (low - 0.5) * log_growth - count
-    value += rest_high - rest_low - torch.log(product_high / product_low)
-    slope = log_growth - 0.5 / high + 0.5 / low - rest_slope_high + rest_slope_low - slope_high + slope_low
-    return value, slope
-
-
-def _four_factors(z: Tensor) -> tuple[Tensor, Tensor]:
-    """z (z+1) (z+2) (z+3) and the derivative of its logarithm."""
-    inner = z * (z + 3)
-    product = inner * (inner + 2)
-    return product, (2 * z + 3) * (2 * inner + 2) / product
-
-
-def _stirling_rest(z: Tensor) -> tuple[Tensor, Tensor]:
-    """lgamma(z) - ((z - 1/2) log z - z + log(2 pi) / 2) for z >= 4, and minus its derivative."""
-    inverse = 1 / z
-    square = inverse * inverse
-    rest = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
-    slope = square * (1 / 12 - square * (1 / 120 - square * (1 / 252 - square / 240)))
-    return rest, slope
+def _add_product(total: Tensor, first: Tensor, second: Tensor) -> None:
+    if total.dtype == first.dtype:
+        total.addmm_(first, second)
+    else:
+        total += first @ second
 
 
 def zinb_parameters(
@@ -273,6 +220,6 @@ def zinb_parameters(
     for start in range(0, hidden.shape[0], rows):
         part = slice(start, start + rows)
         pi, theta, mu = (torch.addmm(bias[k], hidden[part], weight[k].T) for k in range(3))
-        mu = mu.clamp(*_MU_LOGIT_RANGE)
+        mu = mu.clamp(*MU_LOGIT_RANGE)
         mu = mu if log_factor is None else mu + log_factor[part, None]
-        yield torch.sigmoid(pi), softplus(theta.clamp(*_THETA_LOGIT_RANGE)), torch.exp(mu)
+        yield torch.sigmoid(pi), softplus(theta.clamp(*THETA_LOGIT_RANGE)), torch.exp(mu)
