@@ -13,6 +13,7 @@ from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, wor
 
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
+_MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing where counts are inferred
 _SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
 
 
@@ -131,11 +132,12 @@ def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
     if entry is None:
         return outcome
     reasons = [f"{entry.step}: {reason}" for reason in entry.reasons]
+    unmeasured = dict.fromkeys(_MEASURED) if entry.metrics.get("goes_on") else {}
     return replace(
         outcome,
         status=worst(outcome.status, WARNED if reasons else PASSED),
         reasons=tuple(dict.fromkeys([*outcome.reasons, *reasons])),
-        metrics={**outcome.metrics, "expression": entry.metrics},
+        metrics={**outcome.metrics, **unmeasured, "expression": entry.metrics},
     )
 
 

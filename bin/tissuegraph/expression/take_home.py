@@ -18,7 +18,7 @@ from tissuegraph.figures.expression import GeneMap, expression_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.io.hdf5 import open_hdf5
 from tissuegraph.pictures import tissue_of
-from tissuegraph.qc import Thresholds, drop_reasons, reason_per_spot, spot_metrics, write_spots
+from tissuegraph.qc import spot_metrics, write_spots
 
 N_MAPS = 6  # genes drawn
 _PANEL_PX = 300  # width of one panel in the report
@@ -65,7 +65,8 @@ def write_slice_to_go_on(
 ) -> None:
     """Write slice.h5ad and spots.csv.gz of a slice without counts, with predicted counts in their place.
 
-    data: the canonical slice, of which QC kept all N spots. See tissuegraph.expression.counts.
+    data: the canonical slice, of which QC kept all N spots, as here: image features stay in step. See
+    tissuegraph.expression.counts.
     """
     counts = whole_numbers(prediction.predicted, panel)
     uns = dict(data.uns)
@@ -75,8 +76,8 @@ def write_slice_to_go_on(
     )
     pseudo.write_h5ad(outdir / "slice.h5ad", compression="lzf")
     metrics = spot_metrics(counts, var[SYMBOL].to_numpy(str))
-    dropped, _ = drop_reasons(metrics, Thresholds(min_counts=None, min_genes=None))
-    write_spots(outdir / "spots.csv.gz", data.obs_names.to_numpy(str), metrics, reason_per_spot(dropped))
+    kept = np.full(data.n_obs, "", dtype=object)
+    write_spots(outdir / "spots.csv.gz", data.obs_names.to_numpy(str), metrics, kept)
 
 
 def chosen_genes(prediction: Prediction, wanted: Sequence[str]) -> list[int]:

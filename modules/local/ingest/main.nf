@@ -33,6 +33,6 @@ process INGEST {
     stub:
     """
     touch slice.h5ad
-    echo '{}' > ingest.json
+    echo '{"metrics": {"has_counts": ${settings.role != 'target'}, "has_image": true}}' > ingest.json
     """
 }
