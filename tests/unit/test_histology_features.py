@@ -15,6 +15,7 @@ from PIL import Image
 import encode_histology
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.histology.encode import Options, encode_slice, encode_spots
+from tissuegraph.histology.encoders import load_encoder
 from tissuegraph.histology.encoders.colour import ColourEncoder
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.histology.registration import from_scale
@@ -81,13 +82,18 @@ def test_batches_do_finish_in_another_order_than_they_were_sent():
     assert sent.finished != shuffled.finished
 
 
-def test_the_number_of_workers_and_the_batch_change_no_bit():
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("name", ["colour", "handcrafted"])
+def test_the_number_of_workers_changes_no_bit_and_the_batch_only_the_rounding(name):
+    rng, encoder = np.random.default_rng(0), load_encoder(name)
     slide = array_slide(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8), "noise")
-    xy = rng.random((101, 2)) * (400, 300)
-    plain = encode_spots(slide, xy, 33.3, ColourEncoder(), Options())
-    for options in (Options(workers=2, batch=7), Options(workers=4, batch=1), Options(batch=1000)):
-        np.testing.assert_array_equal(encode_spots(slide, xy, 33.3, ColourEncoder(), options), plain)
+    xy = rng.random((41, 2)) * (400, 300)
+    plain = encode_spots(slide, xy, 33.3, encoder, Options(batch=8))
+    for workers in (2, 4):
+        again = encode_spots(slide, xy, 33.3, encoder, Options(workers=workers, batch=8))
+        np.testing.assert_array_equal(again, plain)
+    for batch in (1, 7, 1000):
+        again = encode_spots(slide, xy, 33.3, encoder, Options(batch=batch))
+        np.testing.assert_allclose(again, plain, rtol=1e-4, atol=1e-4)
 
 
 def test_permuting_the_spots_permutes_the_rows():

@@ -16,14 +16,14 @@ process ENCODE_HISTOLOGY {
 
     script:
     def files  = [image: image, image_matrix: matrix, encoder_weights: weights, stain_reference: reference]
-    def chosen = (options + files).findAll { _name, value -> value != null && value != [] && value != '' }
-    def given  = chosen.collect { name, value -> "--${name.replace('_', '-')} '${value}'" }.join(' ')
+    def given  = files.findAll { _name, file -> file }.collect { name, file -> "--${name.replace('_', '-')} ${file}" }
+    def chosen = options.findAll { _name, value -> value != null }.collect { name, value -> "--${name.replace('_', '-')} '${value}'" }
     """
     export OMP_NUM_THREADS=${task.cpus}
     encode_histology.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
-        --spots ${spots} ${given} \\
+        --spots ${spots} ${(given + chosen).join(' ')} \\
         --device ${task.ext.device ?: 'auto'} \\
         --workers ${task.cpus} \\
         --features features.npz \\
