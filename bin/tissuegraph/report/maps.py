@@ -110,9 +110,13 @@ def _caption(outcome: Outcome) -> str:
 
 
 def _mark(outcome: Outcome) -> str:
-    return badge(outcome.status) if outcome.status != "passed" else ""
+    marks = [badge(outcome.status)] if outcome.status != "passed" else []
+    if outcome.metrics.get("expression", {}).get("goes_on"):
+        marks.append(_INFERRED)
+    return " ".join(marks)
 
 
+_INFERRED = '<span class="badge" style="background-color:#5A2D00;color:#fff">inferred expression</span>'
 _STYLE = """<style>
 .tg-maps img{max-width:100%;background:#fff}
 .tg-cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;max-height:560px;

@@ -57,6 +57,11 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
             "scale": False,
             "hidden": True,
         },
+        "expression": {
+            "title": "Expression",
+            "description": "measured, or inferred from the image",
+            "scale": False,
+        },
         "n_spots": _number("Spots", "Spots that passed quality control", "Blues", "{:,.0f}"),
         "n_domains": _number("Domains", "Tissue domains in the final answer", False, "{:,.0f}"),
     }
@@ -98,6 +103,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     )  # fmt: skip
     row = {"status": outcome.status, "group": _text(outcome.row.get("group"))}
     row |= {name: metrics.get(name) for name in names}
+    if "expression" in metrics:
+        row["expression"] = "inferred" if metrics["expression"].get("goes_on") else "measured"
     if not outcome.assembled:
         return row
     for key in (*metrics.get("methods", {}), "baseline"):
