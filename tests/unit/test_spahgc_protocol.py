@@ -128,6 +128,23 @@ def test_training_slices_of_one_patient_do_not_serve_each_other_where_patients_a
     assert [problem._others(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
 
 
+def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
+    slices = paired_slices(PairedSettings(n_slices=3, side=14, n_genes=20), seed=0)
+    learned = ["optimiser.epochs=25", "validation.every=5", "optimiser.lr=0.003", "model.base=none"]
+    settings = load_settings("default", learned, method="spahgc")
+    scores = protocol.run_fold(slices, ["S1"], settings, seed=0)[0].scores
+    pcc = {name: score.summary()["pcc"] for name, score in scores.items()}
+    assert pcc["spahgc"] > max(pcc["mean"], pcc["knn"], pcc["ridge"]) + 0.05
+
+
+def test_the_starting_point_is_the_best_of_the_inner_validation(slices, fold):
+    of = fold.inference.history["validation_pcc_of"]
+    start = fold.inference.history["start"]
+    assert of[start] == max(of["knn"], of["ridge"], of["blend"])
+    assert fold.inference.history["validation_pcc"][0] == pytest.approx(of[start], abs=1e-4)
+    assert of["spahgc"] >= of[start] - 1e-4
+
+
 def test_one_reference_is_enough_and_says_so(slices):
     result = protocol.run_fold(slices[:2], ["S1"], SETTINGS, seed=0)[0]
     assert result.inference.history["held_out_inside"] == [["S2/1"], ["S2/2"]]

@@ -68,7 +68,8 @@ class Model:
     residual: bool = flag()  # each layer adds to its input
     pooling: bool = flag()  # CNAP: retrieved references once more at the end; false: ablation
     head: str = choice("linear", "mlp")
-    base: str = choice("none", "knn", "ridge")  # prediction that the network starts from and corrects
+    base: str = choice("none", "knn", "ridge", "blend", "best")  # prediction that the network starts from and
+    # corrects; blend: mean of kNN and ridge; best: whichever of the three inner validation prefers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from tissuegraph.spahgc.retrieval import retrieve
 
-NAMES = ("mean", "knn", "ridge")
+STARTS = ("ridge", "blend", "knn")  # what the network may start from
 NEIGHBOURS = (3, 5, 7, 10, 15, 20, 30, 50, 80)
 PENALTIES = tuple(float(10.0**power) for power in np.arange(0, 6.01, 0.5))
 

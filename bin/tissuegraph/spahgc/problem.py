@@ -31,10 +31,11 @@ _KEEP_SPOTS = 50_000  # training spots up to which graphs keep their features be
 
 @dataclass(frozen=True)
 class Tuning:
-    """Chosen on inner validation: neighbours of the kNN baseline, penalty of the ridge."""
+    """Chosen on inner validation: neighbours of the kNN baseline, penalty of the ridge, starting point."""
 
     neighbours: int
     penalty: float
+    start: str = "none"  # none, knn, ridge or blend
 
 
 class Problem:
@@ -159,14 +160,16 @@ class Problem:
         )
 
     def _base(self, chosen: Sequence[int], targets: np.ndarray, tuning: Tuning) -> np.ndarray | None:
-        rule = self.settings.model.base
-        if rule == "none":
+        if tuning.start == "none":
             return None
         image = np.concatenate([self.plain_images[i] for i in chosen])
         expression = _dense([self.expression[i] for i in chosen])
-        if rule == "ridge":
-            return ridge_predictions(image, expression, targets, [tuning.penalty])[0]
-        return knn_predictions(image, expression, targets, [tuning.neighbours])[0]
+        found = []
+        if tuning.start in ("ridge", "blend"):
+            found += ridge_predictions(image, expression, targets, [tuning.penalty])
+        if tuning.start in ("knn", "blend"):
+            found += knn_predictions(image, expression, targets, [tuning.neighbours])
+        return sum(found) / len(found)
 
     def _plans(self, position: np.ndarray, image: np.ndarray, references: References) -> list[Plan]:
         return plan_graphs(

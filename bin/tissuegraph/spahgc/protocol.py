@@ -16,7 +16,7 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.presets.spahgc import Settings
-from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES
+from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS
 from tissuegraph.spahgc.folds import at_least_two, folds, inner_folds, references_of
 from tissuegraph.spahgc.panel import choose_panel, log_expression
 from tissuegraph.spahgc.problem import Problem, Tuning
@@ -215,9 +215,7 @@ def validate_inside(
         hidden = [units[i] for i in held]
         problems.append(Problem(training, hidden, genes, settings, by=by, device=device))
         truths.append([log_expression(unit, genes, settings.panel).toarray() for unit in hidden])
-    knn = _path_scores(truths, [problem.knn_path() for problem in problems])
-    ridge = _path_scores(truths, [problem.ridge_path() for problem in problems])
-    tuning = Tuning(NEIGHBOURS[int(np.argmax(knn))], PENALTIES[int(np.argmax(ridge))])
+    tuning, start_scores = _tune(problems, truths, settings.model.base)
 
     curves = []  # per fold: (looks, held-out units, M)
     looks: list[int] = []
@@ -252,16 +250,33 @@ def validate_inside(
         "validation_pcc": [float(value) for value in curve],
         "validation_pcc_of": {
             "spahgc": float(curve[best]),
-            "knn": float(np.max(knn)),
-            "ridge": float(np.max(ridge)),
+            **start_scores,
             "mean": 0.0,
         },
+        "start": tuning.start,
         "ridge_penalty": tuning.penalty,
         "neighbours": tuning.neighbours,
         "held_out_inside": [[unit.name for unit in problem.targets] for problem in problems],
     }
     reliability = _mean_over(per_gene[best], 0).astype(np.float32)
     return InnerValidation(tuning, looks[best], reliability, history)
+
+
+def _tune(problems, truths, base: str) -> tuple[Tuning, dict[str, float]]:
+    """Neighbours, penalty and starting point with the best mean PCC over the inner folds, and their PCC."""
+    knn_paths, ridge_paths = (
+        [getattr(each, path)() for each in problems] for path in ("knn_path", "ridge_path")
+    )
+    knn, ridge = _path_scores(truths, knn_paths), _path_scores(truths, ridge_paths)
+    nearest, penalty = int(np.argmax(knn)), int(np.argmax(ridge))
+    blends = [
+        [[(by_knn[nearest] + by_ridge[penalty]) / 2] for by_knn, by_ridge in zip(*both, strict=True)]
+        for both in zip(knn_paths, ridge_paths, strict=True)
+    ]
+    found = {"knn": knn[nearest], "ridge": ridge[penalty], "blend": _path_scores(truths, blends)[0]}
+    start = max(STARTS, key=found.__getitem__) if base == "best" else base
+    scores = {name: float(value) for name, value in found.items()}
+    return Tuning(NEIGHBOURS[nearest], PENALTIES[penalty], start), scores
 
 
 def _path_scores(truths, paths) -> np.ndarray:
