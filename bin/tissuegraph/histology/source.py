@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,13 +41,16 @@ def find_picture(slice_path: Path, xy: np.ndarray, image: Path | None, matrix: P
 
 
 def _from_file(image: Path, matrix: Path | None, xy: np.ndarray, scalefactors: dict[str, float]) -> Picture:
-    slide = open_slide(image)
-    if matrix is None:
-        scale, kind = find_scale(xy, scalefactors, image.name, slide.size)
-        return Picture(slide, from_scale(scale), kind)
-    registration = read_matrix(matrix)
-    check_inside(registration.apply(xy), slide.size, f"{image.name} registered by {matrix.name}")
-    return Picture(slide, registration, "full")
+    with ExitStack() as on_error:
+        slide = on_error.enter_context(open_slide(image))
+        if matrix is None:
+            scale, kind = find_scale(xy, scalefactors, image.name, slide.size)
+            registration = from_scale(scale)
+        else:
+            registration, kind = read_matrix(matrix), "full"
+            check_inside(registration.apply(xy), slide.size, f"{image.name} registered by {matrix.name}")
+        on_error.pop_all()  # the caller closes it
+    return Picture(slide, registration, kind)
 
 
 def _from_slice(pixels: np.ndarray, kind: str, xy: np.ndarray, scalefactors: dict[str, float]) -> Picture:
