@@ -51,14 +51,15 @@ def draw_all(
     figures = {
         "domains": domain_figure(tissue, panels),
         "confidence": confidence_figure(tissue, final.numbers, confidence),
-        "quality": quality_figure(
+    }
+    if not data.uns.get(keys.TISSUEGRAPH, {}).get(keys.INFERRED):  # counts that were never measured
+        figures["quality"] = quality_figure(
             before,
             spots[keys.TOTAL_COUNTS].to_numpy(float),
             spots[keys.N_GENES].to_numpy(float),
             spots[keys.PCT_MITO].to_numpy(float),
             spots["keep"].to_numpy(bool),
-        ),
-    }
+        )
     if curves:
         figures["training"] = training_figure(curves)
     files, small = _written(stem, figures)

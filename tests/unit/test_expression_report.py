@@ -6,7 +6,7 @@ import pytest
 from fake_slices import PIXEL, fake_run
 
 from tissuegraph.records import Record
-from tissuegraph.report import expression
+from tissuegraph.report import expression, methods
 from tissuegraph.report.section import Section
 from tissuegraph.summarise import Outcome, read_outcomes, table_row
 
@@ -72,6 +72,16 @@ def test_genes_are_ranked_by_what_was_measured():
     text = by_id([held_out("S", (0.2,), 0.1)])["expression_genes"].data
     assert text.index("<td>A</td>") < text.index("<td>B</td>")
     assert "<td>C</td>" not in text
+
+
+def test_the_methods_paragraph_says_what_was_inferred_and_what_was_held_out():
+    found = [outcome("T", goes_on=True), held_out("S", (0.2,), 0.1), held_out("U", (0.2,), 0.1)]
+    for each in found:
+        each.metrics["n_spots"] = 10
+    (section,) = methods.sections(found, {"spahgc_preset": "paper"})
+    assert "With SpaHGC [3], preset paper, expression of 1 slice without counts was inferred" in section.data
+    assert "2 slices with counts were each held out to compare" in section.data
+    assert "2603.22821" in section.data
 
 
 def test_an_evaluation_that_fails_warns_but_does_not_fail_the_slice(tmp_path):

@@ -104,11 +104,13 @@ def predict(
 
 def _averages(found: Sequence[Inference]) -> tuple[np.ndarray, np.ndarray]:
     """Mean prediction (N, M) over seeds, and mean reliability (M,) over the seeds that know it."""
-    predicted = np.mean([each.predicted for each in found], axis=0, dtype=np.float64).astype(np.float32)
+    predicted = found[0].predicted / len(found)
+    for each in found[1:]:  # one at a time: together they would be the largest array of the run
+        predicted += each.predicted / len(found)
     known = np.array([each.reliability for each in found], dtype=np.float64)
     count = np.isfinite(known).sum(axis=0)
-    total = np.nansum(known, axis=0)
-    return predicted, np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    mean = np.where(count > 0, np.nansum(known, axis=0) / np.maximum(count, 1), np.nan)
+    return predicted.astype(np.float32, copy=False), mean.astype(np.float32)
 
 
 def _over_panel(values: np.ndarray, shared: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ REFERENCES = {
     ),
     "stmfg": ("stMFG. arXiv:2512.16188 (2025).", "10.48550/arXiv.2512.16188"),
     "multist": ("MultiST. arXiv:2601.13331 (2026).", "10.48550/arXiv.2601.13331"),
+    "spahgc": ("SpaHGC. arXiv:2603.22821 (2026).", "10.48550/arXiv.2603.22821"),
     "mclust": (
         "Scrucca L, et al. mclust 5: clustering, classification and density estimation using Gaussian finite "
         "mixture models. R J 8, 289-317 (2016).",
@@ -73,6 +74,7 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         f"under Nextflow {cite('nextflow')}.",
         f"Quality metrics per spot were those of scanpy {cite('scanpy')}; {_thresholds(settings)}.",
     ]
+    sentences += _expression_sentences(outcomes, settings, cite)
     for method, title in methods_of(outcomes).items():
         sentences.append(_method_sentence(method, title, outcomes, settings, cite))
     smoothing = _values(steps, "baseline", "n_neighbours")
@@ -95,6 +97,30 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         f"Results were stored as AnnData {cite('anndata')} and reported with MultiQC {cite('multiqc')}."
     )
     return sentences
+
+
+def _expression_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite) -> list[str]:
+    """What was inferred from images, and what was held out to judge that; nothing where neither was."""
+    found = [outcome.metrics.get("expression", {}) for outcome in outcomes]
+    inferred = sum(bool(each.get("goes_on")) for each in found)
+    held_out = [each["held_out_by"] for each in found if each.get("scores")]
+    parts = []
+    if inferred:
+        parts.append(f"expression of {count(inferred, 'slice')} without counts was inferred from histology")
+    if held_out:
+        were = "was" if len(held_out) == 1 else "were each"
+        whole = ", with all slices of its patient," if "patient" in held_out else ""
+        parts.append(
+            f"{count(len(held_out), 'slice')} with counts {were} held out{whole} to compare inferred with "
+            "measured expression"
+        )
+    if not parts:
+        return []
+    text = " and ".join(parts)
+    preset = escape(str(settings.get("spahgc_preset")))
+    return [
+        f"With SpaHGC {cite('spahgc')}, preset {preset}, {text}; every choice was made on the references."
+    ]
 
 
 def _method_sentence(method: str, title: str, outcomes: Sequence[Outcome], settings, cite) -> str:

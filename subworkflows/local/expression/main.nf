@@ -33,13 +33,15 @@ workflow EXPRESSION {
     records     = INFER_EXPRESSION.out.record     // [ meta, path(infer_expression.json) ]  failed slices too
 }
 
-// Targets always, references where they are evaluated; with another slice that may serve it.
+// Targets always: without a reference the program says so. References where they are evaluated and another may serve.
 def isInferred(Map member, List group, evaluate) {
-    def serving = group.findAll { other -> other.meta.id != member.meta.id && other.row.role != 'target' }
-    if (evaluate == 'lopo' && member.row.role == 'reference') {
-        serving = serving.findAll { other -> other.row.patient != member.row.patient }
+    if (member.row.role != 'reference') {
+        return true
     }
-    return serving && (evaluate || member.row.role != 'reference')
+    def serving = group.findAll { other ->
+        other.meta.id != member.meta.id && other.row.role != 'target' && (evaluate != 'lopo' || other.row.patient != member.row.patient)
+    }
+    return evaluate && serving
 }
 
 // The slice to infer and everyone who may serve it.
