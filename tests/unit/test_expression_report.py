@@ -44,9 +44,13 @@ def test_no_gain_is_claimed_where_a_baseline_is_as_good():
 
 
 def test_a_gain_is_the_mean_over_slices_beside_the_best_baseline():
-    text = expression.claim([held_out("S", (0.3, 0.5), 0.2), held_out("T", (0.2,), 0.3)])
+    two = [held_out("S", (0.3, 0.5), 0.2), held_out("T", (0.2,), 0.3)]
+    text = expression.claim(two)
     assert "0.300 per gene against 0.250" in text
     assert "ahead on 1 of 2" in text
+    assert "No gain" in text
+    text = expression.claim([*two, held_out("U", (0.6,), 0.4)])
+    assert "0.400 per gene against 0.300" in text
     assert "No gain" not in text
 
 
