@@ -29,8 +29,8 @@ class PairedSettings:
     side: int = 16  # spots along one side of a jittered square lattice
     n_genes: int = 40
     n_features: int = 12
-    n_looks: int = 12  # K
-    look_noise: float = 0.35  # of the image around its prototype
+    n_looks: int = 40  # K
+    look_noise: float = 0.25  # of the image around its prototype
     exemplar: float = 0.8  # standard deviation of the table: what references carry
     neighbour: float = 0.8  # standard deviation of the loadings: what neighbours carry
     mean_count: float = 8.0
