@@ -59,9 +59,9 @@ def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]
     evaluate = params.get("evaluate")
     if not params.get("infer_expression"):
         problems = [
-            _line(row, "role", role_of(row), "expected --infer_expression, as the slice has no counts")
+            _line(row, "role", TARGET, "expected --infer_expression, or 'reference' where there are counts")
             for row in rows
-            if has_no_counts(row)
+            if role_of(row) == TARGET
         ]
         if evaluate:
             problems.append(f"parameter --evaluate: {show(evaluate)} - expected --infer_expression with it")

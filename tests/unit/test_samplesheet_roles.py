@@ -89,12 +89,14 @@ def test_a_slice_cannot_be_its_own_only_reference():
     assert "column role: 'both' - expected another row among the rows without a group" in problem
 
 
-def test_slices_without_counts_need_the_parameter_that_infers_them():
+def test_targets_need_the_parameter_that_infers_them():
     grid = {"sample": "A", "row": 2, "path": None, "image": "he.tif", "spot_spacing": 9.0}
-    (problem,) = cohort_problems([grid], {"infer_expression": False})
-    assert problem == (
-        "samplesheet row 2, column role: 'target' - expected --infer_expression, as the slice has no counts"
-    )
+    for target in (grid, row("A", role="target")):
+        (problem,) = cohort_problems([target], {"infer_expression": False})
+        assert problem == (
+            "samplesheet row 2, column role: 'target' - expected --infer_expression, or 'reference' where "
+            "there are counts"
+        )
 
 
 def test_inference_with_nothing_to_infer_is_refused():
