@@ -60,6 +60,7 @@ def _gaussian_weights(position: np.ndarray, n_neighbours: int) -> sparse.csr_mat
 
 def _anchors(labels: np.ndarray, typical: np.ndarray, n_domains: int, share: float) -> np.ndarray:
     """Indices of the most typical spots of each domain; ties go to the earlier spot."""
+    typical = np.round(typical, 9)  # a tie should not be decided by how a sum was rounded
     chosen = []
     for domain in range(n_domains):
         members = np.flatnonzero(labels == domain)

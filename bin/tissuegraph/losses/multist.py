@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, softplus
 
 WIDEST_KERNEL, N_KERNELS = 4.0, 5  # multiple of the mean squared distance; each further one half as wide
-MMD_ROWS = 512  # rows of each sample that the MMD compares: constant cost
+MMD_ROWS = 256  # rows of each sample that the MMD compares: constant cost
 _REDRAWS = 8  # of negatives that turn out to be neighbours
 
 

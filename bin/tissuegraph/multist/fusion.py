@@ -53,7 +53,7 @@ class FusionTrainer:
         self.network = FusionNetwork(settings, genes.shape[1], image.values.shape[1]).to(genes.device)
 
     def train(self, progress: Callable[[int, float], None] | None = None) -> list[dict[str, float]]:
-        """AdamW on a cosine schedule; per epoch the unweighted terms and weighted `total`, mean of batches."""
+        """AdamW on a cosine schedule; per epoch the mean terms (unweighted) and the weighted `total`."""
         chosen = self.settings
         optimiser = Adam(self.network.parameters(), lr=chosen.lr)
         self.network.train()
