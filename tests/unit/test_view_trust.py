@@ -47,7 +47,7 @@ def generated(case):
 
 
 def tile_statistics(made, half=12):
-    """Mean, spread and quartiles of colour around each spot, from an image of about 4 um per pixel: (N, 15)."""
+    """Mean, spread and quartiles of colour around each spot, at about 4 um per pixel: (N, 15)."""
     image, scale = made.image(int(max(made.tissue.size) / 4))
     padded = np.pad(image.astype(float), ((half, half), (half, half), (0, 0)), mode="reflect")
     tiles = [
