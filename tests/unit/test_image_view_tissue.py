@@ -77,7 +77,7 @@ def test_permuted_images_do_not_find_them_even_when_trusted():
     assert accuracy(arrays, truth, permuted, FORCED)[0] <= 0.3
 
 
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("seed", [1, 8, 20, 21])  # chance made 1 and 8 agree at large
 def test_trust_tells_an_image_that_knows_more_from_one_that_misleads(seed):
     trusts = []
     for knob in ({"signal": 0.0}, {"image_follows": "other"}):
@@ -87,8 +87,9 @@ def test_trust_tells_an_image_that_knows_more_from_one_that_misleads(seed):
     assert trusts[1] == 0
 
 
-def test_misleading_image_costs_next_to_nothing_where_the_genes_know_better():
-    knobs = {"seed": 0, "programme_seed": 0, "image_follows": "other"}
+@pytest.mark.parametrize("seed", [0, 1])
+def test_misleading_image_costs_next_to_nothing_where_the_genes_know_better(seed):
+    knobs = {"seed": seed, "programme_seed": seed, "image_follows": "other"}
     assert accuracy(*generated(**knobs))[0] >= genes_alone(**knobs) - 0.05
 
 
