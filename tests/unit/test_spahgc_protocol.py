@@ -130,7 +130,7 @@ def test_training_slices_of_one_patient_do_not_serve_each_other_where_patients_a
 
 def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
     slices = paired_slices(PairedSettings(n_slices=3, side=14, n_genes=20), seed=0)
-    learned = ["optimiser.epochs=25", "validation.every=5", "optimiser.lr=0.003", "model.base=none"]
+    learned = ["optimiser.epochs=25", "validation.every=5", "optimiser.lr=0.003"]
     settings = load_settings("default", learned, method="spahgc")
     scores = protocol.run_fold(slices, ["S1"], settings, seed=0)[0].scores
     pcc = {name: score.summary()["pcc"] for name, score in scores.items()}
