@@ -137,6 +137,14 @@ def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
     assert pcc["spahgc"] > max(pcc["mean"], pcc["knn"], pcc["ridge"]) + 0.05
 
 
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_the_presets_of_paper_and_code_run(slices, preset):
+    settings = load_settings(preset, [*FAST, "optimiser.epochs=1"], method="spahgc")
+    result = protocol.run_fold(slices, ["S1"], settings, seed=0)[0]
+    assert np.isfinite(result.predicted).all()
+    assert result.inference.history["start"] == "none"
+
+
 def test_the_starting_point_is_the_best_of_the_inner_validation(slices, fold):
     of = fold.inference.history["validation_pcc_of"]
     start = fold.inference.history["start"]
