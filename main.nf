@@ -71,8 +71,9 @@ workflow {
     ch_history = PREPARE.out.records
         .mix(HISTOLOGY.out.records)
         .transpose()
-        .mix(EXPRESSION.out.records, DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or ... ]
+        .mix(DOMAINS.out.graphs) // [ meta, ingest.json or qc.json or ... ]
     ch_history.subscribe { meta, record -> failures(record).each { reason -> log.warn("${meta.id} leaves the run: ${reason}") } }
+    EXPRESSION.out.records.subscribe { meta, record -> failures(record).each { reason -> log.warn("${meta.id}, no expression inferred: ${reason}") } }
 
     // Assemble: what the user takes home, one directory per slice
     ch_records = PREPARE.out.records
@@ -90,7 +91,7 @@ workflow {
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
         ASSEMBLE.out.summary,
-        ch_history,
+        ch_history.mix(EXPRESSION.out.records),
         READ_SAMPLESHEET.out.json,
         settings,
         [config: file(params.multiqc_config ?: "${projectDir}/assets/multiqc_config.yml", checkIfExists: true), title: params.multiqc_title],
