@@ -1,4 +1,4 @@
-"""From a samplesheet of generated slices to domains, tables and the report; one run serves all tests here."""
+"""Slices with and without image to domains of both methods, tables and report, in one run for all tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def finished(tmp_path_factory, slices, sheet):
     broken = launch / "broken.h5ad"
     broken.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     rows = [*sheet, {"sample": "broken", "path": str(broken), "n_domains": "3"}]
-    return run_pipeline(launch, "--input", str(write_sheet(launch / "sheet.csv", rows)), "--n_seeds", "2")
+    table = str(write_sheet(launch / "sheet.csv", rows))
+    return run_pipeline(launch, "--input", table, "--n_seeds", "2", "--methods", "stmfg,multist")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,19 @@ def test_final_h5ad_holds_raw_counts_domains_embedding_and_graphs(final, sheet):
         assert {"spatial_graph", "feature_graph"} <= set(slice_.obsp)
         assert (slice_.obsp["spatial_graph"] != slice_.obsp["spatial_graph"].T).nnz == 0
         assert {"settings", "versions", "scores"} <= set(slice_.uns["tissuegraph"])
+
+
+def test_both_methods_answer_for_slices_with_and_without_image(finished, final, sheet):
+    for row in sheet:
+        slice_ = final[row["sample"]]
+        assert slice_.obs["domain_multist"].nunique() == int(row["n_domains"])
+        assert (slice_.obs["domain"] == slice_.obs["domain_stmfg"]).all()  # the first method gives the answer
+        assert np.isfinite(slice_.obsm["X_multist"]).all()
+        assert ("X_histology" in slice_.obsm) == (row["sample"] != "patchy")
+    assert "genes alone" in finished.table()["patchy"]["reason"]
+    report = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+    assert "MultiST" in report
+    assert "Histology" in report
 
 
 def test_scores_in_the_table_are_those_of_the_h5ad(finished, final):
