@@ -14,6 +14,7 @@ from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.report import histology as report
 from tissuegraph.report import write_sections
+from tissuegraph.report.gallery import gallery
 from tissuegraph.summarise import Outcome
 
 PITCH, SCALE = 100.0, 0.1
@@ -158,8 +159,7 @@ def test_pictures_open_by_themselves_for_one_slice_and_behind_names_for_more():
 
 
 def test_a_page_with_too_many_pictures_leaves_the_last_ones_out_and_says_so():
-    outcomes = [outcome(name, pictures={"tiles": "x" * 40}) for name in "abcd"]
-    text = report._gallery(outcomes, budget=100)
+    text = gallery([(name, "", {"Tiles": "x" * 40}) for name in "abcd"], budget=100)
     assert text.count("<img") == 2
     assert "the pictures of 2 further slices are not in it" in text
 

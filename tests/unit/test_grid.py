@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tissuegraph.errors import InputError
-from tissuegraph.expression.grid import tissue_grid
+from tissuegraph.expression.grid import tissue_grid, without_dust
 from tissuegraph.io import read_slice
 
 
@@ -16,6 +16,16 @@ def test_points_are_one_spacing_apart_and_on_tissue_only():
     grid = tissue_grid(mask, (100, 60), 20)
     assert grid.xy.tolist() == [[x, y] for y in (10, 30, 50) for x in (10, 30)]
     assert grid.array_position.tolist() == [[row, column] for row in range(3) for column in range(2)]
+
+
+def test_pieces_below_two_percent_of_the_largest_are_dust_and_larger_ones_stay():
+    mask = np.zeros((40, 40), dtype=bool)
+    mask[:20, :20] = True  # 400 pixels: 8 are enough
+    mask[30, 30:38] = True
+    mask[38, 0:7] = True
+    kept = without_dust(mask)
+    assert kept.sum() == 408
+    assert not kept[38].any()
 
 
 def test_a_grid_without_a_point_on_tissue_is_refused_with_the_numbers():

@@ -10,6 +10,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 
 MASK_SIDE = 2000  # pixels of the longer side of the picture that tissue is looked for in
+DUST = 0.02  # of the largest piece of tissue; biopsies on one slide differ less
 MAX_SPOTS = 5_000_000
 
 
@@ -54,4 +55,16 @@ def grid_over_image(image: Path, spacing: float) -> Grid:
     from tissuegraph.histology.tissue_mask import tissue_mask
 
     with open_slide(image) as slide:
-        return tissue_grid(tissue_mask(slide.overview(MASK_SIDE)), slide.size, spacing)
+        return tissue_grid(without_dust(tissue_mask(slide.overview(MASK_SIDE))), slide.size, spacing)
+
+
+def without_dust(mask: np.ndarray) -> np.ndarray:
+    """Drop pieces of a tissue mask (H, W) smaller than DUST of its largest piece: dirt, ink, labels."""
+    from scipy.ndimage import label
+
+    pieces, n_pieces = label(mask)
+    if n_pieces < 2:
+        return mask
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0  # what is no tissue
+    return (sizes >= DUST * sizes.max())[pieces] & mask

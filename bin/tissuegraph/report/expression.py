@@ -7,6 +7,7 @@ from html import escape
 from statistics import mean, stdev
 from typing import Any
 
+from tissuegraph.report.gallery import gallery
 from tissuegraph.report.section import Section, count, html_table
 from tissuegraph.summarise import Outcome
 
@@ -18,6 +19,13 @@ PARENT = (
     "Inferred expression",
     "Expression inferred from histology. It is no measurement: reliability says how well a gene was inferred "
     "when references were held out, as a correlation over spots (PCC).",
+)
+
+# A chapter of its own: MultiQC shows the pictures of a chapter's first section only
+MAPS = (
+    "tissuegraph_expression_maps",
+    "Maps of inferred genes",
+    "The genes that were asked for, then the most reliable ones; beside what was measured, where it was.",
 )
 
 
@@ -176,12 +184,14 @@ def _genes(shown: Sequence[Outcome], measured: bool) -> str:
 
 
 def _maps(shown: Sequence[Outcome]) -> Section:
-    pictures = "".join(
-        f"<h4>{escape(outcome.sample)}{' (inferred, not measured)' if _found(outcome).get('goes_on') else ''}"
-        f'</h4><p><img style="max-width:100%;background:#fff" alt="Genes of {escape(outcome.sample)}" '
-        f'src="{_found(outcome)["pictures"]["inferred"]}"></p>'
+    pictured = [
+        (
+            outcome.sample,
+            " (inferred, not measured)" if _found(outcome).get("goes_on") else "",
+            {"Genes": _found(outcome)["pictures"]["inferred"]},
+        )
         for outcome in shown
         if _found(outcome).get("pictures")
-    )
+    ]
     hint = "<!-- the maps stand above -->"  # a section without content would not be shown
-    return Section("expression_maps", "Maps of genes", PARENT, "html", hint, extra=pictures)
+    return Section("expression_maps", "Maps", MAPS, "html", hint, extra=gallery(pictured))

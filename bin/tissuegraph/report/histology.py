@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.gallery import gallery
 from tissuegraph.report.section import Section, count
 from tissuegraph.summarise import Outcome
 
 _STEP = "encode_histology"
 _FIGURES = {"tiles": "Tiles on the tissue", "stain": "Before and after stain normalisation"}
-_BUDGET = 8_000_000  # characters of pictures, beside those of the maps
 _SOURCES = {"full": "image file", "hires": "hires image", "lowres": "lowres image"}
 _HEADERS: dict[str, dict[str, Any]] = {
     "image_source": {"title": "Image", "description": "Which image of the slice was read", "scale": False},
@@ -59,7 +59,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             data,
             config={"col1_header": "Slice", "sort_rows": False, "no_violin": True},
             headers={name: header for name, header in _HEADERS.items() if name in filled},
-            extra=_gallery(seen),
+            extra=gallery([(o.sample, "", _pictures(o)) for o in seen if _pictures(o)]),
         )
     ]
 
@@ -80,35 +80,6 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _gallery(outcomes: Sequence[Outcome], budget: int = _BUDGET) -> str:
-    """Pictures of each slice behind its name, without scripts; of the first slices only beyond the budget."""
-    shown, left_out = "", 0
-    pictured = [(o.sample, _pictures(o)) for o in outcomes if _pictures(o)]
-    for sample, pictures in pictured:
-        size = sum(map(len, pictures.values()))
-        if left_out or size > budget:
-            left_out += 1
-            continue
-        budget -= size
-        images = "".join(
-            f'<p style="margin:8px 0 2px">{_FIGURES[kind]}</p>'
-            f'<img style="max-width:100%;background:#fff" alt="{_FIGURES[kind]} of {escape(sample)}" '
-            f'src="{picture}">'
-            for kind, picture in pictures.items()
-        )
-        opened = " open" if len(pictured) == 1 else ""
-        shown += (
-            f'<details{opened} style="margin-bottom:6px"><summary><strong>{escape(sample)}</strong></summary>'
-            f"{images}</details>"
-        )
-    if left_out:
-        shown += (
-            f"<p>To keep this page light, the pictures of {count(left_out, 'further slice')} are not in it; "
-            "they are in <code>slices/&lt;sample&gt;/</code>.</p>"
-        )
-    return shown
-
-
 def _pictures(outcome: Outcome) -> dict[str, str]:
     pictures = outcome.metrics.get("pictures", {})
-    return {kind: pictures[kind] for kind in _FIGURES if kind in pictures}
+    return {caption: pictures[kind] for kind, caption in _FIGURES.items() if kind in pictures}
