@@ -27,13 +27,14 @@ sys.path[:0] = [str(ROOT / "bin"), str(Path(__file__).parent)]
 from development_slices import SLICES, write_samplesheet  # noqa: E402
 from tables import CONTROLS, score_tables, time_table  # noqa: E402
 
-RECIPES = {
-    "default": "default",
-    "two_layers": PRESETS / "two_layers.yaml",
-    "two_layers_without_fusion": PRESETS / "two_layers_without_fusion.yaml",
-    "without_contrastive": PRESETS / "without_contrastive.yaml",
-    "without_regulariser": PRESETS / "without_regulariser.yaml",
-    "paper": "paper",
+RECIPES = {  # name: parameters of the run
+    "default": ["--preset", "default"],
+    "two_layers": ["--preset", PRESETS / "two_layers.yaml"],
+    "two_layers_without_fusion": ["--preset", PRESETS / "two_layers_without_fusion.yaml"],
+    "without_contrastive": ["--preset", PRESETS / "without_contrastive.yaml"],
+    "without_regulariser": ["--preset", PRESETS / "without_regulariser.yaml"],
+    "paper": ["--preset", "paper"],
+    "multist": ["--methods", "multist"],
 }
 folder = click.Path(file_okay=False, path_type=Path)
 
@@ -66,7 +67,7 @@ def main(data: Path, out: Path, recipes: tuple[str, ...], n_seeds: int, table_on
 def run_pipeline(recipe: str, sheet: Path, out: Path, n_seeds: int) -> None:
     """One run, launched in `out`: all recipes share one work directory and one cache."""
     command = [ROOT / "engine" / "nextflow", "run", ROOT, "-resume", "--input", sheet]
-    command += ["--outdir", out / recipe, "--preset", RECIPES[recipe], "--n_seeds", n_seeds]
+    command += ["--outdir", out / recipe, *RECIPES[recipe], "--n_seeds", n_seeds]
     click.echo(f"{recipe}: {n_seeds} seeds on {len(SLICES)} slices", err=True)
     finished = subprocess.run([str(part) for part in command], cwd=out, stdout=sys.stderr)
     if finished.returncode:

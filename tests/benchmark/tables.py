@@ -106,14 +106,15 @@ def _published(folder: Path, slices: Sequence[AnnotatedSlice]) -> dict:
 def _recipe_lines(recipe: str, published: dict, score: str) -> list[Line]:
     """Trained and untrained networks: seed by seed, and the consensus that the pipeline reports."""
     lines = []
-    for key, what in (("stmfg", ""), ("stmfg_untrained", ", untrained")):
+    method, title = ("multist", "MultiST") if recipe == "multist" else ("stmfg", f"stMFG `{recipe}`")
+    for key, what in ((method, ""), (f"{method}_untrained", ", untrained")):
         rows = {sample: scores.loc[key] for sample, scores in published.items()}
         if not rows:
             continue
         n_seeds = int(min(row["n_seeds"] for row in rows.values()))
         single = {name: Cell(row[f"{score}_mean"], row[f"{score}_sd"]) for name, row in rows.items()}
         agreed = {name: Cell(row[score]) for name, row in rows.items()}
-        name = f"stMFG `{recipe}`{what}"
+        name = f"{title}{what}"
         lines += [Line(name, "single seeds", n_seeds, single), Line(name, "consensus", n_seeds, agreed)]
     return lines
 
