@@ -5,9 +5,10 @@
     histology.py --data ../shared/data                      both methods, 5 seeds, all slices with an image
     histology.py --slice C2 --method stmfg --n-seeds 2      some of it
 
-For every method and slice: no image; image features; the same permuted over spots; coordinates in their
-place; colour only. Labels are read for scores only. Slices without labels are scored by how well domains
-agree with those from genes alone, and with those of the other sections of the patient.
+For every method and slice: no image; image features; the same in spite of what the label-free rule says of
+them; permuted over spots; coordinates in their place; colour only. Labels are read for scores only. Slices
+without labels are scored by how well domains agree with those from genes alone, and with those of the other
+sections of the patient.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from tables import markdown  # noqa: E402
 VARIANTS = {
     "none": "no image",
     "image": "image",
+    "forced": "image, whatever its trust",
     "permuted": "image, permuted over spots",
     "coordinates": "coordinates in its place",
     "colour": "colour only",
 }
 METHODS = ("stmfg", "multist")
+FORCED = {"stmfg": ["model.image_trust=1"], "multist": ["fusion.image_share=0.5"]}
 folder = click.Path(file_okay=False, path_type=Path)
 
 
@@ -73,7 +76,7 @@ def domains(entry: ImageSlice, made: Path, method: str, variant: str, n_seeds: i
     else:
         from tissuegraph.multist import train_seeds
     arrays = SliceArrays.load(made / f"{method}.npz")
-    settings = load_settings("default", method=method)
+    settings = load_settings("default", FORCED[method] if variant == "forced" else (), method=method)
     labels, untrained, seconds = [], [], []
     for seed in range(n_seeds):
         image = image_features(made, variant, arrays.position, seed)
