@@ -1,7 +1,7 @@
 // Turn the picture around every spot into features; a slice without image, or one that fails, has a record only.
 process ENCODE_HISTOLOGY {
     tag "${meta.id}"
-    label 'process_medium'
+    label 'process_low'
 
     input:
     tuple val(meta), path(slice), path(spots), path(image, stageAs: 'image/*'), path(matrix, stageAs: 'matrix/*')
