@@ -77,7 +77,7 @@ def _prepare(
     tokens = image_tokens(arrays, image, settings.fusion, device)
     share, warnings = settings.fusion.image_share, ()
     if share == "auto":
-        # The first 15 components carry what is spatial; the graph among the spots that have a tile.
+        # Judged on the spots that have a tile, and the graph among them.
         features = genes.x.cpu().numpy()[present]
         share = image_trust(features, image[present], arrays.spatial[present][:, present])
     if share == 0 and settings.fusion.image_share == "auto":

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.presets.fields import choice, flag, number, whole
-from tissuegraph.presets.shared import Clustering, FeatureGraph, Optimiser, Preprocess, SpatialGraph
+from tissuegraph.presets.shared import (
+    Clustering,
+    FeatureGraph,
+    MethodSettings,
+    Optimiser,
+    Preprocess,
+    SpatialGraph,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +79,7 @@ class Fusion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(MethodSettings):
     """Everything that describes one run of MultiST on one slice."""
 
     preprocess: Preprocess
@@ -109,7 +115,3 @@ class Settings:
                 "fusion.retention needs the attended image without the query in it; "
                 "set fusion.residual: false or fusion.retention: 0"
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain nested dict, as a preset file holds it."""
-        return {"method": self.method, **dataclasses.asdict(self)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from tissuegraph.presets.fields import choice, flag, number, whole
 
@@ -58,3 +60,13 @@ class Clustering:
     # 0: as it is; auto: the number that predicts left-out spots best, as for the baseline
     refine: bool | str = flag("propagation")  # majority vote among neighbours afterwards; propagation:
     # labels flow from the most typical spots of each domain
+
+
+class MethodSettings:
+    """What the settings of all methods share; the topics are the fields of the dataclass built on it."""
+
+    method: ClassVar[str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain nested dict, as a preset file holds it."""
+        return {"method": self.method, **dataclasses.asdict(self)}

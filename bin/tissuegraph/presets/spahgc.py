@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.presets.fields import choice, flag, number, whole
+from tissuegraph.presets.shared import MethodSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class Validation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(MethodSettings):
     """Everything that describes one run of SpaHGC on a group of slices."""
 
     panel: Panel
@@ -129,7 +129,3 @@ class Settings:
             raise SettingsError(
                 "losses.mse and losses.pcc are both 0, so nothing is learned; set one above 0"
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain nested dict, as a preset file holds it."""
-        return {"method": self.method, **dataclasses.asdict(self)}

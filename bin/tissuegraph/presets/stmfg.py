@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.presets.fields import choice, flag, number, whole, widths
-from tissuegraph.presets.shared import Clustering, FeatureGraph, Optimiser, Preprocess, SpatialGraph
+from tissuegraph.presets.shared import (
+    Clustering,
+    FeatureGraph,
+    MethodSettings,
+    Optimiser,
+    Preprocess,
+    SpatialGraph,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +53,7 @@ class Losses:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(MethodSettings):
     """Everything that describes one run of stMFG on one slice."""
 
     preprocess: Preprocess
@@ -66,7 +72,3 @@ class Settings:
                 "losses.target: scaled reconstructs the network input and needs preprocess.input: hvg, "
                 f"got {self.preprocess.input}; set preprocess.input: hvg or losses.target: counts"
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain nested dict, as a preset file holds it."""
-        return {"method": self.method, **dataclasses.asdict(self)}
