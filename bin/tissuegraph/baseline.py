@@ -15,12 +15,8 @@ from scipy import sparse
 from tissuegraph.clustering import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
-from tissuegraph.graphs import loo_neighbours, mean_over_nearest
 from tissuegraph.preprocess import baseline_features
-
-# Numbers of neighbours tried. The error is flat (within 1 %) around its minimum, so a finer grid would
-# choose by noise; steps follow the shells of a lattice.
-SMOOTHING_SCALES = (6, 8, 12, 18, 24, 36)
+from tissuegraph.smoothing import mean_over_nearest, smoothing_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +50,3 @@ def baseline(
         n_domains=n_domains,
         evidence=evidence,
     )
-
-
-def smoothing_scale(features: np.ndarray, position: np.ndarray) -> int:
-    """Over how many nearest spots to average: the number that predicts left-out spots best.
-
-    features: (N, D) principal components, not smoothed; position: (N, 2). No label is used.
-    """
-    usable = [k for k in SMOOTHING_SCALES if k < len(position)]
-    return loo_neighbours(features, position, usable) if usable else len(position) - 1

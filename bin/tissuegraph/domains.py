@@ -11,15 +11,14 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.arrays import SliceArrays
-from tissuegraph.baseline import smoothing_scale
 from tissuegraph.clustering import cluster
 from tissuegraph.clustering.consensus import consensus, support
 from tissuegraph.clustering.labels import by_size
 from tissuegraph.clustering.propagation import propagate
 from tissuegraph.clustering.refine import refine
-from tissuegraph.graphs import mean_over_nearest
 from tissuegraph.preprocess import BASELINE_N_PCS, pca
 from tissuegraph.presets import Clustering
+from tissuegraph.smoothing import mean_over_nearest, smoothing_scale
 
 
 @dataclass(frozen=True, eq=False)

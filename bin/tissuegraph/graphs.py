@@ -1,4 +1,4 @@
-"""Graphs over the spots of one slice, and the operators that average over them.
+"""Graphs over the spots of one slice, and their normalised adjacency.
 
 Everything is CSR and linear in the number of edges; no N x N array is ever dense. A graph is a boolean
 CSR (N, N), symmetric, with a zero diagonal.
@@ -6,7 +6,6 @@ CSR (N, N), symmetric, with a zero diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -14,17 +13,15 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from tissuegraph.errors import InputError, SettingsError
-from tissuegraph.neighbours import nearest_in_features
+from tissuegraph.neighbours import nearest_in_features, nearest_spots, sample_spots, usable_positions
 
 FEW_NEIGHBOURS, MANY_NEIGHBOURS = 3, 100  # mean degrees outside deserve a warning
 MANY_ISOLATED = 0.01  # share of the spots
 REFUSED_MEAN_DEGREE = 2000  # a radius in the wrong unit, not a neighbourhood
 KNN_CAP = 3.0  # edges longer than so many median edges bridge holes in the tissue
 
-_SAMPLE_SPOTS = 2000  # spots whose distances stand for all when a radius is chosen
 _SHELL_GAP = 0.03  # relative jump in sorted distances that separates the shells of a lattice
 _SHELL_SEARCH = 0.25  # how far from the wanted mean degree a cut between two shells may lie
-_LOO_SPOTS = 20_000  # spots over which the leave-one-out error is averaged
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def spatial_graph(position: np.ndarray, rule: str, value: float) -> Graph:
     something else on every slide), `knn` (neighbours, edges over 3 x the median length dropped).
     Raises SettingsError for an unknown rule, InputError for unusable positions.
     """
-    position = _checked(position)
+    position = usable_positions(position)
     if rule == "knn":
         adjacency = knn_graph(position, int(value))
     elif rule == "mean_degree":
@@ -105,7 +102,7 @@ def median_pitch(position: np.ndarray) -> float:
 
     Spots at the same place do not count. Raises InputError when there are no two different places.
     """
-    position = _checked(position)
+    position = usable_positions(position)
     distance = cKDTree(position).query(position, k=2)[0][:, 1]
     if not (distance > 0).any():
         raise InputError(
@@ -118,7 +115,7 @@ def radius_graph(position: np.ndarray, radius: float) -> sparse.csr_matrix:
     """All pairs at most `radius` apart (unit of position). Raises SettingsError when that is a crowd."""
     tree = cKDTree(position)
     n_spots = len(position)
-    sample = position[_sample(n_spots, seed=0)]
+    sample = position[sample_spots(n_spots, seed=0)]
     mean = tree.query_ball_point(sample, radius, return_length=True).mean() - 1
     if mean > REFUSED_MEAN_DEGREE:
         raise SettingsError(
@@ -138,7 +135,7 @@ def mean_degree_radius(position: np.ndarray, degree: float) -> float:
     """
     n_spots = len(position)
     tree = cKDTree(position)
-    chosen = position[_sample(n_spots, seed=0)]
+    chosen = position[sample_spots(n_spots, seed=0)]
     wanted = round(degree * len(chosen))
     furthest = (n_spots - 1) * len(chosen)
     k = min(n_spots, int(np.ceil(degree)) + 1)
@@ -189,41 +186,7 @@ def degree_report(adjacency: sparse.csr_matrix, isolated: int | None = None) -> 
     return DegreeReport(float(degree.mean()), int(degree.min()), int(degree.max()), isolated)
 
 
-def nearest_spots(
-    position: np.ndarray, k: int, queries: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """The min(k, N - 1) nearest other spots, nearest first: indices (Q, k) int32 and distances (Q, k).
-
-    queries: indices of the spots to ask for, all by default. A spot is never its own neighbour, also
-    where several share a position.
-    """
-    position = _checked(position)
-    if k < 1:
-        raise SettingsError(f"the number of nearest spots must be at least 1, got {k}")
-    queries = np.arange(len(position)) if queries is None else queries
-    k = min(k, len(position) - 1)
-    distance, index = cKDTree(position).query(position[queries], k=k + 1)
-    is_self = index == queries[:, None]
-    is_self[~is_self.any(axis=1), -1] = True  # more than k spots at one place: drop any one of them
-    shape = (len(queries), k)
-    return index[~is_self].reshape(shape).astype(np.int32), distance[~is_self].reshape(shape)
-
-
 # Operators ------------------------------------------------------------------------------------------
-
-
-def mean_over_nearest(position: np.ndarray, k: int) -> sparse.csr_matrix:
-    """Averages each spot with its k nearest spots: CSR (N, N) float32, rows sum to 1. k = 0: identity."""
-    n_spots = len(position)
-    itself = np.arange(n_spots, dtype=np.int32)[:, None]
-    if k == 0 or n_spots == 1:
-        return sparse.eye_array(n_spots, dtype=np.float32, format="csr")
-    columns = np.hstack([itself, nearest_spots(position, k)[0]])
-    weight = np.full(columns.size, 1 / columns.shape[1], dtype=np.float32)
-    starts = np.arange(n_spots + 1) * columns.shape[1]
-    operator = sparse.csr_matrix((weight, columns.ravel(), starts), shape=(n_spots, n_spots))
-    operator.sort_indices()
-    return operator
 
 
 def normalise_adjacency(
@@ -245,56 +208,7 @@ def normalise_adjacency(
     return sparse.csr_matrix(root @ looped @ root, dtype=dtype)
 
 
-def loo_errors(features: np.ndarray, position: np.ndarray, candidates: Sequence[int]) -> np.ndarray:
-    """Error of predicting each spot by the mean of its k nearest other spots, for each k: (len(candidates),).
-
-    sum_i |x_i - mean of the k nearest others|^2 / N. features: (N, D). One neighbour query and running
-    sums serve all k; above 20,000 spots a fixed random sample of them is asked.
-    """
-    candidates = np.asarray(candidates, dtype=int)
-    if len(candidates) == 0 or candidates.min() < 1 or candidates.max() >= len(features):
-        raise SettingsError(
-            f"candidates must lie between 1 and {len(features) - 1} (spots - 1), got {candidates.tolist()}"
-        )
-    asked = _sample(len(features), seed=0, size=_LOO_SPOTS)
-    nearest, _ = nearest_spots(position, int(candidates.max()), queries=asked)
-    features = np.asarray(features, dtype=np.float64)
-    total = np.zeros((len(asked), features.shape[1]))
-    errors = np.empty(int(candidates.max()))
-    for rank in range(len(errors)):
-        total += features[nearest[:, rank]]
-        errors[rank] = ((features[asked] - total / (rank + 1)) ** 2).sum() / len(asked)
-    return errors[candidates - 1]
-
-
-def loo_neighbours(
-    features: np.ndarray, position: np.ndarray, candidates: Sequence[int] = range(1, 61)
-) -> int:
-    """The number of neighbours that predicts left-out spots best, without any label.
-
-    features: (N, D), usually 15 principal components; candidates above N - 1 are left out.
-    """
-    usable = [k for k in candidates if k < len(features)]
-    errors = loo_errors(features, position, usable)
-    return int(usable[int(errors.argmin())])
-
-
 # Helpers --------------------------------------------------------------------------------------------
-
-
-def _checked(position: np.ndarray) -> np.ndarray:
-    position = np.asarray(position, dtype=np.float64)
-    if position.ndim != 2 or position.shape[0] < 2:
-        raise InputError(f"a graph needs the positions of at least two spots, got shape {position.shape}")
-    if not np.isfinite(position).all():
-        raise InputError("positions must be finite, got NaN or infinite values; drop those spots first")
-    return position
-
-
-def _sample(n_spots: int, seed: int, size: int = _SAMPLE_SPOTS) -> np.ndarray:
-    if n_spots <= size:
-        return np.arange(n_spots)
-    return np.sort(np.random.default_rng(seed).choice(n_spots, size, replace=False))
 
 
 def _degrees(adjacency: sparse.csr_matrix) -> np.ndarray:

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 
 from tissuegraph.errors import InputError
-from tissuegraph.graphs import nearest_spots
+from tissuegraph.neighbours import nearest_spots
 
 PAS_NEIGHBOURS, PAS_DISAGREEING = 10, 6  # abnormal: at least 6 of 10 nearest spots in other domains
 SILHOUETTE_SPOTS = 5000  # the silhouette needs all pairs: 25 million distances at this size

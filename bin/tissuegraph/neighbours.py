@@ -1,6 +1,6 @@
-"""Nearest neighbours among features: exact in tiles, or within nearby cells where N is large.
+"""Nearest neighbours on the tissue (k-d tree) and among features (exact in blocks, or within nearby cells).
 
-Both search for the largest score s_ij = x_i . x_j - b_j. With unit rows and b = 0 that is cosine
+Both searches among features look for the largest score s_ij = x_i . x_j - b_j. With unit rows and b = 0 that is cosine
 similarity; with b_j = |x_j|^2 / 2 it ranks by Euclidean distance.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
+from scipy.spatial import cKDTree
 
-from tissuegraph.errors import SettingsError
+from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.preprocess import pca
 
+SAMPLE_SPOTS = 2000  # spots whose distances stand for all when a radius is chosen
 EXACT_MAX_SPOTS = 20_000  # up to here all pairs are scored: about 10 s on one core at the limit
 
 _WIDE = 200  # features wider than this are reduced first, where N exceeds _WIDE_EXACT_MAX_SPOTS
@@ -182,3 +184,40 @@ def _probed_cells(
         scores = vectors[spots] @ centres[near].T - bias[near]
         probed[spots] = near[_best(scores, n_probed, sort=False)[0]]
     return probed
+
+
+def nearest_spots(
+    position: np.ndarray, k: int, queries: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The min(k, N - 1) nearest other spots, nearest first: indices (Q, k) int32 and distances (Q, k).
+
+    queries: indices of the spots to ask for, all by default. A spot is never its own neighbour, also
+    where several share a position.
+    """
+    position = usable_positions(position)
+    if k < 1:
+        raise SettingsError(f"the number of nearest spots must be at least 1, got {k}")
+    queries = np.arange(len(position)) if queries is None else queries
+    k = min(k, len(position) - 1)
+    distance, index = cKDTree(position).query(position[queries], k=k + 1)
+    is_self = index == queries[:, None]
+    is_self[~is_self.any(axis=1), -1] = True  # more than k spots at one place: drop any one of them
+    shape = (len(queries), k)
+    return index[~is_self].reshape(shape).astype(np.int32), distance[~is_self].reshape(shape)
+
+
+def usable_positions(position: np.ndarray) -> np.ndarray:
+    """Positions (N, 2) as float64; raises InputError for fewer than two spots and for NaN or infinity."""
+    position = np.asarray(position, dtype=np.float64)
+    if position.ndim != 2 or position.shape[0] < 2:
+        raise InputError(f"a graph needs the positions of at least two spots, got shape {position.shape}")
+    if not np.isfinite(position).all():
+        raise InputError("positions must be finite, got NaN or infinite values; drop those spots first")
+    return position
+
+
+def sample_spots(n_spots: int, seed: int, size: int = SAMPLE_SPOTS) -> np.ndarray:
+    """At most `size` spots that stand for all: ascending indices, drawn without replacement."""
+    if n_spots <= size:
+        return np.arange(n_spots)
+    return np.sort(np.random.default_rng(seed).choice(n_spots, size, replace=False))

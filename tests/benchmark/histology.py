@@ -203,8 +203,8 @@ def _shared_components(out: Path, one: str, two: str) -> tuple[np.ndarray, np.nd
     """Principal components of two sections' expression, each centred by itself and smoothed over 8 spots."""
     from sklearn.decomposition import PCA
 
-    from tissuegraph.graphs import mean_over_nearest
     from tissuegraph.io.stored import read_kept
+    from tissuegraph.smoothing import mean_over_nearest
 
     if (one, two) not in _components:
         kept = [read_kept(out / name / "slice.h5ad", out / name / "spots.csv.gz") for name in (one, two)]

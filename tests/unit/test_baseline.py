@@ -5,11 +5,12 @@ import pytest
 from scipy import sparse
 
 from tissuegraph.arrays import SliceArrays
-from tissuegraph.baseline import SMOOTHING_SCALES, baseline, smoothing_scale
+from tissuegraph.baseline import baseline
 from tissuegraph.clustering.labels import adjusted_rand, contingency
 from tissuegraph.domains import find_domains
-from tissuegraph.graphs import mean_over_nearest, spatial_graph
+from tissuegraph.graphs import spatial_graph
 from tissuegraph.presets import Clustering
+from tissuegraph.smoothing import SMOOTHING_SCALES, mean_over_nearest, smoothing_scale
 
 
 @pytest.fixture(scope="module")

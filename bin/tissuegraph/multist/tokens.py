@@ -13,8 +13,8 @@ from torch import Tensor
 
 from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import InputError
-from tissuegraph.graphs import nearest_spots
 from tissuegraph.models.cross_attention import Tokens
+from tissuegraph.neighbours import nearest_spots
 from tissuegraph.preprocess import pca
 from tissuegraph.presets.multist import Fusion
 
