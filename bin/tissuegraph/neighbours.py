@@ -1,7 +1,7 @@
 """Nearest neighbours on the tissue (k-d tree) and among features (exact in blocks, or within nearby cells).
 
-Both searches among features look for the largest score s_ij = x_i . x_j - b_j. With unit rows and b = 0 that is cosine
-similarity; with b_j = |x_j|^2 / 2 it ranks by Euclidean distance.
+Both searches among features look for the largest score s_ij = x_i . x_j - b_j. With unit rows and
+b = 0 that is cosine similarity; with b_j = |x_j|^2 / 2 it ranks by Euclidean distance.
 """
 
 from __future__ import annotations

@@ -16,8 +16,9 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from tissuegraph.models.layers import View, sparse_operator
+from tissuegraph.models.layers import View
 from tissuegraph.models.stmfg import Encoding, Stmfg
+from tissuegraph.sparse import sparse_operator
 
 
 @dataclass(frozen=True, eq=False)

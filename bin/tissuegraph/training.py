@@ -20,11 +20,12 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.graphs import normalise_adjacency
 from tissuegraph.image_view import Judged, judge_image
 from tissuegraph.losses.zinb import SparseTarget
-from tissuegraph.models.layers import View, csr_tensor, sparse_operator
+from tissuegraph.models.layers import View
 from tissuegraph.models.stmfg import Encoding, Stmfg
 from tissuegraph.objective import TERMS, TERMS_WITH_IMAGE, loss_terms
 from tissuegraph.optimiser import Adam
 from tissuegraph.presets import Settings
+from tissuegraph.sparse import csr_tensor, sparse_operator
 from tissuegraph.tiles import TiledEncoder, make_tiles
 
 VIEWS = ("spatial", "feature", "image")

@@ -11,10 +11,11 @@ from scipy import sparse
 from tissuegraph import training
 from tissuegraph.errors import InputError
 from tissuegraph.image_view import judge_image, prior_weight
-from tissuegraph.models.layers import CrossViewAttention, View, sparse_operator
+from tissuegraph.models.layers import CrossViewAttention, View
 from tissuegraph.models.stmfg import Stmfg
 from tissuegraph.objective import TERMS, TERMS_WITH_IMAGE, contrast, contrast_with_image
 from tissuegraph.presets import load_settings
+from tissuegraph.sparse import sparse_operator
 from tissuegraph.tiles import TiledEncoder
 
 

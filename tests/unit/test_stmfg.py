@@ -9,9 +9,10 @@ import torch
 from scipy import sparse
 
 from tissuegraph.graphs import normalise_adjacency
-from tissuegraph.models.layers import CrossViewAttention, View, sparse_operator
+from tissuegraph.models.layers import CrossViewAttention, View
 from tissuegraph.models.stmfg import Stmfg
 from tissuegraph.presets import load_settings
+from tissuegraph.sparse import sparse_operator
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 normalised_adjacency = functools.partial(normalise_adjacency, dtype=np.float64)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, elu, relu
 
-from tissuegraph.models.layers import SparseOperator
 from tissuegraph.presets.multist import Adversary, GeneBranch
+from tissuegraph.sparse import SparseOperator
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from tissuegraph.losses.alignment import infonce, similarity_matching
 from tissuegraph.models.cross_attention import Fused, FusionNetwork
-from tissuegraph.models.layers import SparseOperator
 from tissuegraph.multist.tokens import ImageTokens
 from tissuegraph.optimiser import Adam
 from tissuegraph.presets.multist import Fusion
+from tissuegraph.sparse import SparseOperator
 
 TERMS = ("sdm", "infonce", "retention")
 LARGEST_GRADIENT = 1.0  # norm that gradients are cut to

@@ -28,10 +28,10 @@ from tissuegraph.losses.multist import (
     target_distribution,
     unit_variance_kl,
 )
-from tissuegraph.models.layers import SparseOperator, sparse_operator
 from tissuegraph.models.multist import Critic, GeneEncoding, GeneNetwork, Generator, adversary_width
 from tissuegraph.optimiser import Adam
 from tissuegraph.presets.multist import Adversary, Settings
+from tissuegraph.sparse import SparseOperator, sparse_operator
 
 TERMS = ("reconstruction", "graph", "masked", "adversarial", "dec")
 PENALTY_WEIGHT = 10.0  # of the critic's gradient penalty (Gulrajani et al. 2017)
