@@ -43,11 +43,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 @seed_option
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option(
-    "--tile-spots",
+    "--part-spots",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Encode tiles of so many spots to save memory; 0: the whole graph.",
+    help="Encode parts of so many spots to save memory; 0: the whole graph.",
 )
 @click.option("--embedding", required=True, type=output_file, help="Embeddings to write (npz).")
 @record_option
@@ -61,7 +61,7 @@ def main(
     n_seeds,
     seed,
     device,
-    tile_spots,
+    part_spots,
     embedding,
     record,
 ):
@@ -79,9 +79,9 @@ def main(
 
         image = ImageFeatures.load(features_path).features
 
-    from tissuegraph.training import save_embeddings  # torch: after the cheap checks
+    from tissuegraph.result import save_embeddings
 
-    results = _trainer(settings.method, tile_spots)(
+    results = _trainer(settings.method, part_spots)(
         arrays,
         settings,
         seeds=range(seed, seed + n_seeds),
@@ -96,7 +96,7 @@ def main(
     entry.write(record)
 
 
-def _trainer(method: str, tile_spots: int) -> Callable:
+def _trainer(method: str, part_spots: int) -> Callable:
     """The function that trains this method; all take the same arguments."""
     if method == "multist":
         from tissuegraph.multist import train_seeds
@@ -104,7 +104,7 @@ def _trainer(method: str, tile_spots: int) -> Callable:
         return train_seeds
     from tissuegraph.training import train_seeds
 
-    return partial(train_seeds, tile_spots=tile_spots)
+    return partial(train_seeds, part_spots=part_spots)
 
 
 def _metrics(settings, arrays, results) -> dict:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,9 +14,7 @@ from tissuegraph.losses.regulariser import spatial_regulariser
 from tissuegraph.losses.zinb import zinb_loss
 from tissuegraph.models.stmfg import Encoding, Stmfg
 from tissuegraph.presets import Losses, Settings
-
-if TYPE_CHECKING:
-    from tissuegraph.training import Problem
+from tissuegraph.problem import Problem
 
 TERMS = ("zinb", "contrastive", "regulariser", "total")
 TERMS_WITH_IMAGE = ("zinb", "contrastive", "regulariser", "contrastive_image", "total")

@@ -16,7 +16,7 @@ from tissuegraph.models.stmfg import Stmfg
 from tissuegraph.objective import TERMS, TERMS_WITH_IMAGE, contrast, contrast_with_image
 from tissuegraph.presets import load_settings
 from tissuegraph.sparse import sparse_operator
-from tissuegraph.tiles import TiledEncoder
+from tissuegraph.tiles import PartwiseEncoder
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,9 @@ def same(first, second):
     return first.embedding.tobytes() == second.embedding.tobytes() and first.losses == second.losses
 
 
-def problem_and_model(arrays, chosen, image, tile_spots=0):
+def problem_and_model(arrays, chosen, image, part_spots=0):
     judged = judge_image(arrays, chosen, image)
-    problem = training.prepare(arrays, chosen, torch.device("cpu"), tile_spots, judged)
+    problem = training.prepare(arrays, chosen, torch.device("cpu"), part_spots, judged)
     return problem, training.build_model(problem, chosen, seed=0)
 
 
@@ -236,22 +236,22 @@ def test_total_weighs_the_image_term_by_its_setting_and_by_the_prior(arrays, ima
     )
 
 
-# ---- tiles -------------------------------------------------------------------------------------------
+# ---- parts -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dims", ["[8]", "[8, 6]", "[64]"])
 @pytest.mark.parametrize("kind", ["spatial", "feature"])
-def test_tiles_give_the_embeddings_and_gradients_of_the_whole_with_image(arrays, gappy, dims, kind):
+def test_parts_give_the_embeddings_and_gradients_of_the_whole_with_image(arrays, gappy, dims, kind):
     chosen = settings(f"model.dims={dims}", f"model.image_graph={kind}", "model.image_trust=0.4")
     outcomes = []
-    for tile_spots in (0, 40):
-        problem, model = problem_and_model(arrays, chosen, gappy, tile_spots)
-        assert (problem.tiles is None) == (tile_spots == 0)
+    for part_spots in (0, 40):
+        problem, model = problem_and_model(arrays, chosen, gappy, part_spots)
+        assert (problem.parts is None) == (part_spots == 0)
         training.backward_one_step(model, problem, chosen, np.random.default_rng(0))
-        if tile_spots:
-            encoding = TiledEncoder(model, problem.tiles).encode()
+        if part_spots:
+            encoding = PartwiseEncoder(model, problem.parts).encode()
         else:
             encoding = model.encode(problem.views, problem.presence)
         outcomes.append([encoding.z, encoding.attention, *(p.grad for p in model.parameters())])
-    for tiled, whole in zip(outcomes[1], outcomes[0], strict=True):
-        torch.testing.assert_close(tiled, whole, rtol=1e-4, atol=1e-5)
+    for by_part, whole in zip(outcomes[1], outcomes[0], strict=True):
+        torch.testing.assert_close(by_part, whole, rtol=1e-4, atol=1e-5)

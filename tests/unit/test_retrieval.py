@@ -27,25 +27,25 @@ def cloud(rng, sizes, width):
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l1", "euclidean"])
-def test_tiled_search_equals_brute_force(metric):
+def test_stretchd_search_equals_brute_force(metric):
     rng = np.random.default_rng(1)
     targets, references = cloud(rng, [37], 6)[0], cloud(rng, [11, 150, 64], 6)
     expected, _ = brute_force(targets, references, 7, metric)
-    for block, tile in ((5, 9), (64, 1000), (37, 64)):
-        found = retrieve(targets, references, 7, metric, block=block, tile=tile)
+    for block, stretch in ((5, 9), (64, 1000), (37, 64)):
+        found = retrieve(targets, references, 7, metric, block=block, stretch=stretch)
         np.testing.assert_array_equal(found.index, expected)
         assert (np.diff(found.score, axis=1) <= 0).all()
 
 
 @pytest.mark.parametrize("metric", ["cosine", "l1"])
-@pytest.mark.parametrize("tile", [3, 50, 5000])
-def test_ties_go_to_the_earlier_reference(metric, tile):
+@pytest.mark.parametrize("stretch", [3, 50, 5000])
+def test_ties_go_to_the_earlier_reference(metric, stretch):
     rng = np.random.default_rng(2)
     # signs along the axes: every score is exact in float32, and most are shared by many references
     references = [np.eye(4, dtype=np.float32)[rng.integers(0, 4, size)] for size in (600, 900)]
     targets = np.eye(4, dtype=np.float32)
     expected, _ = brute_force(targets, references, 7, metric)
-    found = retrieve(targets, references, 7, metric, block=3, tile=tile)
+    found = retrieve(targets, references, 7, metric, block=3, stretch=stretch)
     np.testing.assert_array_equal(found.index, expected)
 
 
@@ -61,7 +61,7 @@ def test_wide_rows_are_searched_as_a_full_sort_would():
 
 def test_a_spot_can_be_kept_from_retrieving_itself():
     features = cloud(np.random.default_rng(4), [40], 5)[0]
-    found = retrieve(features, [features], 3, exclude=np.arange(40), tile=7).index
+    found = retrieve(features, [features], 3, exclude=np.arange(40), stretch=7).index
     assert not (found == np.arange(40)[:, None]).any()
     expected, _ = brute_force(features, [features], 4, "cosine")
     np.testing.assert_array_equal(found, expected[:, 1:])

@@ -84,12 +84,12 @@ def test_a_k_of_zero_leaves_its_edges_out_and_the_network_still_runs(key, kinds)
     assert predict(network, graph).shape == (16, N_GENES)
 
 
-def test_tiles_cover_every_target_once_and_see_what_the_whole_slice_sees():
+def test_parts_cover_every_target_once_and_see_what_the_whole_slice_sees():
     position, image, _ = target(144)
     bank = references((40, 30))
     settings = dataclasses.replace(SETTINGS.graph, max_spots=40, rs_k=0)
-    tiles = plan_graphs(position, image, bank, settings, layers=1)
-    assert sorted(np.concatenate([tile.spots[tile.inner] for tile in tiles])) == list(range(144))
+    parts = plan_graphs(position, image, bank, settings, layers=1)
+    assert sorted(np.concatenate([part.spots[part.inner] for part in parts])) == list(range(144))
     whole = dataclasses.replace(settings, max_spots=1000)
     (everything,) = plan_graphs(position, image, bank, whole, layers=1)
     one_layer = dataclasses.replace(
@@ -97,9 +97,9 @@ def test_tiles_cover_every_target_once_and_see_what_the_whole_slice_sees():
     )
     network = build_network(one_layer, N_FEATURES, N_GENES, seed=0)
     expected = predict(network, hetero_data(everything, image, bank))
-    for tile in tiles:
-        found = predict(network, hetero_data(tile, image, bank))
-        np.testing.assert_allclose(found, expected[tile.spots[tile.inner]], atol=1e-5)
+    for part in parts:
+        found = predict(network, hetero_data(part, image, bank))
+        np.testing.assert_allclose(found, expected[part.spots[part.inner]], atol=1e-5)
 
 
 def test_complementary_masks_sum_to_one():

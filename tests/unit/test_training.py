@@ -1,4 +1,4 @@
-"""Training: reproducible, unbiased by labels, and the same in tiles as on the whole graph."""
+"""Training: reproducible, unbiased by labels, and the same in parts as on the whole graph."""
 
 import dataclasses
 import os
@@ -13,10 +13,13 @@ from scipy import sparse
 
 from tissuegraph import training
 from tissuegraph.arrays import SliceArrays
+from tissuegraph.device import resolve_device
 from tissuegraph.errors import SettingsError
 from tissuegraph.optimiser import Adam
+from tissuegraph.partition import spatial_parts, with_halo
 from tissuegraph.presets import load_settings
-from tissuegraph.tiles import TiledEncoder, spatial_tiles, with_halo
+from tissuegraph.result import save_embeddings
+from tissuegraph.tiles import PartwiseEncoder
 
 SIDE, N_GENES = 12, 40
 
@@ -141,11 +144,11 @@ def test_scaled_target_refuses_negative_features(arrays):
 
 def test_unknown_device_and_missing_gpu_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert training.resolve_device("auto").type == "cpu"
+    assert resolve_device("auto").type == "cpu"
     with pytest.raises(SettingsError, match="no GPU is visible; use --device auto or cpu"):
-        training.resolve_device("cuda")
+        resolve_device("cuda")
     with pytest.raises(SettingsError, match="must be auto, cpu or cuda, got 'tpu'"):
-        training.resolve_device("tpu")
+        resolve_device("tpu")
 
 
 def test_adam_takes_the_steps_of_torch_adam():
@@ -169,14 +172,14 @@ def test_training_does_not_import_the_compiler_that_torch_optimisers_drag_in(arr
     subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(package)})
 
 
-# ---- tiles -----------------------------------------------------------------------------------------
+# ---- parts -----------------------------------------------------------------------------------------
 
 
-def test_tiles_are_contiguous_and_partition_the_slice():
+def test_parts_are_contiguous_and_partition_the_slice():
     position = np.stack(np.meshgrid(np.arange(8), np.arange(4)), -1).reshape(-1, 2)
-    tiles = spatial_tiles(position, 16)
-    assert sorted(np.concatenate(tiles)) == list(range(32))
-    assert [sorted({int(x) for x in position[tile, 0]}) for tile in tiles] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    parts = spatial_parts(position, 16)
+    assert sorted(np.concatenate(parts)) == list(range(32))
+    assert [sorted({int(x) for x in position[part, 0]}) for part in parts] == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_halo_reaches_as_many_steps_as_asked_for_on_any_graph():
@@ -191,30 +194,30 @@ def test_halo_reaches_as_many_steps_as_asked_for_on_any_graph():
 
 @pytest.mark.parametrize("shape", [*SHAPES, "model.dims=[8, 8, 8]"])
 @pytest.mark.parametrize("norm", ["sym", "rw"])
-def test_tiles_with_halo_give_the_embeddings_and_gradients_of_the_full_graph(arrays, shape, norm):
+def test_parts_with_halo_give_the_embeddings_and_gradients_of_the_full_graph(arrays, shape, norm):
     chosen, device = settings(shape, f"model.norm={norm}"), torch.device("cpu")
     outcomes = []
-    for tile_spots in (0, 40):
-        problem = training.prepare(arrays, chosen, device, tile_spots)
-        assert (problem.tiles is None) == (tile_spots == 0)
+    for part_spots in (0, 40):
+        problem = training.prepare(arrays, chosen, device, part_spots)
+        assert (problem.parts is None) == (part_spots == 0)
         model = training.build_model(problem, chosen, seed=0)
         training.backward_one_step(model, problem, chosen, np.random.default_rng(0))
         encoding = (
-            model.encode(problem.views) if not tile_spots else TiledEncoder(model, problem.tiles).encode()
+            model.encode(problem.views) if not part_spots else PartwiseEncoder(model, problem.parts).encode()
         )
         outcomes.append([encoding.z, encoding.attention, *(p.grad for p in model.parameters())])
-    for tiled, whole in zip(outcomes[1], outcomes[0], strict=True):
-        torch.testing.assert_close(tiled, whole, rtol=1e-4, atol=1e-6)
+    for by_part, whole in zip(outcomes[1], outcomes[0], strict=True):
+        torch.testing.assert_close(by_part, whole, rtol=1e-4, atol=1e-6)
 
 
-def test_training_falls_back_once_to_tiles_and_then_to_the_cpu_when_a_gpu_is_too_small(arrays, monkeypatch):
+def test_training_falls_back_once_to_parts_and_then_to_the_cpu_when_a_gpu_is_too_small(arrays, monkeypatch):
     tried = []
 
-    def too_small(arrays, settings, device, tile_spots, judged):
-        tried.append((device.type, tile_spots))
+    def too_small(arrays, settings, device, part_spots, judged):
+        tried.append((device.type, part_spots))
         if device.type == "cuda":
             raise torch.OutOfMemoryError("pretended")
-        return prepare(arrays, settings, device, tile_spots, judged)
+        return prepare(arrays, settings, device, part_spots, judged)
 
     prepare = training.prepare
     monkeypatch.setattr(training, "prepare", too_small)
@@ -223,7 +226,7 @@ def test_training_falls_back_once_to_tiles_and_then_to_the_cpu_when_a_gpu_is_too
     assert tried == [("cuda", 0), ("cuda", 9), ("cpu", 0)]
     assert result.device == "cpu"
     assert [note.split("; ")[1] for note in result.warnings] == [
-        "trained in tiles of 9 spots",
+        "trained in parts of 9 spots",
         "trained on the CPU",
     ]
 
@@ -232,7 +235,7 @@ def test_saved_embeddings_hold_every_seed(arrays, tmp_path):
     results = training.train_seeds(
         arrays, settings("model.dims=[8]", "model.head_dim=0"), seeds=[1, 2], device="cpu"
     )
-    training.save_embeddings(tmp_path / "embedding.npz", [1, 2], results)
+    save_embeddings(tmp_path / "embedding.npz", [1, 2], results)
     with np.load(tmp_path / "embedding.npz") as stored:
         assert stored["embeddings"].shape == stored["untrained"].shape == (2, SIDE**2, 8)
         assert stored["attention"].shape == (2, SIDE**2, 2)

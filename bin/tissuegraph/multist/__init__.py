@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from tissuegraph.arrays import SliceArrays
+from tissuegraph.device import resolve_device
 from tissuegraph.multist.fusion import TERMS as FUSION_TERMS
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import TERMS as GENE_TERMS
 from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
 from tissuegraph.multist.tokens import ImageTokens, checked_image, image_tokens
 from tissuegraph.presets.multist import Settings
-from tissuegraph.training import TrainingResult, resolve_device
+from tissuegraph.result import TrainingResult
 from tissuegraph.view_trust import image_trust
 
 __all__ = ["train_seeds"]

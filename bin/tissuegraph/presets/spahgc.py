@@ -41,7 +41,7 @@ class Graph:
     cs_metric: str = choice("cosine", "l1")
     rs_k: int = whole(0, 1000)  # among the retrieved references, by image and expression together
     rs_metric: str = choice("cosine", "euclidean")
-    max_spots: int = whole(16, 10_000_000)  # a larger slice is cut into contiguous tiles of so many targets
+    max_spots: int = whole(16, 10_000_000)  # a larger slice is cut into contiguous parts of so many targets
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.partition import spatial_parts
 from tissuegraph.spahgc.slices import HistologySlice
-from tissuegraph.tiles import spatial_tiles
 
 MIN_SPOTS = 16  # of a slice that has to be cut into halves
 
@@ -65,7 +65,7 @@ def at_least_two(references: Sequence[HistologySlice]) -> list[HistologySlice]:
             f"slice {single.name} is the only reference and has {single.n_spots} spots; it needs at least "
             f"{MIN_SPOTS} to be cut into a part that learns and a part that serves"
         )
-    halves = spatial_tiles(single.position, (single.n_spots + 1) // 2)
+    halves = spatial_parts(single.position, (single.n_spots + 1) // 2)
     return [single.subset(spots, f"{single.name}/{place}") for place, spots in enumerate(halves, 1)]
 
 

@@ -1,7 +1,7 @@
 """The heterogeneous graph of one target slice: its spots, their references, three kinds of edges.
 
 A plan holds indices only and is small; features are gathered when a graph is needed, so that a bank of
-10^6 references is never copied. Slices larger than `max_spots` become several plans: contiguous tiles with
+10^6 references is never copied. Slices larger than `max_spots` become several plans: contiguous parts with
 a halo of as many TS steps as the network has layers.
 """
 
@@ -17,10 +17,10 @@ from scipy.spatial import cKDTree
 from torch_geometric.data import HeteroData
 
 from tissuegraph.models.spahgc import ASKS, REFERENCE, RS, SERVES, TARGET, TS
+from tissuegraph.partition import spatial_parts, with_halo
 from tissuegraph.presets.spahgc import Graph
 from tissuegraph.spahgc.panel import Scaling
 from tissuegraph.spahgc.retrieval import retrieve
-from tissuegraph.tiles import spatial_tiles, with_halo
 
 CELL_PX = 224  # side of the grid on which the authors' code compares positions
 
@@ -95,8 +95,8 @@ def plan_graphs(
         everything = np.arange(len(image))
         return [_plan(everything, everything, near, served, references, settings, device)]
     return [
-        _plan(tile, with_halo(tile, [near], layers), near, served, references, settings, device)
-        for tile in spatial_tiles(position, settings.max_spots)
+        _plan(part, with_halo(part, [near], layers), near, served, references, settings, device)
+        for part in spatial_parts(position, settings.max_spots)
     ]
 
 
@@ -158,14 +158,14 @@ def hetero_data(
     return graph
 
 
-def _plan(tile, spots, near, served, references, settings, device) -> Plan:
+def _plan(part, spots, near, served, references, settings, device) -> Plan:
     local = near[spots][:, spots].tocoo()
     retrieved, place = np.unique(served[spots], return_inverse=True)
     place = place.reshape(len(spots), -1)
     receivers = np.repeat(np.arange(len(spots)), place.shape[1])
     return Plan(
         spots=spots,
-        inner=np.isin(spots, tile),
+        inner=np.isin(spots, part),
         retrieved=retrieved,
         ts=np.stack([local.col, local.row]).astype(np.int64),
         cs=np.stack([place.ravel(), receivers]).astype(np.int64),

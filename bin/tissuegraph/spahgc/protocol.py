@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tissuegraph.device import resolve_device
 from tissuegraph.errors import InputError
 from tissuegraph.presets.spahgc import Settings
 from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS
@@ -23,7 +24,6 @@ from tissuegraph.spahgc.problem import Problem, Tuning
 from tissuegraph.spahgc.scores import Scores, pearson, score
 from tissuegraph.spahgc.slices import HistologySlice, check_cohort
 from tissuegraph.spahgc.training import train_network
-from tissuegraph.training import resolve_device
 
 Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or validation PCC
 _MEMBER_SEEDS = 1_000_003  # keeps the members of one seed apart from those of the next

@@ -1,7 +1,7 @@
-"""Exact search for the most similar references, in tiles: never targets x references in memory.
+"""Exact search for the most similar references, in blocks: never targets x references in memory.
 
-A block of targets meets one tile of references at a time; what is kept between tiles is the best k so
-far. Memory is O(block x tile), time O(N_targets N_references F).
+A block of targets meets one stretch of references at a time; what is kept between stretches is the best k so
+far. Memory is O(block x stretch), time O(N_targets N_references F).
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor
 from tissuegraph.errors import InputError, SettingsError
 
 BLOCK = 1_024  # targets at a time
-TILE = 16_384  # references at a time: 64 MB of scores
-_L1_ENTRIES = 1 << 22  # scores of an L1 tile, whose distances are computed without a matrix product
+STRETCH = 16_384  # references at a time: 64 MB of scores
+_L1_ENTRIES = 1 << 22  # scores of an L1 stretch, whose distances are computed without a matrix product
 _CHUNK = 128  # columns whose maximum is looked at first
 
 
@@ -42,7 +42,7 @@ def retrieve(
     exclude: np.ndarray | None = None,
     device: str | torch.device = "cpu",
     block: int = BLOCK,
-    tile: int = TILE,
+    stretch: int = STRETCH,
 ) -> Retrieved:
     """The k most similar rows of the references for each target.
 
@@ -58,25 +58,25 @@ def retrieve(
     index = np.empty((len(targets), kept), dtype=np.int64)
     score = np.empty((len(targets), kept), dtype=np.float32)
     if metric == "l1":
-        tile = min(tile, max(1, _L1_ENTRIES // min(block, max(len(targets), 1))))
+        stretch = min(stretch, max(1, _L1_ENTRIES // min(block, max(len(targets), 1))))
     with torch.no_grad():
         for start in range(0, len(targets), block):
             rows = slice(start, start + block)
             queries = _prepare(targets[rows], metric, device)
             barred = None if exclude is None else torch.as_tensor(np.asarray(exclude)[rows]).to(device)
-            best_score, best_index = _search(queries, references, kept, metric, barred, tile)
+            best_score, best_index = _search(queries, references, kept, metric, barred, stretch)
             index[rows], score[rows] = best_index.cpu().numpy(), best_score.cpu().numpy()
     return Retrieved(index, score)
 
 
-def _search(queries, references, k, metric, barred, tile) -> tuple[Tensor, Tensor]:
+def _search(queries, references, k, metric, barred, stretch) -> tuple[Tensor, Tensor]:
     device = queries.device
     best_score = torch.full((len(queries), k), -torch.inf, device=device)
     best_index = torch.full((len(queries), k), -1, dtype=torch.int64, device=device)
     offset = 0
     for slice_features in references:
-        for first in range(0, len(slice_features), tile):
-            part = _prepare(slice_features[first : first + tile], metric, device)
+        for first in range(0, len(slice_features), stretch):
+            part = _prepare(slice_features[first : first + stretch], metric, device)
             scores = _scores(queries, part, metric)
             begin = offset + first
             if barred is not None:
@@ -99,7 +99,7 @@ def _prepare(features: np.ndarray, metric: str, device) -> Tensor:
 
 
 def _scores(queries: Tensor, references: Tensor, metric: str) -> Tensor:
-    """(block, tile), larger is more similar."""
+    """(block, stretch), larger is more similar."""
     if metric == "cosine":
         return queries @ references.T
     if metric == "l1":
