@@ -19,7 +19,8 @@ from tissuegraph.cli import (
 )
 from tissuegraph.errors import SettingsError
 from tissuegraph.io.stored import read_kept
-from tissuegraph.presets import Settings, load_settings
+from tissuegraph.presets import load_settings
+from tissuegraph.presets.stmfg import Settings
 from tissuegraph.records import Record
 from tissuegraph.slice_arrays import build_arrays
 

@@ -6,8 +6,6 @@ from __future__ import annotations
 import os
 import resource
 import sys
-from collections.abc import Callable
-from functools import partial
 
 import click
 
@@ -19,6 +17,7 @@ from tissuegraph.cli import (
     sample_option,
     seed_option,
 )
+from tissuegraph.methods import method_of
 from tissuegraph.records import Record
 
 # Before torch loads: threads that wait for each other should sleep. Spinning costs ten times the work
@@ -81,30 +80,20 @@ def main(
 
     from tissuegraph.result import save_embeddings
 
-    results = _trainer(settings.method, part_spots)(
+    results = method_of(settings.method).trainer()(
         arrays,
         settings,
         seeds=range(seed, seed + n_seeds),
         device=device,
         progress=lambda seed, epoch, loss: click.echo(f"{sample} seed {seed} epoch {epoch} loss {loss:.4f}"),
         image=image,
+        part_spots=part_spots,
     )
     save_embeddings(embedding, range(seed, seed + n_seeds), results)
     entry = Record(sample, "train", metrics=_metrics(settings, arrays, results))
     for reason in results[0].warnings:
         entry.warn(reason)
     entry.write(record)
-
-
-def _trainer(method: str, part_spots: int) -> Callable:
-    """The function that trains this method; all take the same arguments."""
-    if method == "multist":
-        from tissuegraph.multist import train_seeds
-
-        return train_seeds
-    from tissuegraph.training import train_seeds
-
-    return partial(train_seeds, part_spots=part_spots)
 
 
 def _metrics(settings, arrays, results) -> dict:

@@ -11,8 +11,9 @@ import yaml
 
 from tissuegraph.cli import existing_directory, existing_file, one_line_errors, output_file
 from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.methods import METHODS
 from tissuegraph.parameters import check_parameters
-from tissuegraph.presets import PRESET_DIRECTORY, SETTINGS, load_settings
+from tissuegraph.presets import PRESET_DIRECTORY, load_settings
 from tissuegraph.samplesheet import read_samplesheet
 
 
@@ -72,9 +73,9 @@ def main(
 
 def _method_and_file(text: str) -> tuple[str, Path]:
     method, equals, name = text.partition("=")
-    if not (equals and method in SETTINGS and Path(name).is_file()):
+    if not (equals and method in METHODS and Path(name).is_file()):
         raise click.BadParameter(
-            f"{text!r}: expected METHOD=FILE with METHOD one of {', '.join(SETTINGS)} and an existing FILE",
+            f"{text!r}: expected METHOD=FILE with METHOD one of {', '.join(METHODS)} and an existing FILE",
             param_hint="--preset",
         )
     return method, Path(name)

@@ -16,8 +16,8 @@ from tissuegraph.clustering.consensus import consensus, support
 from tissuegraph.clustering.labels import by_size
 from tissuegraph.clustering.propagation import propagate
 from tissuegraph.clustering.refine import refine
+from tissuegraph.clustering.settings import Clustering
 from tissuegraph.preprocess import BASELINE_N_PCS, pca
-from tissuegraph.presets import Clustering
 from tissuegraph.smoothing import mean_over_nearest, smoothing_scale
 
 

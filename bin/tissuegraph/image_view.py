@@ -15,7 +15,7 @@ from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import InputError
 from tissuegraph.graphs import feature_graph
 from tissuegraph.preprocess import mean_variance, pca
-from tissuegraph.presets import Settings
+from tissuegraph.presets.stmfg import Settings
 
 FEWEST_SPOTS = 20  # with image features; fewer say nothing about a slice
 

@@ -13,7 +13,7 @@ from tissuegraph.losses.contrastive import choose_mode, contrastive_exact, contr
 from tissuegraph.losses.regulariser import spatial_regulariser
 from tissuegraph.losses.zinb import zinb_loss
 from tissuegraph.models.stmfg import Encoding, Stmfg
-from tissuegraph.presets import Losses, Settings
+from tissuegraph.presets.stmfg import Losses, Settings
 from tissuegraph.problem import Problem
 
 TERMS = ("zinb", "contrastive", "regulariser", "total")

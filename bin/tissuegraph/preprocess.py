@@ -16,7 +16,7 @@ from scipy.sparse.linalg import LinearOperator, svds
 from tissuegraph.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from tissuegraph.presets import Preprocess
+    from tissuegraph.slice_settings import Preprocess
 
 BASELINE_MIN_CELLS = 0.03  # share of spots in which a gene has to be seen
 BASELINE_N_HVG = 3000

@@ -15,7 +15,7 @@ from tissuegraph.graphs import normalise_adjacency
 from tissuegraph.image_view import Judged
 from tissuegraph.losses.zinb import SparseTarget
 from tissuegraph.models.layers import View
-from tissuegraph.presets import Settings
+from tissuegraph.presets.stmfg import Settings
 from tissuegraph.sparse import csr_tensor, sparse_operator
 from tissuegraph.tiles import make_parts
 

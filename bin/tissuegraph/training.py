@@ -19,7 +19,7 @@ from tissuegraph.image_view import judge_image
 from tissuegraph.models.stmfg import Encoding, Stmfg
 from tissuegraph.objective import TERMS, TERMS_WITH_IMAGE, loss_terms
 from tissuegraph.optimiser import Adam
-from tissuegraph.presets import Settings
+from tissuegraph.presets.stmfg import Settings
 from tissuegraph.problem import Problem, prepare
 from tissuegraph.result import TrainingResult
 from tissuegraph.tiles import PartwiseEncoder

@@ -74,7 +74,7 @@ def domains(entry: ImageSlice, made: Path, method: str, variant: str, n_seeds: i
     if method == "stmfg":
         from tissuegraph.training import train_seeds
     else:
-        from tissuegraph.multist import train_seeds
+        from tissuegraph.multist.training import train_seeds
     arrays = SliceArrays.load(made / f"{method}.npz")
     settings = load_settings("default", FORCED[method] if variant == "forced" else (), method=method)
     labels, untrained, seconds = [], [], []

@@ -7,9 +7,9 @@ from scipy import sparse
 from tissuegraph.arrays import SliceArrays
 from tissuegraph.baseline import baseline
 from tissuegraph.clustering.labels import adjusted_rand, contingency
+from tissuegraph.clustering.settings import Clustering
 from tissuegraph.domains import find_domains
 from tissuegraph.graphs import spatial_graph
-from tissuegraph.presets import Clustering
 from tissuegraph.smoothing import SMOOTHING_SCALES, mean_over_nearest, smoothing_scale
 
 

@@ -12,10 +12,10 @@ from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.graphs import spatial_graph
 from tissuegraph.models.cross_attention import TokenAttention, Tokens
-from tissuegraph.multist import train_seeds
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import GeneTrainer, gene_data
 from tissuegraph.multist.tokens import image_tokens
+from tissuegraph.multist.training import train_seeds
 from tissuegraph.presets import PRESET_DIRECTORY, load_settings, settings_from_dict
 
 CPU = torch.device("cpu")

@@ -133,7 +133,7 @@ def test_baseline_features_separate_two_regions_on_the_first_component(tissue):
 
 
 def preset(**changes):
-    from tissuegraph.presets import Preprocess
+    from tissuegraph.slice_settings import Preprocess
 
     fields = {
         "min_cells": 0.03,

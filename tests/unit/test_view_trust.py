@@ -11,7 +11,7 @@ from tissuegraph.arrays import SliceArrays
 from tissuegraph.domains import find_domains
 from tissuegraph.errors import InputError
 from tissuegraph.graphs import median_pitch, spatial_graph
-from tissuegraph.multist import train_seeds
+from tissuegraph.multist.training import train_seeds
 from tissuegraph.preprocess import prepare
 from tissuegraph.presets import load_settings
 from tissuegraph.synthetic.settings import SliceSettings

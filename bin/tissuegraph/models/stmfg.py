@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from tissuegraph.models.layers import CrossViewAttention, GraphConvolution, View
-from tissuegraph.presets import Model
+from tissuegraph.presets.stmfg import Model
 
 
 @dataclass(frozen=True)

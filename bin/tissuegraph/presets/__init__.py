@@ -1,20 +1,5 @@
-"""Settings of the methods: a frozen dataclass per topic, read from YAML presets in assets/presets."""
+"""Reading of presets: YAML files in assets/presets, checked against the settings of their method."""
 
-from tissuegraph.presets.reading import PRESET_DIRECTORY, SETTINGS, load_settings, settings_from_dict
-from tissuegraph.presets.shared import Clustering, FeatureGraph, Optimiser, Preprocess, SpatialGraph
-from tissuegraph.presets.stmfg import Losses, Model, Settings
+from tissuegraph.presets.reading import PRESET_DIRECTORY, load_settings, settings_from_dict
 
-__all__ = [
-    "PRESET_DIRECTORY",
-    "SETTINGS",
-    "Clustering",
-    "FeatureGraph",
-    "Losses",
-    "Model",
-    "Optimiser",
-    "Preprocess",
-    "Settings",
-    "SpatialGraph",
-    "load_settings",
-    "settings_from_dict",
-]
+__all__ = ["PRESET_DIRECTORY", "load_settings", "settings_from_dict"]

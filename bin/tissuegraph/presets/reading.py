@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.errors import SettingsError
-from tissuegraph.presets import multist, spahgc
+from tissuegraph.methods import method_of
 from tissuegraph.presets.fields import check
-from tissuegraph.presets.stmfg import Settings
 
 PRESET_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "presets"
-# one class per method
-SETTINGS: dict[str, type] = {"stmfg": Settings, "multist": multist.Settings, "spahgc": spahgc.Settings}
 
 
 def load_settings(
@@ -33,7 +30,7 @@ def load_settings(
     """Read a preset: a name in `directory`/`method` (assets/presets/stmfg) or a YAML file.
 
     A file may name its own method, which wins. overrides are strings `topic.key=value`, e.g.
-    `losses.contrastive=0`; they win over the file. Returns the method's settings, see `SETTINGS`.
+    `losses.contrastive=0`; they win over the file. Returns the method's settings, see tissuegraph.methods.
     Raises SettingsError for a missing file, an unknown key or a value out of range.
     """
     values = _read_preset(preset, directory, method)
@@ -55,9 +52,10 @@ def settings_from_dict(values: Mapping[str, Any]) -> Any:
 
 
 def _class_of(method: Any) -> type:
-    if method not in SETTINGS:
-        raise SettingsError(f"preset: method must be one of {', '.join(SETTINGS)}; got {method!r}")
-    return SETTINGS[method]
+    try:
+        return method_of(method).settings_class()
+    except SettingsError as error:
+        raise SettingsError(f"preset: {error}") from error
 
 
 def _topics(settings: type) -> dict[str, type]:

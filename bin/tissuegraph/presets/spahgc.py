@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.presets.fields import choice, flag, number, whole
-from tissuegraph.presets.shared import MethodSettings
+from tissuegraph.presets.method import MethodSettings
 
 
 @dataclass(frozen=True, kw_only=True)

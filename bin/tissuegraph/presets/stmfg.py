@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tissuegraph.clustering.settings import Clustering
 from tissuegraph.errors import SettingsError
+from tissuegraph.nn_settings import Optimiser
 from tissuegraph.presets.fields import choice, flag, number, whole, widths
-from tissuegraph.presets.shared import (
-    Clustering,
-    FeatureGraph,
-    MethodSettings,
-    Optimiser,
-    Preprocess,
-    SpatialGraph,
-)
+from tissuegraph.presets.method import MethodSettings
+from tissuegraph.slice_settings import FeatureGraph, Preprocess, SpatialGraph
 
 
 @dataclass(frozen=True, kw_only=True)

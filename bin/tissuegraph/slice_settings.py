@@ -1,10 +1,8 @@
-"""Topics that several methods share: counts to features, graphs, optimiser, clustering."""
+"""Settings of a slice's arrays: counts to features, and the graphs."""
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from tissuegraph.presets.fields import choice, flag, number, whole
 
@@ -39,34 +37,3 @@ class FeatureGraph:
 
     k: int = whole(1, 1000)
     metric: str = choice("cosine", "euclidean")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Optimiser:
-    """Adam; the embedding is that of the last epoch."""
-
-    epochs: int = whole(0, 100_000)
-    lr: float = number(1e-8, 10)
-    weight_decay: float = number(0, 10)
-    precision: str = choice("float32", "bfloat16")  # bfloat16: mixed precision, on a GPU only
-
-
-@dataclass(frozen=True, kw_only=True)
-class Clustering:
-    """Embedding to domains."""
-
-    clusterer: str = choice("vote", "gmm", "kmeans", "leiden")
-    smooth_neighbours: int | str = whole(0, 1000, "auto")  # average Z over so many nearest spots first;
-    # 0: as it is; auto: the number that predicts left-out spots best, as for the baseline
-    refine: bool | str = flag("propagation")  # majority vote among neighbours afterwards; propagation:
-    # labels flow from the most typical spots of each domain
-
-
-class MethodSettings:
-    """What the settings of all methods share; the topics are the fields of the dataclass built on it."""
-
-    method: ClassVar[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain nested dict, as a preset file holds it."""
-        return {"method": self.method, **dataclasses.asdict(self)}

@@ -1,0 +1,145 @@
+"""MultiST on one slice: gene branch, image tokens, fusion (arXiv 2601.13331).
+
+The gene branch is trained first, then frozen; the fusion learns which tiles around a spot go with its genes.
+A slice without image has the gene branch alone. No label is ever read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tissuegraph.arrays import SliceArrays
+from tissuegraph.device import resolve_device
+from tissuegraph.errors import SettingsError
+from tissuegraph.multist.fusion import TERMS as FUSION_TERMS
+from tissuegraph.multist.fusion import FusionTrainer
+from tissuegraph.multist.genes import TERMS as GENE_TERMS
+from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
+from tissuegraph.multist.tokens import ImageTokens, checked_image, image_tokens
+from tissuegraph.presets.multist import Settings
+from tissuegraph.result import TrainingResult
+from tissuegraph.view_trust import image_trust
+
+FEWEST_TILES = 20  # spots with image features; fewer say nothing about a slice
+OWN, NEIGHBOURS, GENES = "own tile", "neighbouring tiles", "genes"
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Slice:
+    """What all seeds share. image is None where the gene branch runs alone."""
+
+    genes: GeneData
+    image: ImageTokens | None
+    share: float | None
+    warnings: tuple[str, ...]
+
+
+def train_seeds(
+    arrays: SliceArrays,
+    settings: Settings,
+    *,
+    seeds: Sequence[int],
+    device: str = "auto",
+    image: np.ndarray | None = None,
+    part_spots: int = 0,
+    progress: Progress | None = None,
+) -> list[TrainingResult]:
+    """Train one network per seed. Same seed, settings and thread count give the same bits on a CPU.
+
+    image: (N, F) features of the spots' tiles, a row with NaN where a spot has none; None: no image.
+    progress: called with seed, epoch and total loss every tenth of each stage's epochs.
+    attention of a result: weight of the spot's own tile and of its neighbours' together, (N, 2), sums to 1;
+    with tokens: spot (N, 1), all 1; without image (N, 1) for the genes.
+    Raises InputError for image features that do not fit the slice, SettingsError for part_spots: MultiST
+    trains on the whole slice.
+    """
+    if part_spots:
+        raise SettingsError(f"MultiST trains on the whole slice, got part_spots {part_spots}; leave it at 0")
+    chosen = resolve_device(device)
+    ready = _prepare(arrays, settings, image, chosen)
+    return [_train_one(ready, settings, seed, chosen, progress) for seed in seeds]
+
+
+def _prepare(
+    arrays: SliceArrays, settings: Settings, image: np.ndarray | None, device: torch.device
+) -> _Slice:
+    genes = gene_data(arrays, device)
+    if image is None:
+        return _Slice(genes, None, None, ("the slice has no image; MultiST ran on its genes alone",))
+    image = checked_image(image, arrays.n_spots)
+    present = ~np.isnan(image).any(axis=1)
+    if present.sum() < FEWEST_TILES or not np.ptp(image[present], axis=0).any():
+        reason = f"{present.sum()} spots have image features, {FEWEST_TILES} that differ are needed"
+        return _Slice(genes, None, None, (f"{reason}; MultiST ran on the genes alone",))
+    tokens = image_tokens(arrays, image, settings.fusion, device)
+    share, warnings = settings.fusion.image_share, ()
+    if share == "auto":
+        # Judged on the spots that have a tile, and the graph among them.
+        features = genes.x.cpu().numpy()[present]
+        share = image_trust(features, image[present], arrays.spatial[present][:, present])
+    if share == 0 and settings.fusion.image_share == "auto":
+        warnings = ("the image follows no structure that the genes support; it has no part in the embedding",)
+    return _Slice(genes, tokens, float(share), warnings)
+
+
+def _train_one(
+    ready: _Slice, settings: Settings, seed: int, device: torch.device, progress: Progress | None
+) -> TrainingResult:
+    started = time.perf_counter()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        report = None if progress is None else lambda epoch, loss: progress(seed, epoch, loss)
+        trainer = GeneTrainer(ready.genes, settings)
+        untrained = trainer.embed()
+        if ready.image is None:
+            curves = trainer.train(report)
+            final, attention = trainer.embed().cpu(), torch.ones(len(untrained), 1)
+            views, losses = (GENES,), _curves(curves, [])
+        else:
+            untrained = _fusion(ready, settings, untrained).embed().embedding
+            torch.manual_seed(seed)  # as without an image: the gene branch does not depend on it
+            trainer = GeneTrainer(ready.genes, settings)
+            curves = trainer.train(report)
+            fusion = _fusion(ready, settings, trainer.embed())
+            fused_curves = fusion.train(report)
+            fused = fusion.embed()
+            final, (attention, views) = fused.embedding, _summary(fused.attention)
+            losses = _curves(curves, fused_curves)
+    return TrainingResult(
+        embedding=final.numpy(),
+        untrained=untrained.cpu().numpy(),
+        attention=attention.numpy(),
+        losses=losses,
+        seconds=time.perf_counter() - started,
+        device=device.type,
+        warnings=ready.warnings,
+        views=views,
+        image_trust=ready.share,
+    )
+
+
+def _fusion(ready: _Slice, settings: Settings, genes: Tensor) -> FusionTrainer:
+    return FusionTrainer(settings.fusion, genes, ready.image, ready.genes.adjacency, ready.share)
+
+
+def _summary(attention: Tensor) -> tuple[Tensor, tuple[str, ...]]:
+    """Weight of the own tile and of all others: (N, 2), or (N, 1) where there are no others."""
+    if attention.shape[1] == 1:
+        return attention, (OWN,)
+    return torch.stack([attention[:, 0], attention[:, 1:].sum(1)], 1), (OWN, NEIGHBOURS)
+
+
+def _curves(genes: list[dict[str, float]], fusion: list[dict[str, float]]) -> dict[str, list[float]]:
+    """One list per term: the gene branch's epochs, then the fusion's, each where its stage has the term."""
+    losses = {name: [terms[name] for terms in genes] for name in GENE_TERMS}
+    if fusion:
+        losses |= {name: [terms[name] for terms in fusion] for name in FUSION_TERMS}
+    losses["total"] = [terms["total"] for terms in [*genes, *fusion]]
+    return losses
