@@ -15,8 +15,12 @@ from scipy import sparse
 from tissuegraph.clustering import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
-from tissuegraph.preprocess import baseline_features
+from tissuegraph.preprocess import log1p, normalise, pca, select_genes, total_counts
 from tissuegraph.smoothing import mean_over_nearest, smoothing_scale
+
+MIN_CELLS = 0.03  # share of spots in which a gene has to be seen
+N_HVG = 3000
+N_PCS = 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,3 +54,14 @@ def baseline(
         n_domains=n_domains,
         evidence=evidence,
     )
+
+
+def baseline_features(counts: sparse.csr_matrix, n_pcs: int = N_PCS) -> np.ndarray:
+    """The fixed representation that every learned one has to beat, before spatial smoothing.
+
+    Genes in at least 3 % of the spots, 3,000 highly variable ones, median depth over these, log1p,
+    centred but not scaled (scaling lifts noise genes), PCA. counts: CSR (N, G0) raw. Returns (N, n_pcs)
+    float32.
+    """
+    chosen = counts[:, select_genes(counts, MIN_CELLS, N_HVG)]
+    return pca(log1p(normalise(chosen, total_counts(chosen), "median")), n_pcs)

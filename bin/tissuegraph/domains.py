@@ -11,13 +11,14 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.arrays import SliceArrays
+from tissuegraph.baseline import N_PCS
 from tissuegraph.clustering import cluster
 from tissuegraph.clustering.consensus import consensus, support
 from tissuegraph.clustering.labels import by_size
 from tissuegraph.clustering.propagation import propagate
 from tissuegraph.clustering.refine import refine
 from tissuegraph.clustering.settings import Clustering
-from tissuegraph.preprocess import BASELINE_N_PCS, pca
+from tissuegraph.preprocess import pca
 from tissuegraph.smoothing import mean_over_nearest, smoothing_scale
 
 
@@ -62,5 +63,5 @@ def _n_averaged(arrays: SliceArrays, settings: Clustering) -> int:
         return settings.smooth_neighbours
     features = arrays.features
     if sparse.issparse(features):  # the network was given genes: judge the scale on their components
-        features = pca(features, BASELINE_N_PCS)
+        features = pca(features, N_PCS)
     return smoothing_scale(features, arrays.position)

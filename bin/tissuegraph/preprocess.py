@@ -18,9 +18,6 @@ from tissuegraph.errors import InputError, SettingsError
 if TYPE_CHECKING:
     from tissuegraph.slice_settings import Preprocess
 
-BASELINE_MIN_CELLS = 0.03  # share of spots in which a gene has to be seen
-BASELINE_N_HVG = 3000
-BASELINE_N_PCS = 15
 
 _LOESS_SPAN = 0.3  # share of the genes in each local fit, as published for seurat_v3
 _LOESS_MIN_GENES = 50  # below this a span holds too few genes for a local parabola
@@ -59,17 +56,6 @@ def prepare(counts: sparse.csr_matrix, settings: Preprocess) -> Prepared:
         values = clip(values, settings.clip)
     features = pca(values, settings.n_pcs) if settings.input == "pca" else values
     return Prepared(features, selected, depth)
-
-
-def baseline_features(counts: sparse.csr_matrix, n_pcs: int = BASELINE_N_PCS) -> np.ndarray:
-    """The fixed representation that every learned one has to beat, before spatial smoothing.
-
-    Genes in at least 3 % of the spots, 3,000 highly variable ones, median depth over these, log1p,
-    centred but not scaled (scaling lifts noise genes), PCA. counts: CSR (N, G0) raw. Returns (N, n_pcs)
-    float32.
-    """
-    chosen = counts[:, select_genes(counts, BASELINE_MIN_CELLS, BASELINE_N_HVG)]
-    return pca(log1p(normalise(chosen, total_counts(chosen), "median")), n_pcs)
 
 
 def total_counts(counts: sparse.csr_matrix) -> np.ndarray:

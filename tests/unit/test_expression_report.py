@@ -5,10 +5,11 @@ import json
 import pytest
 from fake_slices import PIXEL, fake_run
 
+from tissuegraph.cohort_table import table_row
+from tissuegraph.outcomes import Outcome, read_outcomes
 from tissuegraph.records import Record
 from tissuegraph.report import expression, methods
 from tissuegraph.report.section import Section
-from tissuegraph.summarise import Outcome, read_outcomes, table_row
 
 GENES = {"gene": ["A", "B", "C"], "reliability": [0.6, 0.3, None], "pcc": [0.5, 0.1, None]}
 

@@ -12,10 +12,10 @@ from matplotlib.collections import PolyCollection
 from tissuegraph.figures.histology import _best_grid, _spread, stain_figure, tiles_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.histology.features import ImageFeatures
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report import histology as report
 from tissuegraph.report import write_sections
 from tissuegraph.report.gallery import gallery
-from tissuegraph.summarise import Outcome
 
 PITCH, SCALE = 100.0, 0.1
 

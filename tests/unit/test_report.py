@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 from fake_slices import fake_run
 
+from tissuegraph.outcomes import Outcome, read_outcomes
 from tissuegraph.report import maps, n_domains
 from tissuegraph.report.quality import density
 from tissuegraph.report.scores import claim
-from tissuegraph.summarise import Outcome, read_outcomes
 
 SAMPLE_0, SAMPLE_1, SAMPLE_2 = "donor1.section_1-v0", "donor1.section_2-v1", "donor1.section_3-v2"
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report import (
     composition,
     expression,
@@ -22,7 +23,6 @@ from tissuegraph.report import (
     training,
 )
 from tissuegraph.report.section import Section
-from tissuegraph.summarise import Outcome
 
 _SECTIONS = (
     status,

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tissuegraph.figures.palette import UNLABELLED, domain_colour
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report.section import Section
-from tissuegraph.summarise import Outcome
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:

@@ -7,9 +7,9 @@ from html import escape
 from statistics import mean, stdev
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.section import Section, count, html_table
-from tissuegraph.summarise import Outcome
 
 TITLES = {"spahgc": "SpaHGC", "ridge": "Ridge regression", "knn": "Nearest images", "mean": "Mean expression"}
 N_GENES = 15  # genes at either end of the list

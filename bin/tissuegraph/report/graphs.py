@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report.section import Section
-from tissuegraph.summarise import Outcome
 
 _TITLES = {"spatial": "Spatial graph", "feature": "Feature graph"}
 

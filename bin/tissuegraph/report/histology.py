@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.section import Section, count
-from tissuegraph.summarise import Outcome
 
 _STEP = "encode_histology"
 _FIGURES = {"tiles": "Tiles on the tissue", "stain": "Before and after stain normalisation"}

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report.section import Section, badge
-from tissuegraph.summarise import Outcome
 
 _FIGURES = {
     "domains": "Domains",

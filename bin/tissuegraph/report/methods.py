@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count
-from tissuegraph.summarise import Outcome, methods_of
 
 REFERENCES = {
     "nextflow": (

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.outcomes import Outcome, methods_of
 from tissuegraph.report.section import STATUS_COLOURS, Section
-from tissuegraph.summarise import Outcome, methods_of
 
 VERDICTS = {
     "above": "above controls",

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import log10, sqrt
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.report.section import Section
-from tissuegraph.summarise import Outcome
 
 _PARENT = (
     "tissuegraph_quality",

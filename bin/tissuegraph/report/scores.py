@@ -7,9 +7,9 @@ from html import escape
 from statistics import mean
 from typing import Any
 
+from tissuegraph.outcomes import Outcome, methods_of
 from tissuegraph.report.overview import VERDICTS, signed
 from tissuegraph.report.section import Section, count
-from tissuegraph.summarise import Outcome, methods_of
 
 _LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
 _CONTROLS = {"untrained": "#8C8C8C", "baseline": "#5A2D00", "pca_kmeans": "#D2B45A"}

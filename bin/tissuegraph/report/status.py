@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.outcomes import Outcome
 from tissuegraph.records import FAILED, PASSED, WARNED
 from tissuegraph.report.section import Section, badge, count, html_table
-from tissuegraph.summarise import Outcome
 
 # MultiQC greets every new reader with a link to its own tutorial video, above what failed.
 _STYLE = "<style>#mqc_welcome{display:none!important}</style>"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tissuegraph.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section
-from tissuegraph.summarise import Outcome, methods_of
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
