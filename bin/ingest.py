@@ -14,6 +14,7 @@ from tissuegraph.cli import (
     record_option,
     sample_option,
 )
+from tissuegraph.io.platforms import WITH_COUNTS
 from tissuegraph.records import Record
 
 
@@ -24,9 +25,7 @@ from tissuegraph.records import Record
     type=click.Path(path_type=Path),
     help="Space Ranger outs, or .h5ad; of a target also a table of positions, or nothing for a grid.",
 )
-@click.option(
-    "--platform", type=click.Choice(["visium", "h5ad"]), help="What --path holds  [default: detected]"
-)
+@click.option("--platform", type=click.Choice(WITH_COUNTS), help="What --path holds  [default: detected]")
 @click.option("--image", type=click.Path(path_type=Path), help="Histology image.")
 @click.option(
     "--image-matrix", type=click.Path(path_type=Path), help="3 x 3 matrix: pixels of --image to coordinates."
@@ -56,11 +55,12 @@ def main(
     slice_path: Path,
 ) -> None:
     """Write the canonical slice; one that cannot be used leaves a failed record and no slice."""
-    from tissuegraph.io import describe, read_slice
+    from tissuegraph.io.reading import describe, finish, read_raw
+    from tissuegraph.io.request import Request
 
-    adata = read_slice(
-        path,
+    request = Request(
         sample=record.sample,
+        path=path,
         platform=platform,
         image=image,
         image_matrix=image_matrix,
@@ -69,6 +69,13 @@ def main(
         spot_spacing=spot_spacing,
         warn=record.warn,
     )
+    if path is None:
+        from tissuegraph.expression.grid import read as read_grid
+
+        raw = read_grid(request)
+    else:
+        raw = read_raw(request)
+    adata = finish(raw, request)
     described = describe(adata)
     record.metrics |= described | {"role": role, "has_image": image is not None or bool(described["images"])}
     adata.write_h5ad(slice_path, compression="lzf")

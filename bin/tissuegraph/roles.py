@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from tissuegraph.io.platforms import POSITION_SUFFIXES
 from tissuegraph.json_schema import show
 
 REFERENCE, TARGET, BOTH = "reference", "target", "both"
-POSITION_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
 
 Row = Mapping[str, Any]
 

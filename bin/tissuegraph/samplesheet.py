@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from tissuegraph.io.platforms import PLATFORMS, POSITION_SUFFIXES, expected
 from tissuegraph.json_schema import nearest, show, typed, violations
-from tissuegraph.roles import POSITION_SUFFIXES, cohort_problems, role_of, row_problems, wants_grid
+from tissuegraph.roles import cohort_problems, role_of, row_problems, wants_grid
 from tissuegraph.sheet_formats import read_entries
 
 # Columns of the pipeline's own slices.csv, which may be the samplesheet of a next run, that look like
@@ -116,20 +117,15 @@ def _path_problems(row: Mapping[str, Any]) -> list[str]:
     if path is None:
         return []
     suffix = PurePosixPath(path).suffix.lower()
-    if platform == "h5ad" and suffix != ".h5ad":
-        return [_problem(number, "path", path, "expected a file that ends in .h5ad, as the platform is h5ad")]
-    if platform == "visium" and suffix == ".h5ad":
-        return [
-            _problem(
-                number, "path", path, "expected a Space Ranger outs directory, as the platform is visium"
-            )
-        ]
+    if platform is not None and not PLATFORMS[platform].fits(suffix):
+        holds = PLATFORMS[platform].holds
+        return [_problem(number, "path", path, f"expected {holds}, as the platform is {platform}")]
     if suffix == ".h5":
         return [_problem(number, "path", path, "expected the outs directory that holds this file")]
     if suffix in POSITION_SUFFIXES and (row.get("role") == "target" or row.get("image") is not None):
         return []  # positions of a slice whose expression is to be inferred
     if suffix in _OTHER_FORMATS:
-        return [_problem(number, "path", path, "expected a Space Ranger outs directory or an .h5ad file")]
+        return [_problem(number, "path", path, f"expected {expected()}")]
     return []
 
 

@@ -15,7 +15,8 @@ from tissuegraph.expression.counts import COUNTS_PER_GENE, whole_numbers
 from tissuegraph.expression.prediction import Prediction
 from tissuegraph.expression.take_home import chosen_genes
 from tissuegraph.histology.features import ImageFeatures
-from tissuegraph.io import read_slice
+from tissuegraph.io.reading import read_slice
+from tissuegraph.io.request import Request
 from tissuegraph.presets import load_settings
 from tissuegraph.qc import reason_per_spot, spot_metrics, write_spots
 from tissuegraph.records import read_record
@@ -36,11 +37,11 @@ def write_member(folder, name, *, counts=True, seed=0):
         genes = pd.DataFrame(index=[f"g{number}" for number in range(G)])
         obs = pd.DataFrame(index=[f"s{number}" for number in range(N)])
         anndata.AnnData(matrix, obs, genes, obsm={"spatial": XY}).write_h5ad(folder / "given.h5ad")
-        slice_ = read_slice(folder / "given.h5ad", sample=name)
+        slice_ = read_slice(Request(path=folder / "given.h5ad", sample=name))
     else:
         lines = [f"s{number},{x},{y}" for number, (x, y) in enumerate(XY)]
         (folder / "given.csv").write_text("\n".join(["barcode,x,y", *lines]) + "\n")
-        slice_ = read_slice(folder / "given.csv", sample=name, counts_needed=False)
+        slice_ = read_slice(Request(path=folder / "given.csv", sample=name, counts_needed=False))
     slice_.write_h5ad(folder / "slice.h5ad")
     metrics = spot_metrics(sparse.csr_matrix(slice_.X), slice_.var["gene_symbol"].to_numpy(str))
     dropped = {"nothing": np.zeros(N, dtype=bool)}
@@ -148,7 +149,7 @@ def test_a_target_goes_on_with_whole_numbers_that_are_marked_as_inferred(inferre
     assert slice_.X.data.min() > 0
     assert slice_.uns["tissuegraph"]["inferred"]
     with pytest.raises(InputError, match="inferred from its image, not measured"):
-        read_slice(out / "on" / "slice.h5ad", sample="T")
+        read_slice(Request(path=out / "on" / "slice.h5ad", sample="T"))
     table = pd.read_csv(out / "on" / "spots.csv.gz", index_col=0)
     assert table["keep"].all()
     assert np.array_equal(table["total_counts"], np.asarray(slice_.X.sum(axis=1)).ravel())

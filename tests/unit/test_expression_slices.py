@@ -7,7 +7,8 @@ import pytest
 from scipy import sparse
 
 from tissuegraph.errors import InputError
-from tissuegraph.io import describe, read_slice
+from tissuegraph.io.reading import describe, read_slice
+from tissuegraph.io.request import Request
 from tissuegraph.io.stored import read_kept, read_stored
 from tissuegraph.qc import Thresholds, judge, spot_metrics, write_spots
 from tissuegraph.records import Record
@@ -22,7 +23,7 @@ def position_table(path, header="barcode,x,y"):
 
 
 def read_target(path, **options):
-    return read_slice(path, sample="T", counts_needed=False, **options)
+    return read_slice(Request(path=path, sample="T", counts_needed=False, **options))
 
 
 def test_a_table_of_positions_is_a_slice_without_genes(tmp_path):
@@ -41,7 +42,7 @@ def test_a_table_without_x_and_y_says_what_it_needs(tmp_path):
 
 def test_a_reference_cannot_be_a_table_of_positions(tmp_path):
     with pytest.raises(InputError, match="neither a Space Ranger outs directory nor"):
-        read_slice(position_table(tmp_path / "spots.csv"), sample="T")
+        read_slice(Request(path=position_table(tmp_path / "spots.csv"), sample="T"))
 
 
 def h5ad(path, counts=None, inferred=None):
@@ -58,7 +59,7 @@ def test_an_h5ad_without_matrix_is_a_target_but_no_reference(tmp_path):
     path = h5ad(tmp_path / "a.h5ad")
     assert read_target(path).shape == (30, 0)
     with pytest.raises(InputError, match="role target"):
-        read_slice(path, sample="T")
+        read_slice(Request(path=path, sample="T"))
 
 
 def test_a_target_with_counts_keeps_them_to_be_compared(tmp_path):
@@ -75,7 +76,7 @@ def test_expression_that_was_inferred_is_never_taken_for_measured(tmp_path):
     assert read_target(path, warn=said.append).shape == (30, 0)
     assert "inferred, not measured" in said[0]
     with pytest.raises(InputError, match="inferred from its image, not measured"):
-        read_slice(path, sample="T")
+        read_slice(Request(path=path, sample="T"))
 
 
 def test_space_ranger_output_without_matrix_gives_its_spots_under_tissue(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 from scipy.spatial.distance import cdist
 
-from tissuegraph import graphs
+from tissuegraph import graphs, neighbours, smoothing
 from tissuegraph.errors import InputError, SettingsError
 
 PITCH = 137.0
@@ -144,7 +144,7 @@ def test_pitch_is_the_median_nearest_distance_of_different_places():
 
 
 def test_spots_at_one_place_are_neighbours_of_each_other_but_not_of_themselves():
-    index, distance = graphs.nearest_spots(np.zeros((5, 2)), 2)
+    index, distance = neighbours.nearest_spots(np.zeros((5, 2)), 2)
     assert (index != np.arange(5)[:, None]).all()
     assert (distance == 0).all()
 
@@ -153,7 +153,7 @@ def test_nearest_spots_are_those_of_brute_force():
     position = np.random.default_rng(3).normal(size=(60, 2))
     distance = cdist(position, position)
     np.fill_diagonal(distance, np.inf)
-    np.testing.assert_array_equal(graphs.nearest_spots(position, 7)[0], distance.argsort(axis=1)[:, :7])
+    np.testing.assert_array_equal(neighbours.nearest_spots(position, 7)[0], distance.argsort(axis=1)[:, :7])
 
 
 def test_relabelling_spots_relabels_the_graphs():
@@ -190,18 +190,18 @@ def test_feature_graph_accepts_spots_without_any_expression():
 
 
 def test_mean_over_nearest_averages_a_spot_with_its_neighbours():
-    operator = graphs.mean_over_nearest(LINE, 1)
+    operator = smoothing.mean_over_nearest(LINE, 1)
     assert operator.dtype == np.float32
     np.testing.assert_allclose(operator @ np.array([8.0, 4, 2, 1]), [6, 6, 3, 1.5])
 
 
 def test_mean_over_no_neighbours_is_the_identity():
-    assert (graphs.mean_over_nearest(LINE, 0) != sparse.eye_array(4)).nnz == 0
+    assert (smoothing.mean_over_nearest(LINE, 0) != sparse.eye_array(4)).nnz == 0
 
 
 @pytest.mark.parametrize("k", [1, 18, 500])
 def test_rows_of_the_mean_sum_to_one(k):
-    operator = graphs.mean_over_nearest(hexagons(9), k)
+    operator = smoothing.mean_over_nearest(hexagons(9), k)
     np.testing.assert_allclose(degrees(operator), 1, rtol=1e-5)
 
 
@@ -229,7 +229,7 @@ def test_an_isolated_spot_keeps_itself():
 def test_leave_one_out_errors_are_those_of_the_definition():
     x = np.array([[0.0], [2], [2], [6]])
     # k = 1: predictions 2, 0, 2, 2 -> (4 + 4 + 0 + 16) / 4; k = 3: means of the others
-    errors = graphs.loo_errors(x, LINE, [1, 3])
+    errors = smoothing.loo_errors(x, LINE, [1, 3])
     means = (x.sum() - x) / 3
     np.testing.assert_allclose(errors, [6, ((x - means) ** 2).mean()])
 
@@ -240,13 +240,13 @@ def test_the_number_of_neighbours_follows_the_scale_of_the_tissue():
 
     def chosen(width):
         stripes = np.floor(position[:, :1] / (width * PITCH)) % 2 * 2
-        return graphs.loo_neighbours(stripes + rng.normal(size=(len(position), 5)), position)
+        return smoothing.loo_neighbours(stripes + rng.normal(size=(len(position), 5)), position)
 
     assert chosen(3) < chosen(10) < chosen(40)
 
 
 def test_candidates_beyond_the_slice_are_refused_or_left_out():
     x = np.arange(4.0)[:, None]
-    assert 1 <= graphs.loo_neighbours(x, LINE) <= 3
+    assert 1 <= smoothing.loo_neighbours(x, LINE) <= 3
     with pytest.raises(SettingsError, match=r"between 1 and 3 \(spots - 1\), got \[4\]"):
-        graphs.loo_errors(x, LINE, [4])
+        smoothing.loo_errors(x, LINE, [4])

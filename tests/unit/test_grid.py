@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 
 from tissuegraph.errors import InputError
-from tissuegraph.expression.grid import tissue_grid, without_dust
-from tissuegraph.io import read_slice
+from tissuegraph.expression.grid import read, tissue_grid, without_dust
+from tissuegraph.io.reading import finish
+from tissuegraph.io.request import Request
 
 
 def test_points_are_one_spacing_apart_and_on_tissue_only():
@@ -45,7 +46,8 @@ def test_an_image_alone_is_a_slice_with_a_grid_on_its_tissue(tmp_path):
     picture = np.full((300, 400, 3), 245, dtype=np.uint8)
     picture[50:250, 100:300] = (180, 80, 150)
     Image.fromarray(picture).save(tmp_path / "he.png")
-    slice_ = read_slice(None, sample="T", image=tmp_path / "he.png", counts_needed=False, spot_spacing=20.0)
+    request = Request(sample="T", image=tmp_path / "he.png", counts_needed=False, spot_spacing=20.0)
+    slice_ = finish(read(request), request)
     xy = slice_.obsm["spatial"]
     assert slice_.n_vars == 0
     assert len(xy) == pytest.approx(100, abs=25)  # 200 x 200 pixels at 20, give or take the edge

@@ -10,8 +10,9 @@ from scipy import sparse
 from tiny import COUNTS, XY, tiny_anndata, write_h5ad
 
 from tissuegraph.errors import InputError
-from tissuegraph.io import describe, read_slice
 from tissuegraph.io.canonical import CHUNK, first_non_count, nearest_neighbour_distance, unique_names
+from tissuegraph.io.reading import describe, read_slice
+from tissuegraph.io.request import Request
 from tissuegraph.io.stored import read_stored
 
 
@@ -22,7 +23,7 @@ def refuses(words):
 @pytest.fixture
 def read(tmp_path):
     def write_and_read(adata, **options):
-        return read_slice(write_h5ad(tmp_path / "a.h5ad", adata), sample="S", **options)
+        return read_slice(Request(path=write_h5ad(tmp_path / "a.h5ad", adata), sample="S", **options))
 
     return write_and_read
 
@@ -103,7 +104,7 @@ def test_the_canonical_slice_can_be_read_again_and_stays_the_same(read, tmp_path
     image = np.full((5, 4, 3), 9, dtype=np.uint8)
     adata.uns["spatial"] = {"x": {"images": {"hires": image}, "scalefactors": {"tissue_hires_scalef": 0.02}}}
     first = read(adata)
-    again = read_slice(write_h5ad(tmp_path / "slice.h5ad", first), sample="S")
+    again = read_slice(Request(path=write_h5ad(tmp_path / "slice.h5ad", first), sample="S"))
     pd.testing.assert_frame_equal(first.obs, again.obs)
     pd.testing.assert_frame_equal(first.var, again.var)
     np.testing.assert_array_equal(again.uns["spatial"]["S"]["images"]["hires"], image)
@@ -190,7 +191,7 @@ def test_duplicate_barcodes_are_refused_with_an_example(tmp_path):
     with h5py.File(path, "a") as file:
         file["obs"][file["obs"].attrs["_index"]][1] = "AAA-1"
     with refuses("1 barcodes appear more than once, e.g. AAA-1"):
-        read_slice(path, sample="S")
+        read_slice(Request(path=path, sample="S"))
 
 
 def test_duplicate_genes_get_a_suffix(tmp_path):
@@ -199,7 +200,7 @@ def test_duplicate_genes_get_a_suffix(tmp_path):
     with h5py.File(path, "a") as file:
         file["var"][file["var"].attrs["_index"]][1] = "ACTB"
     lines = []
-    adata = read_slice(path, sample="S", warn=lines.append)
+    adata = read_slice(Request(path=path, sample="S", warn=lines.append))
     assert list(adata.var_names) == ["ACTB", "ACTB-1", "CNP", "MT-CO1"]
     assert lines == ["1 gene names were not unique and got a suffix, e.g. ACTB-1"]
 
@@ -209,7 +210,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, share):
     path = write_h5ad(tmp_path / "a.h5ad")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with refuses("a.h5ad cannot be read as HDF5: truncated, damaged or another format"):
-        read_slice(path, sample="S")
+        read_slice(Request(path=path, sample="S"))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content, words):
     path = tmp_path / "a.h5ad"
     path.write_bytes(content)
     with refuses(words):
-        read_slice(path, sample="S")
+        read_slice(Request(path=path, sample="S"))
 
 
 def test_an_hdf5_file_that_is_no_anndata_is_refused(tmp_path):
@@ -228,7 +229,7 @@ def test_an_hdf5_file_that_is_no_anndata_is_refused(tmp_path):
     with h5py.File(tmp_path / "a.h5ad", "w") as file:
         file["matrix"] = 1
     with refuses("a.h5ad is no AnnData file: obs and var are missing"):
-        read_slice(tmp_path / "a.h5ad", sample="S")
+        read_slice(Request(path=tmp_path / "a.h5ad", sample="S"))
 
 
 def test_a_missing_column_names_the_nearest(read):
@@ -255,9 +256,9 @@ def test_a_measurement_is_no_annotation(read):
 def test_a_path_that_is_nothing_known_is_refused(tmp_path):
     (tmp_path / "a.txt").write_text("x")
     with refuses("a.txt is neither a Space Ranger outs directory nor an .h5ad file"):
-        read_slice(tmp_path / "a.txt", sample="S")
+        read_slice(Request(path=tmp_path / "a.txt", sample="S"))
     with refuses("b.h5ad does not exist"):
-        read_slice(tmp_path / "b.h5ad", sample="S")
+        read_slice(Request(path=tmp_path / "b.h5ad", sample="S"))
 
 
 def test_a_fraction_is_found_wherever_it_is(monkeypatch):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tissuegraph.io import read_slice
+from tissuegraph.io.reading import read_slice
+from tissuegraph.io.request import Request
 from tissuegraph.qc import Thresholds, judge, spot_metrics
 from tissuegraph.records import FAILED, Record
 
@@ -30,11 +31,13 @@ def test_development_slices_are_read_and_kept(
     table = annotation and annotation.endswith(".csv")
     warnings = []
     adata = read_slice(
-        real_data / path,
-        sample="S",
-        image=image and real_data / image,
-        annotation=str(real_data / annotation) if table else annotation,
-        warn=warnings.append,
+        Request(
+            path=real_data / path,
+            sample="S",
+            image=image and real_data / image,
+            annotation=str(real_data / annotation) if table else annotation,
+            warn=warnings.append,
+        )
     )
     assert warnings == []
     assert adata.n_obs == n_spots

@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from tissuegraph import preprocess
+from tissuegraph.baseline import baseline_features
 from tissuegraph.errors import InputError
 
 COUNTS = sparse.csr_matrix(np.array([[1, 0, 3], [0, 2, 0], [4, 4, 0], [0, 0, 0]], dtype=np.float32))
@@ -125,7 +126,7 @@ def test_without_centring_inner_products_survive():
 
 
 def test_baseline_features_separate_two_regions_on_the_first_component(tissue):
-    scores = preprocess.baseline_features(tissue)
+    scores = baseline_features(tissue)
     assert scores.shape == (300, 15)
     assert scores.dtype == np.float32
     right = scores[:150, 0] > scores[150:, 0]
@@ -152,7 +153,7 @@ def preset(**changes):
 
 def test_prepare_with_the_baseline_recipe_gives_the_baseline_features(tissue):
     prepared = preprocess.prepare(tissue, preset(n_hvg=3000, normalise_over="selected"))
-    np.testing.assert_array_equal(prepared.features, preprocess.baseline_features(tissue))
+    np.testing.assert_array_equal(prepared.features, baseline_features(tissue))
 
 
 def test_prepare_as_the_paper_normalises_over_the_selected_genes_then_scales_and_clips(tissue):

@@ -176,7 +176,7 @@ def test_each_column_says_what_it_expects(read, column, value, expected):
 @pytest.mark.parametrize(
     ("platform", "path", "expected"),
     [
-        ("h5ad", "outs", "expected a file that ends in .h5ad"),
+        ("h5ad", "outs", "expected an .h5ad file, as the platform is h5ad"),
         ("visium", "a.h5ad", "expected a Space Ranger outs directory"),
         ("", "outs/filtered_feature_bc_matrix.h5", "expected the outs directory that holds this file"),
         ("", "counts.csv", "expected a Space Ranger outs directory or an .h5ad file"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from tissuegraph.errors import InputError
+from tissuegraph.histology.registration import Registration, read_matrix
+from tissuegraph.histology.slide import open_slide
+from tissuegraph.histology.tissue_mask import tissue_mask
+from tissuegraph.io.canonical import RawSlice, without_counts
+from tissuegraph.io.request import Request
 
 MASK_SIDE = 2000  # pixels of the longer side of the picture that tissue is looked for in
 DUST = 0.02  # of the largest piece of tissue; biopsies on one slide differ less
@@ -49,13 +53,21 @@ def tissue_grid(mask: np.ndarray, size: tuple[int, int], spacing: float) -> Grid
     return Grid(xy[on_tissue], np.stack([row, column], axis=1)[on_tissue])
 
 
-def grid_over_image(image: Path, spacing: float) -> Grid:
-    """Find the tissue of an image file and lay a grid over it; see `tissue_grid`. Raises InputError."""
-    from tissuegraph.histology.slide import open_slide
-    from tissuegraph.histology.tissue_mask import tissue_mask
+def read(request: Request) -> RawSlice:
+    """A slice without counts whose spots lie on a grid over the tissue of its image.
 
+    With image_matrix the spots are in the coordinates that it maps to. Raises InputError.
+    """
+    image, matrix, spacing = request.image, request.image_matrix, request.spot_spacing
+    if request.counts_needed or image is None or spacing is None:
+        raise InputError("a slice without a path must be a target with an image and a spot_spacing")
     with open_slide(image) as slide:
-        return tissue_grid(without_dust(tissue_mask(slide.overview(MASK_SIDE))), slide.size, spacing)
+        grid = tissue_grid(without_dust(tissue_mask(slide.overview(MASK_SIDE))), slide.size, spacing)
+    xy = grid.xy
+    if matrix:
+        xy = Registration(np.linalg.inv(read_matrix(matrix).matrix)).apply(xy)
+    barcodes = np.array([f"r{row}c{column}" for row, column in grid.array_position])
+    return without_counts("grid", barcodes, xy, grid.array_position)
 
 
 def without_dust(mask: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,11 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
+from tissuegraph.io.request import Warn
 
 if TYPE_CHECKING:
     import anndata
 
-Warn = Callable[[str], None]
 CHUNK = 1 << 22  # values per look at the data: bounds the memory of a check
 VISIUM_PITCH_UM = 100.0  # centre to centre, all Visium arrays with 55 um spots
 
@@ -47,6 +47,14 @@ class RawSlice:
         per_spot = ("counts", "barcodes", "xy", "array_position", "annotation")
         values = {name: getattr(self, name) for name in per_spot}
         return replace(self, **{name: None if v is None else v[spots] for name, v in values.items()})
+
+
+def without_counts(
+    platform: str, barcodes: np.ndarray, xy: np.ndarray, array_position: np.ndarray | None = None
+) -> RawSlice:
+    """Spots that were not sequenced: barcodes (N,), xy (N, 2), array_position (N, 2) or None."""
+    nothing = np.zeros(0, dtype=str)
+    return RawSlice(platform, None, barcodes, nothing, nothing, xy, array_position)
 
 
 def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:

@@ -12,36 +12,42 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.canonical import RawSlice, Warn, checked_labels, first_non_count
+from tissuegraph.io.canonical import RawSlice, checked_labels, first_non_count
 from tissuegraph.io.hdf5 import open_hdf5
 from tissuegraph.io.images import as_rgb
+from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import MISSING
 
 GENE_ID_COLUMNS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "feature_id")
 SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
 
 
-def read_h5ad(
-    path: Path, sample: str, annotation: str | None, warn: Warn, *, counts_needed: bool = True
-) -> RawSlice:
+def detect(path: Path) -> bool:
+    """An AnnData file goes by its ending."""
+    return path.suffix.lower() == ".h5ad"
+
+
+def read(request: Request) -> RawSlice:
     """Read counts, names, positions, labels and images; nothing else of the file is loaded.
 
     Counts are taken from layers['counts'], X or raw, the first that holds whole numbers. Without
     counts_needed the file may have none; counts that were inferred, not measured, are never taken.
-    annotation names a column of obs; without it obs['annotation'] is kept where the file has one.
+    An annotation that names a column of obs is read; without it obs['annotation'] is kept where there is one.
     Raises InputError.
     """
     import anndata
     from anndata.io import read_elem
+
+    path, warn = request.path, request.warn
 
     with open_hdf5(path) as file:
         if "obs" not in file or "var" not in file:
             raise InputError(f"{path.name} is no AnnData file: obs and var are missing")
         try:
             obs = read_elem(file["obs"])
-            counts, var = _measured_counts(file, read_elem, counts_needed, warn)
+            counts, var = _measured_counts(file, read_elem, request.counts_needed, warn)
             xy = _read_positions(file, read_elem)
-            images, scalefactors = _read_images(file, read_elem, sample, warn)
+            images, scalefactors = _read_images(file, read_elem, request.sample, warn)
             um_per_px = _read_setting(file, "um_per_px")
         except (InputError, OSError):
             raise
@@ -62,7 +68,7 @@ def read_h5ad(
         gene_symbols=names if counts is None else _column(var, SYMBOL_COLUMNS, names),
         xy=xy,
         array_position=array_position,
-        annotation=_labels(obs, annotation, warn),
+        annotation=_labels(obs, request.annotation_column, warn),
         images=images,
         scalefactors=scalefactors,
         um_per_px=um_per_px,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.canonical import RawSlice, Warn
+from tissuegraph.io.canonical import RawSlice
+from tissuegraph.io.request import Warn
 
 DISPLAY_SIDE = 2000  # pixels of the longer side, as Space Ranger's hires image
 MAX_DECODED = 400_000_000  # pixels that may be decoded at once: 1.2 GB as RGB

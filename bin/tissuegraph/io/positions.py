@@ -1,4 +1,4 @@
-"""Spots without counts: a table of positions, Space Ranger's positions without a matrix, or a grid."""
+"""A table of positions: spots that were not sequenced."""
 
 from __future__ import annotations
 
@@ -10,20 +10,28 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.io import spaceranger
-from tissuegraph.io.canonical import RawSlice, Warn
+from tissuegraph.io.canonical import RawSlice, without_counts
+from tissuegraph.io.platforms import PLATFORMS
+from tissuegraph.io.request import Request
 
 _X = ("x", "pxl_col_in_fullres")
 _Y = ("y", "pxl_row_in_fullres")
 
 
-def read_position_table(path: Path) -> RawSlice:
+def detect(path: Path) -> bool:
+    """A table goes by its ending."""
+    return path.suffix.lower() in PLATFORMS["positions"].suffixes
+
+
+def read(request: Request) -> RawSlice:
     """Read a CSV or TSV with the columns barcode, x and y, in full-resolution pixels.
 
     Space Ranger's own tables of positions are read too, spots under tissue only. Raises InputError.
     """
+    path = request.path
     if path.name in spaceranger.POSITIONS:
         barcodes, in_tissue, array_position, xy = spaceranger.read_position_file(path)
-        return _without_counts("positions", barcodes, xy, array_position).select(in_tissue)
+        return without_counts("positions", barcodes, xy, array_position).select(in_tissue)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -46,33 +54,4 @@ def read_position_table(path: Path) -> RawSlice:
         xy = np.array([columns[x], columns[y]], dtype=np.float64).T
     except ValueError as error:
         raise InputError(f"{path.name}: {error}; expected numbers in {x} and {y}") from error
-    return _without_counts("positions", np.array(columns.get("barcode", columns[names[0]])), xy)
-
-
-def read_spaceranger_positions(path: Path, warn: Warn) -> RawSlice:
-    """Read positions, scale factors and images of an `outs` directory that has no matrix."""
-    spatial = next((p / "spatial" for p in (path, path / "outs") if (p / "spatial").is_dir()), None)
-    if spatial is None:
-        raise InputError(f"{path.name} has no directory spatial; expected Space Ranger's outs")
-    barcodes, in_tissue, array_position, xy = spaceranger.read_positions(spatial)
-    raw = _without_counts("visium", barcodes, xy, array_position).select(in_tissue)
-    raw.scalefactors = spaceranger.read_scalefactors(spatial, warn)
-    raw.images = spaceranger.read_images(spatial, raw.scalefactors, warn)
-    raw.um_per_px = raw.scalefactors.get("microns_per_pixel")
-    return raw
-
-
-def read_grid(image: Path, spacing: float) -> RawSlice:
-    """Lay a grid of spots `spacing` pixels apart over the tissue of an image; raises InputError."""
-    from tissuegraph.expression.grid import grid_over_image
-
-    grid = grid_over_image(image, spacing)
-    barcodes = np.array([f"r{row}c{column}" for row, column in grid.array_position])
-    return _without_counts("grid", barcodes, grid.xy, grid.array_position)
-
-
-def _without_counts(
-    platform: str, barcodes: np.ndarray, xy: np.ndarray, array_position: np.ndarray | None = None
-) -> RawSlice:
-    nothing = np.zeros(0, dtype=str)
-    return RawSlice(platform, None, barcodes, nothing, nothing, xy, array_position)
+    return without_counts("positions", np.array(columns.get("barcode", columns[names[0]])), xy)

@@ -14,8 +14,9 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.canonical import RawSlice, Warn
+from tissuegraph.io.canonical import RawSlice, without_counts
 from tissuegraph.io.hdf5 import open_hdf5, strings
+from tissuegraph.io.request import Request, Warn
 
 MATRIX_H5, MATRIX_DIR = "filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix"
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
@@ -40,12 +41,25 @@ class Matrix:
     feature_types: np.ndarray
 
 
-def read_spaceranger(path: Path, warn: Warn) -> RawSlice:
+def detect(path: Path) -> bool:
+    """Any directory: what is missing in it is said on reading."""
+    return path.is_dir()
+
+
+def read(request: Request) -> RawSlice:
     """Read gene expression, positions, scale factors and images of one `outs` directory.
 
-    path: `outs`, its parent, or a bin directory such as `outs/binned_outputs/square_016um`.
-    Only spots under tissue and features of type Gene Expression are kept. Raises InputError.
+    path: `outs`, its parent, or a bin directory such as `outs/binned_outputs/square_016um`; without
+    counts_needed also one without matrix. Only spots under tissue and features of type Gene Expression are
+    kept. Raises InputError.
     """
+    path, warn = request.path, request.warn
+    if column := request.annotation_column:
+        raise InputError(
+            f"annotation: {column!r} is no table; for Space Ranger data give a .csv of barcode and label"
+        )
+    if not request.counts_needed and not has_matrix(path):
+        return _positions_only(path, warn)
     outs = find_outs(path)
     matrix = _gene_expression(_read_matrix(outs), warn)
     barcodes, in_tissue, array_position, xy = read_positions(outs / "spatial")
@@ -65,6 +79,19 @@ def read_spaceranger(path: Path, warn: Warn) -> RawSlice:
         scalefactors=scalefactors,
         um_per_px=scalefactors.get("microns_per_pixel"),  # Visium HD says so itself
     )
+
+
+def _positions_only(path: Path, warn: Warn) -> RawSlice:
+    """Positions, scale factors and images of an `outs` directory that has no matrix."""
+    spatial = next((p / "spatial" for p in (path, path / "outs") if (p / "spatial").is_dir()), None)
+    if spatial is None:
+        raise InputError(f"{path.name} has no directory spatial; expected Space Ranger's outs")
+    barcodes, in_tissue, array_position, xy = read_positions(spatial)
+    raw = without_counts("visium", barcodes, xy, array_position).select(in_tissue)
+    raw.scalefactors = read_scalefactors(spatial, warn)
+    raw.images = read_images(spatial, raw.scalefactors, warn)
+    raw.um_per_px = raw.scalefactors.get("microns_per_pixel")
+    return raw
 
 
 def find_outs(path: Path) -> Path:

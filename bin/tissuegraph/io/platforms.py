@@ -1,0 +1,62 @@
+"""Which platforms can be read: facts that samplesheet, command line and readers share, without any import.
+
+A reader is a module with `detect(path) -> bool`, whether a path looks like its platform's output, and
+`read(request) -> RawSlice`, see tissuegraph.io.request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform:
+    """One platform.
+
+    name: in the samplesheet; holds: what `path` is, in words; reader: module that reads it; suffixes: endings
+    of `path`, none for a directory; counts: whether its slices can have counts.
+    """
+
+    name: str
+    holds: str
+    reader: str
+    suffixes: tuple[str, ...] = ()
+    counts: bool = True
+
+    def fits(self, suffix: str) -> bool:
+        """Whether a path with this ending (lower case, with its dot) may be the platform's output."""
+        return suffix in self.suffixes if self.suffixes else suffix not in _KNOWN_SUFFIXES
+
+
+PLATFORMS = {
+    platform.name: platform
+    for platform in (
+        Platform(
+            name="visium",
+            holds="a Space Ranger outs directory",
+            reader="tissuegraph.io.spaceranger",
+        ),
+        Platform(
+            name="h5ad",
+            holds="an .h5ad file",
+            reader="tissuegraph.io.h5ad",
+            suffixes=(".h5ad",),
+        ),
+        Platform(
+            name="positions",
+            holds="a table of positions",
+            reader="tissuegraph.io.positions",
+            suffixes=(".csv", ".tsv", ".txt", ".parquet"),
+            counts=False,
+        ),
+    )
+}
+_KNOWN_SUFFIXES = frozenset(suffix for platform in PLATFORMS.values() for suffix in platform.suffixes)
+WITH_COUNTS = tuple(name for name, platform in PLATFORMS.items() if platform.counts)
+POSITION_SUFFIXES = tuple(suffix for p in PLATFORMS.values() if not p.counts for suffix in p.suffixes)
+
+
+def expected(names: tuple[str, ...] = WITH_COUNTS) -> str:
+    """What a path should be, in words: `a Space Ranger outs directory or an .h5ad file`."""
+    *first, last = [PLATFORMS[name].holds for name in names]
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,79 @@
+"""From what a platform wrote to the canonical slice."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tissuegraph import keys
+from tissuegraph.errors import InputError
+from tissuegraph.io.canonical import RawSlice, labels_from_table, to_canonical
+from tissuegraph.io.images import add_image
+from tissuegraph.io.platforms import PLATFORMS, WITH_COUNTS, expected
+from tissuegraph.io.request import Request
+from tissuegraph.io.tables import read_annotation
+
+if TYPE_CHECKING:
+    import anndata
+
+
+def read_slice(request: Request) -> anndata.AnnData:
+    """Read one slice into the canonical form; raises InputError with one line where it cannot be used."""
+    return finish(read_raw(request), request)
+
+
+def read_raw(request: Request) -> RawSlice:
+    """What the platform's reader finds, nothing checked yet. Raises InputError."""
+    platform = request.platform or detect_platform(request.path, request.counts_needed)
+    if platform not in PLATFORMS:
+        raise InputError(f"platform {platform!r} is unknown; expected {' or '.join(WITH_COUNTS)}")
+    return _reader(platform).read(request)
+
+
+def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
+    """Annotation and image, then the checks of tissuegraph.io.canonical.to_canonical."""
+    if request.annotation and request.annotation_column is None:
+        table = read_annotation(Path(request.annotation))
+        raw.annotation = labels_from_table(table, np.asarray(raw.barcodes, dtype=str), request.warn)
+    if request.image and not request.image_matrix:
+        add_image(raw, request.image, request.warn)
+    return to_canonical(raw, request.sample, request.warn)
+
+
+def detect_platform(path: Path, counts_needed: bool = True) -> str:
+    """The first platform whose reader recognises the path; raises InputError where none does.
+
+    Platforms without counts are not looked at where counts are needed.
+    """
+    if not path.exists():
+        raise InputError(f"{path.name} does not exist")
+    candidates = WITH_COUNTS if counts_needed else tuple(PLATFORMS)
+    found = next((name for name in candidates if _reader(name).detect(path)), None)
+    if found is None:
+        raise InputError(f"{path.name} is neither {expected().replace(' or ', ' nor ')}")
+    return found
+
+
+def _reader(platform: str) -> Any:
+    return import_module(PLATFORMS[platform].reader)
+
+
+def describe(adata: anndata.AnnData) -> dict[str, Any]:
+    """What the report says about a canonical slice."""
+    settings = adata.uns[keys.TISSUEGRAPH]
+    labels = adata.obs.get(keys.ANNOTATION)
+    images = adata.uns.get(keys.SPATIAL, {}).get(settings["sample"], {}).get("images", {})
+    return {
+        "platform": settings["platform"],
+        "n_spots": adata.n_obs,
+        "n_genes": adata.n_vars,
+        "pitch_px": settings["pitch_px"],
+        "um_per_px": settings.get("um_per_px"),
+        "n_labelled": 0 if labels is None else int(labels.notna().sum()),
+        "n_labels": 0 if labels is None else len(labels.cat.categories),
+        "images": sorted(images),
+        "has_counts": bool(settings.get("has_counts", True)),
+    }

@@ -1,0 +1,44 @@
+"""What is asked of a reader, the same for every platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+Warn = Callable[[str], None]
+
+
+def _silent(_line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One slice to be read.
+
+    path: what the platform wrote, or None for a grid over the image; platform: detected when None.
+    image: histology image in the pixels of the spot coordinates, or Space Ranger's hires or lowres; with
+    image_matrix (a file, pixels of the image to coordinates) another one, which is not kept for pictures.
+    annotation: a table of barcode and label, or the name of a column in obs of an h5ad.
+    counts_needed: False also takes an `outs` without matrix, an .h5ad without counts, a table of positions.
+    spot_spacing: pixels between the spots of a grid. warn: receives one line for everything odd that does not
+    stop the slice.
+    """
+
+    sample: str
+    path: Path | None = None
+    platform: str | None = None
+    image: Path | None = None
+    image_matrix: Path | None = None
+    annotation: str | None = None
+    counts_needed: bool = True
+    spot_spacing: float | None = None
+    warn: Warn = _silent
+
+    @property
+    def annotation_column(self) -> str | None:
+        """The annotation where it names a column."""
+        from tissuegraph.io.tables import is_table
+
+        return self.annotation if self.annotation and not is_table(self.annotation) else None
