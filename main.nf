@@ -161,5 +161,5 @@ def presetFiles(Map settings, List methods) {
 // A task's hash covers the script that it names, not the package beside it. The digest of the package travels in
 // every `meta`, so that -resume never takes a result of older code for a new one.
 def codeDigest(root) {
-    return files("${root}/bin/tissuegraph/**.py").sort().collect { source -> "${source.name} ${source.text}" }.join(' ').md5()
+    return files("${root}/bin/tissuegraph/**.py").sort().collect { source -> "${root.relativize(source)} ${source.text}" }.join(' ').md5()
 }

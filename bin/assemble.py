@@ -26,7 +26,7 @@ paths = {"required": True, "multiple": True, "type": existing_file}
 @one_line_errors
 def main(sample, slice_path, spots_path, methods, embeddings, domains, records, final, outdir, **inputs):
     """Write SAMPLE.h5ad, SAMPLE.<figure>.png and .svg, and slice.json into OUTDIR."""
-    from tissuegraph.take_home import SliceInputs, take_home
+    from tissuegraph.results.slice import SliceInputs, take_home
 
     if not len(methods) == len(embeddings) == len(domains):
         raise click.UsageError(

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 import numpy as np
 
-from tissuegraph.baseline import baseline
 from tissuegraph.cli import (
     one_line_errors,
     output_file,
@@ -20,6 +19,7 @@ from tissuegraph.cli import (
     slice_option,
     spots_option,
 )
+from tissuegraph.clustering.baseline import baseline
 from tissuegraph.io.stored import read_kept
 from tissuegraph.records import Record
 

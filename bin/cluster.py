@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import numpy as np
 
-from tissuegraph.arrays import SliceArrays
 from tissuegraph.cli import (
     existing_file,
     one_line_errors,
@@ -18,9 +17,10 @@ from tissuegraph.cli import (
     sample_option,
     seed_option,
 )
-from tissuegraph.domains import find_domains
+from tissuegraph.clustering.domains import find_domains
 from tissuegraph.presets import load_settings
 from tissuegraph.records import Record, read_record
+from tissuegraph.slices.arrays import SliceArrays
 
 
 @click.command(help=__doc__)

@@ -20,9 +20,9 @@ from tissuegraph.cli import (
 from tissuegraph.errors import SettingsError
 from tissuegraph.io.stored import read_kept
 from tissuegraph.presets import load_settings
-from tissuegraph.presets.stmfg import Settings
 from tissuegraph.records import Record
-from tissuegraph.slice_arrays import build_arrays
+from tissuegraph.slices.build import build_arrays
+from tissuegraph.stmfg.settings import Settings
 
 
 def read_preset(_context: click.Context, _option: click.Parameter, preset: str) -> Settings:

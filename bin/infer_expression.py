@@ -69,16 +69,16 @@ def main(
     A slice without counts also gets on/slice.h5ad and on/spots.csv.gz, with inferred counts, to go on to
     the later steps. A slice with counts is held out and compared with its measurement.
     """
-    from tissuegraph.allocator import keep_freed_memory
-    from tissuegraph.expression.cohort import read_group, read_members
+    from tissuegraph.nn.allocator import keep_freed_memory
     from tissuegraph.presets import load_settings
+    from tissuegraph.spahgc.members import read_group, read_members
 
     keep_freed_memory()
     settings = load_settings(preset, overrides, method="spahgc")
     members = read_members(cohort, slices, spots, features)
     target, references = read_group(members, record.sample)
 
-    from tissuegraph.expression.prediction import predict  # torch: after the cheap checks
+    from tissuegraph.spahgc.prediction import predict  # torch: after the cheap checks
 
     prediction = predict(
         target,
@@ -103,7 +103,7 @@ def _write_all(record, own, first, target, references, prediction, settings, mar
     import anndata
     import pandas as pd
 
-    from tissuegraph.expression.take_home import (
+    from tissuegraph.results.inferred import (
         described,
         draw,
         gene_table,

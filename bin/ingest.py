@@ -70,7 +70,7 @@ def main(
         warn=record.warn,
     )
     if path is None:
-        from tissuegraph.expression.grid import read as read_grid
+        from tissuegraph.histology.spot_grid import read as read_grid
 
         raw = read_grid(request)
     else:

@@ -15,8 +15,8 @@ from tissuegraph.cli import (
     sample_option,
     slice_option,
 )
-from tissuegraph.qc import Thresholds
 from tissuegraph.records import Record
+from tissuegraph.slices.qc import Thresholds
 
 DEFAULT = Thresholds()
 
@@ -53,7 +53,7 @@ def main(
 ) -> None:
     """Write the spots' metrics; a slice with too little left has a failed record and no table."""
     from tissuegraph.io.stored import read_stored
-    from tissuegraph.qc import judge, spot_metrics, write_spots
+    from tissuegraph.slices.qc import judge, spot_metrics, write_spots
 
     thresholds = Thresholds(min_counts=min_counts, min_genes=min_genes, max_mito=max_mito, n_mads=n_mads)
     data = read_stored(slice_path)

@@ -21,9 +21,9 @@ directory = click.Path(exists=True, file_okay=False, path_type=Path)
 @one_line_errors
 def main(summaries, records, rows, params, table, content):
     """Write TABLE and, into CONTENT, one MultiQC file per section of the report."""
-    from tissuegraph.cohort_table import write_table
-    from tissuegraph.outcomes import read_outcomes
     from tissuegraph.report import write_sections
+    from tissuegraph.report.outcomes import read_outcomes
+    from tissuegraph.report.table import write_table
 
     settings = json.loads(params.read_text())
     outcomes = read_outcomes(json.loads(rows.read_text()), summaries, records)

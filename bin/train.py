@@ -64,9 +64,9 @@ def main(
     embedding,
     record,
 ):
-    from tissuegraph.allocator import keep_freed_memory
-    from tissuegraph.arrays import SliceArrays
+    from tissuegraph.nn.allocator import keep_freed_memory
     from tissuegraph.presets import load_settings
+    from tissuegraph.slices.arrays import SliceArrays
 
     keep_freed_memory()
     settings = load_settings(preset, overrides)
@@ -78,7 +78,7 @@ def main(
 
         image = ImageFeatures.load(features_path).features
 
-    from tissuegraph.result import save_embeddings
+    from tissuegraph.nn.result import save_embeddings
 
     results = method_of(settings.method).trainer()(
         arrays,

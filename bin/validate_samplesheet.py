@@ -12,9 +12,9 @@ import yaml
 from tissuegraph.cli import existing_directory, existing_file, one_line_errors, output_file
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.methods import METHODS
-from tissuegraph.parameters import check_parameters
 from tissuegraph.presets import PRESET_DIRECTORY, load_settings
-from tissuegraph.samplesheet import read_samplesheet
+from tissuegraph.sheet.check import read_samplesheet
+from tissuegraph.sheet.parameters import check_parameters
 
 
 @click.command()

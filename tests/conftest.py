@@ -1,4 +1,4 @@
-"""Shared by all tests: the package on the path, and where the development slices are."""
+"""Shared by all tests: package and helpers on the path, and where the development slices are."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "bin"))
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]  # the package; `helpers`
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ import click
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESETS = Path(__file__).parent / "presets"
-sys.path[:0] = [str(ROOT / "bin"), str(Path(__file__).parent)]
+sys.path[:0] = [str(ROOT / "bin"), str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
 
 from development_slices import SLICES, write_samplesheet  # noqa: E402
 from tables import CONTROLS, score_tables, time_table  # noqa: E402
@@ -81,9 +81,9 @@ def score_controls(out: Path, n_seeds: int) -> None:
     """
     import anndata
 
-    from tissuegraph.assemble import annotation_codes
-    from tissuegraph.baseline import baseline
-    from tissuegraph.metrics import agreement_scores
+    from tissuegraph.clustering.baseline import baseline
+    from tissuegraph.results.h5ad import annotation_codes
+    from tissuegraph.scores.metrics import agreement_scores
 
     scores: dict[str, dict[str, list[dict[str, float]]]] = {"baseline": {}, "pca_kmeans": {}}
     for entry in SLICES:

@@ -27,7 +27,7 @@ import click
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bin")]
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]
 
 ABLATIONS = {
     "without CS": ["graph.cs_k=0"],
@@ -65,7 +65,7 @@ def main() -> None:
 @set_option
 def slices(folder, names, by, patient, presets, seeds, ablations, overrides) -> None:
     """Leave-one-slice-out or leave-one-patient-out on prepared slices."""
-    from tissuegraph.expression.cohort import Member
+    from tissuegraph.spahgc.members import Member
 
     names = names or sorted(path.parent.name for path in folder.glob("*/features.npz"))
     pieces = [
@@ -93,7 +93,7 @@ def slices(folder, names, by, patient, presets, seeds, ablations, overrides) -> 
 @set_option
 def generated(n_slices, side, presets, seeds, ablations, overrides) -> None:
     """Slices whose expression follows from the image, its neighbours and exemplars elsewhere."""
-    from tissuegraph.synthetic.paired import PairedSettings, paired_slices
+    from helpers.paired import PairedSettings, paired_slices
 
     pieces = paired_slices(PairedSettings(n_slices=n_slices, side=side), seed=0)
     click.echo(_table(pieces, _recipes(presets, ablations, overrides), "slice", range(seeds)))
@@ -105,11 +105,11 @@ def generated(n_slices, side, presets, seeds, ablations, overrides) -> None:
 def edges(sides, preset) -> None:
     """Processor seconds of one epoch on slices of growing size; a slice is one graph up to 100,000 spots."""
     import torch
+    from helpers.paired import PairedSettings, paired_slices
 
     from tissuegraph.presets import load_settings
     from tissuegraph.spahgc.problem import Problem, Tuning
     from tissuegraph.spahgc.training import train_network
-    from tissuegraph.synthetic.paired import PairedSettings, paired_slices
 
     settings = load_settings(preset, ["graph.max_spots=100000"], method="spahgc")
     rows = []

@@ -21,7 +21,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "bin"), str(Path(__file__).parent)]
+sys.path[:0] = [
+    str(Path(__file__).resolve().parents[2] / "bin"),
+    str(Path(__file__).parent),
+    str(Path(__file__).resolve().parents[1]),
+]
 
 from image_slices import SLICES, ImageSlice, prepare  # noqa: E402
 from tables import markdown  # noqa: E402
@@ -67,12 +71,12 @@ def main(data, out, names, methods, variants, n_seeds, table_only) -> None:
 
 def domains(entry: ImageSlice, made: Path, method: str, variant: str, n_seeds: int) -> dict[str, np.ndarray]:
     """Labels of every seed (S, N), trained and untrained, and the seconds of one training."""
-    from tissuegraph.arrays import SliceArrays
-    from tissuegraph.domains import find_domains
+    from tissuegraph.clustering.domains import find_domains
     from tissuegraph.presets import load_settings
+    from tissuegraph.slices.arrays import SliceArrays
 
     if method == "stmfg":
-        from tissuegraph.training import train_seeds
+        from tissuegraph.stmfg.training import train_seeds
     else:
         from tissuegraph.multist.training import train_seeds
     arrays = SliceArrays.load(made / f"{method}.npz")
@@ -156,8 +160,8 @@ def _annotation_ari(out: Path, entry: ImageSlice, found) -> list[float]:
     import anndata
     import pandas as pd
 
-    from tissuegraph.assemble import annotation_codes, kept_slice
-    from tissuegraph.metrics import agreement_scores
+    from tissuegraph.results.h5ad import annotation_codes, kept_slice
+    from tissuegraph.scores.metrics import agreement_scores
 
     data = anndata.read_h5ad(out / entry.sample / "slice.h5ad")
     spots = pd.read_csv(out / entry.sample / "spots.csv.gz", index_col=0, dtype={0: str})
@@ -204,7 +208,7 @@ def _shared_components(out: Path, one: str, two: str) -> tuple[np.ndarray, np.nd
     from sklearn.decomposition import PCA
 
     from tissuegraph.io.stored import read_kept
-    from tissuegraph.smoothing import mean_over_nearest
+    from tissuegraph.slices.smoothing import mean_over_nearest
 
     if (one, two) not in _components:
         kept = [read_kept(out / name / "slice.h5ad", out / name / "spots.csv.gz") for name in (one, two)]

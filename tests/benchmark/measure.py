@@ -46,7 +46,7 @@ def measure(
 
 
 def _generate(folder: Path, size: int, n_genes: int, n_domains: int, depth: float) -> dict[str, float]:
-    from tissuegraph.synthetic.scale import CELL_SPACING_UM, large_cells
+    from helpers.scale import CELL_SPACING_UM, large_cells
 
     started = time.perf_counter()
     cells = large_cells(size, n_genes, n_domains=n_domains, depth=depth)
@@ -57,8 +57,8 @@ def _generate(folder: Path, size: int, n_genes: int, n_domains: int, depth: floa
 
 
 def _graph(folder: Path, settings) -> dict[str, float]:
-    from tissuegraph.preprocess import hvg_scores
-    from tissuegraph.slice_arrays import build_arrays
+    from tissuegraph.slices.build import build_arrays
+    from tissuegraph.slices.preprocess import hvg_scores
 
     counts = sparse.load_npz(folder / "counts.npz").tocsr()
     position = np.load(folder / "cells.npz")["position"]
@@ -76,9 +76,9 @@ def _graph(folder: Path, settings) -> dict[str, float]:
 
 
 def _train(folder: Path, settings) -> dict[str, float]:
-    from tissuegraph.allocator import keep_freed_memory
-    from tissuegraph.arrays import SliceArrays
-    from tissuegraph.training import train_seeds
+    from tissuegraph.nn.allocator import keep_freed_memory
+    from tissuegraph.slices.arrays import SliceArrays
+    from tissuegraph.stmfg.training import train_seeds
 
     keep_freed_memory()  # as train.py
     arrays = SliceArrays.load(folder / "arrays.npz")
@@ -94,9 +94,9 @@ def _train(folder: Path, settings) -> dict[str, float]:
 
 
 def _cluster(folder: Path, settings, n_domains: int) -> dict[str, float]:
-    from tissuegraph.arrays import SliceArrays
-    from tissuegraph.domains import find_domains
-    from tissuegraph.metrics import agreement_scores
+    from tissuegraph.clustering.domains import find_domains
+    from tissuegraph.scores.metrics import agreement_scores
+    from tissuegraph.slices.arrays import SliceArrays
 
     arrays = SliceArrays.load(folder / "arrays.npz")
     embeddings = np.load(folder / "embeddings.npy")

@@ -16,7 +16,7 @@ def project(tmp_path_factory):
     """A copy of the pipeline that a test may edit; environment and engine are shared."""
     copy = tmp_path_factory.mktemp("project") / "tissuegraph"
     ignored = shutil.ignore_patterns(
-        ".git", ".venv", ".engine", "work", "results", "demo", "tests", ".nextflow*"
+        ".git", ".venv", ".engine", ".uv", "demo", "tests", ".nextflow*", ".pytest_cache"
     )
     shutil.copytree(ROOT, copy, ignore=ignored, symlinks=True)
     for shared in (".venv", ".engine"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.neighbours import nearest_spots
+from tissuegraph.slices.neighbours import nearest_spots
 
 
 def propagate(

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tissuegraph.losses.alignment import infonce, similarity_matching
-from tissuegraph.models.cross_attention import Fused, FusionNetwork
+from tissuegraph.multist.alignment import infonce, similarity_matching
+from tissuegraph.multist.attention import Fused, FusionNetwork
+from tissuegraph.multist.settings import Fusion
 from tissuegraph.multist.tokens import ImageTokens
-from tissuegraph.optimiser import Adam
-from tissuegraph.presets.multist import Fusion
-from tissuegraph.sparse import SparseOperator
+from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.sparse import SparseOperator
 
 TERMS = ("sdm", "infonce", "retention")
 LARGEST_GRADIENT = 1.0  # norm that gradients are cut to

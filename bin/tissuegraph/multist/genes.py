@@ -13,9 +13,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from tissuegraph.arrays import SliceArrays
-from tissuegraph.graphs import normalise_adjacency
-from tissuegraph.losses.multist import (
+from tissuegraph.multist.losses import (
     MMD_ROWS,
     EdgeList,
     clustering_loss,
@@ -28,10 +26,12 @@ from tissuegraph.losses.multist import (
     target_distribution,
     unit_variance_kl,
 )
-from tissuegraph.models.multist import Critic, GeneEncoding, GeneNetwork, Generator, adversary_width
-from tissuegraph.optimiser import Adam
-from tissuegraph.presets.multist import Adversary, Settings
-from tissuegraph.sparse import SparseOperator, sparse_operator
+from tissuegraph.multist.model import Critic, GeneEncoding, GeneNetwork, Generator, adversary_width
+from tissuegraph.multist.settings import Adversary, Settings
+from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.sparse import SparseOperator, sparse_operator
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.slices.graphs import normalise_adjacency
 
 TERMS = ("reconstruction", "graph", "masked", "adversarial", "dec")
 PENALTY_WEIGHT = 10.0  # of the critic's gradient penalty (Gulrajani et al. 2017)

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tissuegraph.arrays import SliceArrays
 from tissuegraph.errors import InputError
-from tissuegraph.models.cross_attention import Tokens
-from tissuegraph.neighbours import nearest_spots
-from tissuegraph.preprocess import pca
-from tissuegraph.presets.multist import Fusion
+from tissuegraph.multist.attention import Tokens
+from tissuegraph.multist.settings import Fusion
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.slices.neighbours import nearest_spots
+from tissuegraph.slices.preprocess import pca
 
 SMOOTHED_OVER = 7  # nearest tiles
 

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tissuegraph.arrays import SliceArrays
-from tissuegraph.device import resolve_device
 from tissuegraph.errors import SettingsError
+from tissuegraph.histology.trust import image_trust
 from tissuegraph.multist.fusion import TERMS as FUSION_TERMS
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import TERMS as GENE_TERMS
 from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
+from tissuegraph.multist.settings import Settings
 from tissuegraph.multist.tokens import ImageTokens, checked_image, image_tokens
-from tissuegraph.presets.multist import Settings
-from tissuegraph.result import TrainingResult
-from tissuegraph.view_trust import image_trust
+from tissuegraph.nn.device import resolve_device
+from tissuegraph.nn.result import TrainingResult
+from tissuegraph.slices.arrays import SliceArrays
 
 FEWEST_TILES = 20  # spots with image features; fewer say nothing about a slice
 OWN, NEIGHBOURS, GENES = "own tile", "neighbouring tiles", "genes"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tissuegraph.outcomes import Outcome
 from tissuegraph.report import (
     composition,
     expression,
@@ -22,6 +21,7 @@ from tissuegraph.report import (
     status,
     training,
 )
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section
 
 _SECTIONS = (

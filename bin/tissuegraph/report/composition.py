@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tissuegraph.figures.palette import UNLABELLED, domain_colour
-from tissuegraph.outcomes import Outcome
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section
 
 

@@ -7,8 +7,8 @@ from html import escape
 from statistics import mean, stdev
 from typing import Any
 
-from tissuegraph.outcomes import Outcome
 from tissuegraph.report.gallery import gallery
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, count, html_table
 
 TITLES = {"spahgc": "SpaHGC", "ridge": "Ridge regression", "knn": "Nearest images", "mean": "Mean expression"}

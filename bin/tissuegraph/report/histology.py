@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.outcomes import Outcome
 from tissuegraph.report.gallery import gallery
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, count
 
 _STEP = "encode_histology"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tissuegraph.outcomes import Outcome
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section
 
 _TITLES = {"criterion": "Both together", "stability": "Stability", "gain": "Gain in likelihood"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.outcomes import Outcome, methods_of
+from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import STATUS_COLOURS, Section
 
 VERDICTS = {

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.outcomes import Outcome
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, html_table
 
 

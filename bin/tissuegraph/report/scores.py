@@ -7,7 +7,7 @@ from html import escape
 from statistics import mean
 from typing import Any
 
-from tissuegraph.outcomes import Outcome, methods_of
+from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.overview import VERDICTS, signed
 from tissuegraph.report.section import Section, count
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.outcomes import Outcome
 from tissuegraph.records import FAILED, PASSED, WARNED
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
 
 # MultiQC greets every new reader with a link to its own tutorial video, above what failed.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tissuegraph.outcomes import Outcome, methods_of
+from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section
 
 

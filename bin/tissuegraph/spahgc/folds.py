@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tissuegraph.errors import InputError, SettingsError
-from tissuegraph.partition import spatial_parts
+from tissuegraph.slices.partition import spatial_parts
 from tissuegraph.spahgc.slices import HistologySlice
 
 MIN_SPOTS = 16  # of a slice that has to be cut into halves

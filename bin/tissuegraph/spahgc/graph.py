@@ -16,11 +16,11 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 from torch_geometric.data import HeteroData
 
-from tissuegraph.models.spahgc import ASKS, REFERENCE, RS, SERVES, TARGET, TS
-from tissuegraph.partition import spatial_parts, with_halo
-from tissuegraph.presets.spahgc import Graph
+from tissuegraph.slices.partition import spatial_parts, with_halo
+from tissuegraph.spahgc.model import ASKS, REFERENCE, RS, SERVES, TARGET, TS
 from tissuegraph.spahgc.panel import Scaling
 from tissuegraph.spahgc.retrieval import retrieve
+from tissuegraph.spahgc.settings import Graph
 
 CELL_PX = 224  # side of the grid on which the authors' code compares positions
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tissuegraph.presets.spahgc import Masking
+from tissuegraph.spahgc.settings import Masking
 
 _LEAST_SHOWN = 0.02  # share by which a rescaled view is divided at most: bounds its variance
 

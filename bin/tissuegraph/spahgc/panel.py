@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.errors import InputError
-from tissuegraph.preprocess import detected_genes, hvg_scores, mean_variance, normalise, total_counts
-from tissuegraph.presets.spahgc import Panel
+from tissuegraph.slices.preprocess import detected_genes, hvg_scores, mean_variance, normalise, total_counts
+from tissuegraph.spahgc.settings import Panel
 from tissuegraph.spahgc.slices import HistologySlice
 
 _MIN_GENES = 2  # a panel of fewer has neither a PCC per spot nor a point

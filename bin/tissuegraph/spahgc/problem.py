@@ -11,8 +11,6 @@ import torch
 from scipy import sparse
 from torch_geometric.data import HeteroData
 
-from tissuegraph.models.spahgc import Spahgc
-from tissuegraph.presets.spahgc import Settings
 from tissuegraph.spahgc.baselines import (
     NEIGHBOURS,
     PENALTIES,
@@ -22,7 +20,9 @@ from tissuegraph.spahgc.baselines import (
 )
 from tissuegraph.spahgc.folds import at_least_two, owner_of
 from tissuegraph.spahgc.graph import Plan, References, hetero_data, plan_graphs
+from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import fit_scaling, log_expression, scale_images
+from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
 from tissuegraph.spahgc.training import GraphSource, predict
 

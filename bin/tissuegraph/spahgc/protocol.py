@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from tissuegraph.device import resolve_device
 from tissuegraph.errors import InputError
-from tissuegraph.presets.spahgc import Settings
+from tissuegraph.nn.device import resolve_device
 from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS
 from tissuegraph.spahgc.folds import at_least_two, folds, inner_folds, references_of
 from tissuegraph.spahgc.panel import choose_panel, log_expression
 from tissuegraph.spahgc.problem import Problem, Tuning
 from tissuegraph.spahgc.scores import Scores, pearson, score
+from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice, check_cohort
 from tissuegraph.spahgc.training import train_network
 

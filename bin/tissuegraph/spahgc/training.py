@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch_geometric.data import HeteroData
 
-from tissuegraph.losses.expression import pearson_loss, view_agreement
-from tissuegraph.models.spahgc import REFERENCE, TARGET, Spahgc
-from tissuegraph.presets.spahgc import Settings
+from tissuegraph.spahgc.losses import pearson_loss, view_agreement
 from tissuegraph.spahgc.masking import CLEAN, draw_views
+from tissuegraph.spahgc.model import REFERENCE, TARGET, Spahgc
+from tissuegraph.spahgc.settings import Settings
 
 TERMS = ("mse", "pcc", "contrast_target", "contrast_reference", "total")
 GraphSource = Callable[[], HeteroData]  # gathers a graph's features when it is its turn

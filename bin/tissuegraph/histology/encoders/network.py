@@ -78,7 +78,7 @@ class NetworkEncoder:
 
 
 def _device(wanted: str) -> torch.device:
-    from tissuegraph.device import resolve_device
+    from tissuegraph.nn.device import resolve_device
 
     return resolve_device(wanted)
 

@@ -1,1 +1,0 @@
-"""Loss terms whose cost grows linearly with the number of spots."""

@@ -1,1 +1,0 @@
-"""Neural networks: one torch module per method."""

@@ -1,0 +1,69 @@
+"""slices.csv: one row per slice, usable as the samplesheet of a next run."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tissuegraph import keys
+from tissuegraph.report.outcomes import Outcome
+
+_SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
+
+
+def write_table(outcomes: Sequence[Outcome], outdir: str, path: Path) -> None:
+    """Write one CSV row per slice; the samplesheet's own columns come first."""
+    rows = [table_row(outcome, outdir) for outcome in outcomes]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
+    """One slice as a row: a finished one points at its published h5ad, a failed one at its input."""
+    metrics = outcome.metrics
+    row = {name: value for name, value in outcome.row.items() if name not in ("row", "meta")}
+    folder = f"{outdir.rstrip('/')}/slices/{outcome.sample}"
+    if outcome.assembled:
+        row |= {
+            "path": f"{folder}/{outcome.sample}.h5ad",
+            "platform": "h5ad",
+            "n_domains": metrics.get("n_domains"),
+            "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
+        }
+    row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons)}
+    wanted = ("n_spots", "n_dropped", "n_genes", "median_counts", "median_genes", "median_mito", "n_labelled")
+    row |= {name: metrics.get(name) for name in wanted}
+    for scored in metrics.get("scores", ()):
+        key = scored["key"]
+        row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
+        if scored.get("ari_sd") is not None:
+            row[f"ari_sd_{key}"] = scored["ari_sd"]
+    row |= _inferred_columns(outcome, folder)
+    files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
+    row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}
+    return row
+
+
+def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:
+    """Whether the slice's expression was inferred, how reliably, and its agreement where it was held out."""
+    found = outcome.metrics.get("expression", {})
+    if not found.get("genes"):
+        return {}
+    scores = [run["pcc"] for run in found["scores"].get("spahgc", ()) if run.get("pcc") is not None]
+    return {
+        "inferred": bool(found.get("goes_on")),
+        "reliability": found.get("median_reliability"),
+        "pcc_spahgc": sum(scores) / len(scores) if scores else None,
+        "inferred_h5ad": f"{folder}/{outcome.sample}.inferred.h5ad",
+    }
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value

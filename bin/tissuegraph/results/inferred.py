@@ -1,0 +1,144 @@
+"""From a prediction to what its user takes home: an h5ad, maps of genes, a summary, and a slice to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from tissuegraph import keys
+from tissuegraph.figures.expression import GeneMap, expression_figure
+from tissuegraph.figures.save import save, thumbnail
+from tissuegraph.io.hdf5 import open_hdf5
+from tissuegraph.results.h5ad import kept_slice, versions
+from tissuegraph.results.pictures import tissue_of
+from tissuegraph.slices.qc import spot_metrics, write_spots
+from tissuegraph.spahgc.counts import whole_numbers
+from tissuegraph.spahgc.prediction import Prediction
+
+N_MAPS = 6  # genes drawn
+_PANEL_PX = 300  # width of one panel in the report
+GENE_ID, SYMBOL = "gene_id", "gene_symbol"
+
+
+def gene_table(prediction: Prediction, reference: Path) -> pd.DataFrame:
+    """var of the panel: names and identifiers as in a reference slice, reliability, and PCC where known."""
+    from anndata.io import read_elem
+
+    with open_hdf5(reference) as file:
+        known = read_elem(file["var"])
+    var = known.reindex(prediction.genes)[[GENE_ID, SYMBOL]].astype(object)
+    var.index = pd.Index(prediction.genes.astype(object))
+    var["reliability"] = prediction.reliability
+    if prediction.gene_pcc is not None:
+        var["pcc"] = prediction.gene_pcc
+    return var
+
+
+def inferred_slice(
+    data: anndata.AnnData, spots: pd.DataFrame, prediction: Prediction, var: pd.DataFrame, notes: Mapping
+) -> anndata.AnnData:
+    """Kept spots with predicted log-normalised expression in X; measured in layers where known.
+
+    data: the canonical slice, all spots; spots: its QC table. notes: what uns says beside `inferred`.
+    """
+    kept = kept_slice(data, spots)
+    uns = {name: value for name, value in kept.uns.items() if name != keys.TISSUEGRAPH}
+    own = {**kept.uns.get(keys.TISSUEGRAPH, {}), keys.INFERRED: True, **notes, "versions": versions()}
+    layers = {} if prediction.measured is None else {"measured": prediction.measured}
+    return anndata.AnnData(
+        X=prediction.predicted,
+        obs=kept.obs,
+        var=var,
+        obsm={keys.SPATIAL: kept.obsm[keys.SPATIAL]},
+        layers=layers,
+        uns={**uns, keys.TISSUEGRAPH: own},
+    )
+
+
+def write_slice_to_go_on(
+    data: anndata.AnnData, prediction: Prediction, var: pd.DataFrame, panel: Any, outdir: Path
+) -> None:
+    """Write slice.h5ad and spots.csv.gz of a slice without counts, with predicted counts in their place.
+
+    data: the canonical slice, of which QC kept all N spots, as here: image features stay in step. See
+    tissuegraph.spahgc.counts.
+    """
+    counts = whole_numbers(prediction.predicted, panel)
+    uns = dict(data.uns)
+    uns[keys.TISSUEGRAPH] = {**uns[keys.TISSUEGRAPH], keys.INFERRED: True}
+    pseudo = anndata.AnnData(
+        X=counts, obs=data.obs, var=var, obsm={keys.SPATIAL: data.obsm[keys.SPATIAL]}, uns=uns
+    )
+    pseudo.write_h5ad(outdir / "slice.h5ad", compression="lzf")
+    metrics = spot_metrics(counts, var[SYMBOL].to_numpy(str))
+    kept = np.full(data.n_obs, "", dtype=object)
+    write_spots(outdir / "spots.csv.gz", data.obs_names.to_numpy(str), metrics, kept)
+
+
+def chosen_genes(prediction: Prediction, wanted: Sequence[str]) -> list[int]:
+    """Columns to draw: the wanted genes of the panel, then the most reliable ones."""
+    order = np.argsort(-np.nan_to_num(prediction.reliability, nan=-2.0), kind="stable")
+    place = {gene: column for column, gene in enumerate(prediction.genes)}
+    named = [place[gene] for gene in dict.fromkeys(wanted) if gene in place]
+    return list(dict.fromkeys([*named, *order.tolist()]))[: max(N_MAPS, len(named))]
+
+
+def draw(
+    inferred: anndata.AnnData, prediction: Prediction, wanted: Sequence[str], stem: Path
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Write `stem`.png and .svg; returns {figure: file name} and {figure: data URI}, as the report wants."""
+    maps = [
+        GeneMap(
+            gene=str(prediction.genes[column]),
+            predicted=prediction.predicted[:, column],
+            measured=None if prediction.measured is None else prediction.measured[:, column],
+            note=_note(prediction, column),
+        )
+        for column in chosen_genes(prediction, wanted)
+    ]
+    figure = expression_figure(tissue_of(inferred), maps)
+    files = {"inferred": save(figure, stem)[0].name}
+    return files, {"inferred": thumbnail(figure, round(figure.get_figwidth() / 3.4 * _PANEL_PX))}
+
+
+def described(prediction: Prediction) -> dict[str, Any]:
+    """What table and report say about one inferred slice, JSON-able; genes from most to least reliable."""
+    order = np.argsort(-np.nan_to_num(prediction.reliability, nan=-2.0), kind="stable")
+    genes = {"gene": prediction.genes[order].tolist(), "reliability": _rounded(prediction.reliability[order])}
+    if prediction.gene_pcc is not None:
+        genes["pcc"] = _rounded(prediction.gene_pcc[order])
+    inferences = prediction.inferences
+    return {
+        "method": "spahgc",
+        "n_spots": len(prediction.predicted),
+        "n_genes": len(prediction.genes),
+        "n_seeds": len(inferences),
+        "references": inferences[0].history.get("references", []),
+        "epochs_chosen": [each.epochs_chosen for each in inferences],
+        "inner_validation": [each.history.get("validation_pcc_of") for each in inferences],
+        "seconds": sum(each.seconds for each in inferences),
+        "median_reliability": _median(prediction.reliability),
+        "genes": genes,
+        "scores": prediction.scores,
+    }
+
+
+def _note(prediction: Prediction, column: int) -> str:
+    parts = [("reliability", prediction.reliability[column])]
+    if prediction.gene_pcc is not None:
+        parts.insert(0, ("PCC", prediction.gene_pcc[column]))
+    return ", ".join(f"{name} {value:.2f}" for name, value in parts if np.isfinite(value))
+
+
+def _rounded(values: np.ndarray) -> list[float | None]:
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
+
+
+def _median(values: np.ndarray) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if len(known) else None

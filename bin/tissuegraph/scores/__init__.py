@@ -1,0 +1,1 @@
+"""How good domains are, beside their controls."""

@@ -1,0 +1,1 @@
+"""Samplesheet and parameters: read, typed and checked as a whole before any slice is touched."""

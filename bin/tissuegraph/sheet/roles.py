@@ -1,0 +1,121 @@
+"""Who infers whose expression: the samplesheet's rules that look at several columns, rows or parameters.
+
+Every finding is one line that names row and column, in the form of `tissuegraph.sheet.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+from tissuegraph.io.platforms import POSITION_SUFFIXES
+from tissuegraph.sheet.schema import show
+
+REFERENCE, TARGET, BOTH = "reference", "target", "both"
+
+Row = Mapping[str, Any]
+
+
+def has_positions_only(row: Row) -> bool:
+    """Whether the row's path is a table of positions, by its name."""
+    return row.get("path") is not None and PurePosixPath(row["path"]).suffix.lower() in POSITION_SUFFIXES
+
+
+def wants_grid(row: Row) -> bool:
+    """Whether a grid is to be laid over the image: no path, and an image or a spacing."""
+    return row.get("path") is None and (row.get("image") is not None or row.get("spot_spacing") is not None)
+
+
+def has_no_counts(row: Row) -> bool:
+    """Whether there cannot be counts, as far as names tell."""
+    return wants_grid(row) or has_positions_only(row)
+
+
+def role_of(row: Row) -> str:
+    """The role given, else `target` for a row that cannot have counts, else `reference`."""
+    return row.get("role") or (TARGET if has_no_counts(row) else REFERENCE)
+
+
+def row_problems(row: Row) -> Iterator[tuple[str, Any, str]]:
+    """(column, value, what was expected) for what one row says against itself."""
+    if wants_grid(row):
+        grid = "as without a path a grid of spots is laid over the tissue"
+        if row.get("image") is None:
+            yield "image", None, f"expected a histology image, {grid}"
+        if row.get("spot_spacing") is None:
+            yield "spot_spacing", None, f"expected the distance between spots in pixels, {grid}"
+    elif has_positions_only(row) and row.get("image") is None:
+        yield "image", None, "expected a histology image, as path holds positions only"
+    if row.get("image_matrix") is not None and row.get("image") is None:
+        yield "image", None, "expected the histology image that image_matrix registers"
+    if has_no_counts(row) and row.get("role") in (REFERENCE, BOTH):
+        what = "path holds positions only" if row.get("path") else "a grid over an image has none"
+        yield "role", row["role"], f"expected 'target', as only a slice with counts can serve others: {what}"
+
+
+def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
+    """What the rows together, and with the parameters infer_expression and evaluate, cannot mean."""
+    evaluate = params.get("evaluate")
+    if not params.get("infer_expression"):
+        problems = [
+            _line(row, "role", TARGET, "expected --infer_expression, or 'reference' where there are counts")
+            for row in rows
+            if role_of(row) == TARGET
+        ]
+        if evaluate:
+            problems.append(f"parameter --evaluate: {show(evaluate)} - expected --infer_expression with it")
+        return problems
+    problems = [problem for group in _groups(rows).values() for problem in _targets_without_help(group)]
+    if evaluate:
+        problems += _evaluation_problems(rows, evaluate)
+    elif all(role_of(row) == REFERENCE for row in rows):
+        problems.append(
+            "parameter --infer_expression: nothing to infer - expected a row with the role target or both, "
+            "or --evaluate"
+        )
+    return problems
+
+
+def _targets_without_help(rows: Sequence[Row]) -> Iterator[str]:
+    serving = [row for row in rows if role_of(row) != TARGET]
+    for row in rows:
+        role = role_of(row)
+        others = [other for other in serving if other is not row]
+        if role != REFERENCE and not others:
+            group = row.get("group")
+            where = f"in the group {show(group)}" if group else "among the rows without a group"
+            yield _line(row, "role", role, f"expected another row {where} that can be its reference")
+
+
+def _evaluation_problems(rows: Sequence[Row], evaluate: str) -> list[str]:
+    """Folds need two slices that serve, or two patients, in at least one group."""
+    serving = [[row for row in group if role_of(row) != TARGET] for group in _groups(rows).values()]
+    candidates = [group for group in serving if len(group) > 1]
+    if not candidates:
+        return [f"parameter --evaluate: {show(evaluate)} - expected a group with at least two references"]
+    if evaluate != "lopo":
+        return []
+    problems = [
+        _line(row, "patient", None, "expected the patient, as --evaluate lopo holds patients out")
+        for group in candidates
+        for row in group
+        if row.get("patient") is None
+    ]
+    if not problems and all(len({row["patient"] for row in group}) < 2 for group in candidates):
+        problems.append(
+            "parameter --evaluate: 'lopo' - expected a group with references of at least two patients"
+        )
+    return problems
+
+
+def _groups(rows: Sequence[Row]) -> dict[str | None, list[Row]]:
+    groups: dict[str | None, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.get("group"), []).append(row)
+    return groups
+
+
+def _line(row: Row, column: str, value: Any, expected: str) -> str:
+    received = "empty" if value is None else show(value)
+    return f"samplesheet row {row['row']}, column {column}: {received} - {expected}"

@@ -1,0 +1,1 @@
+"""One slice as arrays: quality control, features, neighbours, graphs, parts."""

@@ -1,0 +1,138 @@
+"""The image of a slice as a third view of stMFG: its features, its graph, and how far to trust it.
+
+The view is our addition to the method (arXiv 2512.16188 has genes only). N spots, F image features, P kept
+components.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from tissuegraph.errors import InputError
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.slices.graphs import feature_graph
+from tissuegraph.slices.preprocess import mean_variance, pca
+from tissuegraph.stmfg.settings import Settings
+
+FEWEST_SPOTS = 20  # with image features; fewer say nothing about a slice
+
+
+@dataclass(frozen=True, eq=False)
+class ImageView:
+    """values: (N, P) float32, zero in a missing row, with the total variance of the network's gene input.
+
+    graph: CSR (N, N) bool, symmetric, zero diagonal, edges between present spots only
+    present: (N,) bool, spots that have image features
+    weight: prior weight of the view beside the gene views' 1, in (0, 1]
+    """
+
+    values: np.ndarray
+    graph: sparse.csr_matrix
+    present: np.ndarray
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """view: None where the slice is better trained without.
+
+    trust: share that the image should have in what is learned, in [0, 1]; None where nothing was judged.
+    """
+
+    view: ImageView | None
+    trust: float | None
+    warnings: tuple[str, ...] = ()
+
+
+def judge_image(arrays: SliceArrays, settings: Settings, image: np.ndarray | None) -> Judged:
+    """Prepare the third view, or say why there is none.
+
+    image: (N, F), one row per spot, a row with NaN where the spot has no features; None without image.
+    Raises InputError for another shape or infinite values. No label is read.
+    """
+    if image is None:
+        return Judged(None, None)
+    image = _checked(image, arrays.n_spots)
+    present = ~np.isnan(image).any(axis=1)
+    if present.sum() < FEWEST_SPOTS:
+        return Judged(
+            None,
+            None,
+            (f"{present.sum()} spots have image features, {FEWEST_SPOTS} are needed; trained without image",),
+        )
+    standard = _standardised(image[present])
+    if not standard.any():
+        return Judged(None, None, ("the image features are the same in all spots; trained without image",))
+    components = pca(standard, settings.model.image_dims)
+    trust = _trust(arrays, settings, components, present)
+    if trust == 0:
+        reason = "the image features follow no structure that the genes support; trained without image"
+        return Judged(None, 0.0, () if settings.model.image_trust == 0 else (reason,))
+    values = np.zeros((arrays.n_spots, components.shape[1]), dtype=np.float32)
+    values[present] = components * np.sqrt(_total_variance(arrays.features) / components.var(axis=0).sum())
+    missing = int((~present).sum())
+    notes = (f"{missing} spots have no image features; they are embedded from their genes",) * (missing > 0)
+    graph = _graph(arrays, settings, components, present)
+    return Judged(ImageView(values, graph, present, prior_weight(trust)), trust, notes)
+
+
+def prior_weight(trust: float) -> float:
+    """Odds of the image against the genes, at most 1: the genes are never held back."""
+    return 1.0 if trust >= 0.5 else trust / (1 - trust)
+
+
+def _checked(image: np.ndarray, n_spots: int) -> np.ndarray:
+    image = np.asarray(image, dtype=np.float64)
+    if image.ndim != 2 or image.shape[0] != n_spots or image.shape[1] == 0:
+        raise InputError(
+            f"image features need one row per kept spot ({n_spots}) and at least one column, got shape "
+            f"{image.shape}; encode the image with the same spots table"
+        )
+    if np.isinf(image).any():
+        raise InputError("image features must be finite, got infinite values; encode the image again")
+    return image
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    """Columns to zero mean and unit variance; a constant column becomes zero."""
+    spread = values.std(axis=0)
+    constant = spread <= 1e-9 * np.abs(values).max(axis=0, initial=0)
+    return np.where(constant, 0.0, (values - values.mean(axis=0)) / np.where(constant, 1.0, spread))
+
+
+def _trust(arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray) -> float:
+    chosen = settings.model.image_trust
+    if chosen != "auto":
+        return float(chosen)
+    from tissuegraph.histology.trust import image_trust
+
+    genes = arrays.features
+    if sparse.issparse(genes):
+        genes = pca(genes, settings.preprocess.n_pcs)
+    spatial = arrays.spatial[present][:, present]
+    return float(np.clip(image_trust(genes[present], components, spatial), 0.0, 1.0))
+
+
+def _total_variance(features: np.ndarray | sparse.csr_matrix) -> float:
+    """Summed over the columns, so that a random first layer gives both kinds of view the same spread."""
+    if sparse.issparse(features):
+        return float(mean_variance(features)[1].sum())
+    return float(features.var(axis=0, dtype=np.float64).sum())
+
+
+def _graph(arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray):
+    if settings.model.image_graph == "spatial":
+        if present.all():
+            return arrays.spatial
+        edges = arrays.spatial.tocoo()
+        keep = present[edges.row] & present[edges.col]
+        pattern = (edges.data[keep], (edges.row[keep], edges.col[keep]))
+        return sparse.csr_matrix(pattern, shape=edges.shape, dtype=bool)
+    chosen = settings.feature_graph
+    local = feature_graph(components, min(chosen.k, len(components) - 1), chosen.metric).adjacency.tocoo()
+    rows = np.flatnonzero(present)
+    shape = (arrays.n_spots, arrays.n_spots)
+    return sparse.csr_matrix((local.data, (rows[local.row], rows[local.col])), shape=shape, dtype=bool)

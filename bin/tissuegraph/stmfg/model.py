@@ -1,0 +1,108 @@
+"""stMFG: graph convolutions on several views, fused layer by layer by cross-view attention.
+
+arXiv 2512.16188; the image as a third view is ours. Notation: N spots, G genes, D channels of a layer,
+V views (spatial, feature and, where a slice has one, image).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from tissuegraph.stmfg.layers import CrossViewAttention, GraphConvolution, View
+from tissuegraph.stmfg.settings import Model
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the encoder returns: the embedding, the last layer's view of it per graph, the weights."""
+
+    z: Tensor  # (N, D)
+    per_view: tuple[Tensor, ...]  # V times (N, D of the last layer)
+    attention: Tensor  # (N, V, 1 or D), of the last fusion
+
+
+class Stmfg(nn.Module):
+    """Encoder (E1 to E3) and decoder of stMFG.
+
+    n_inputs: features of each view in the first layer; n_genes: genes that the decoder reconstructs.
+    """
+
+    def __init__(self, settings: Model, n_inputs: Sequence[int], n_genes: int):
+        super().__init__()
+        self.settings = settings
+        n_views, widths = len(n_inputs), list(settings.dims)
+        inputs = [list(n_inputs)] + [[width] * n_views for width in widths[:-1]]
+        self.convolutions = nn.ModuleList(
+            nn.ModuleList(GraphConvolution(n_in, width) for n_in in layer)
+            for layer, width in zip(inputs, widths, strict=True)
+        )
+        fused = widths if settings.fusion == "layerwise" else widths[-1:]
+        self.attentions = nn.ModuleList(
+            CrossViewAttention(
+                n_views, width, per_channel=settings.att == "channel", unit_length=settings.att_l2
+            )
+            for width in fused
+        )
+        self.head = nn.Linear(widths[-1], settings.head_dim) if settings.head_dim else nn.Identity()
+        self.decoder = Decoder(settings.head_dim or widths[-1], settings.decoder_dim, n_genes)
+
+    @property
+    def hops(self) -> int:
+        """Graph steps between a spot and the farthest spot that its embedding depends on."""
+        return len(self.convolutions)
+
+    def encode(self, views: Sequence[View], presence: Tensor | None = None) -> Encoding:
+        """presence: (N, V), 0 where a spot lacks a view, below 1 where it counts less; None: all 1."""
+        fuse = self._late if self.settings.fusion == "late" else self._layerwise
+        z, per_view, attention = fuse(views, presence)
+        return Encoding(self.head(z), per_view, attention)
+
+    def _layerwise(self, views, presence):
+        z = None  # Z^(0) = X is held by the views
+        for layer, (convolutions, attend) in enumerate(zip(self.convolutions, self.attentions, strict=True)):
+            per_view = tuple(  # E1: Z_v^(l) = phi( A~^v Z^(l) W_v^(l) + b_v^(l) )
+                self._phi(layer, convolve(view, z))
+                for convolve, view in zip(convolutions, views, strict=True)
+            )
+            z, attention = attend(per_view, presence)  # E2, E3: Z^(l+1), (N, D)
+        return z, per_view, attention
+
+    def _late(self, views, presence):
+        """Ablation `w/o mf`: the branches meet once, after the last layer."""
+        branches = [None] * len(views)
+        for layer, convolutions in enumerate(self.convolutions):
+            branches = [
+                self._phi(layer, convolve(view, z))
+                for convolve, view, z in zip(convolutions, views, branches, strict=True)
+            ]
+        z, attention = self.attentions[0](branches, presence)
+        return z, tuple(branches), attention
+
+    def _phi(self, layer: int, x: Tensor) -> Tensor:
+        """ReLU on all layers but the last."""
+        is_last = layer == len(self.convolutions) - 1
+        return x if is_last or self.settings.activation == "none" else relu(x)
+
+
+class Decoder(nn.Module):
+    """h = ReLU(BatchNorm(W z + b)) and three linear heads: logits of pi, theta and mu.
+
+    The heads are applied inside the loss, block by block: (N, G) is never held.
+    """
+
+    def __init__(self, n_in: int, n_hidden: int, n_genes: int):
+        super().__init__()
+        self.linear = nn.Linear(n_in, n_hidden)
+        self.norm = nn.BatchNorm1d(n_hidden)
+        bound = n_hidden**-0.5  # as nn.Linear
+        self.weight = nn.Parameter(torch.empty(3, n_genes, n_hidden).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(3, n_genes).uniform_(-bound, bound))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """(N, D) -> (N, H)"""
+        return relu(self.norm(self.linear(z)))

@@ -1,0 +1,114 @@
+"""One slice as stMFG trains on it: graphs, features and target on the device, once for all seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from tissuegraph.errors import SettingsError
+from tissuegraph.nn.sparse import csr_tensor, sparse_operator
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.slices.graphs import normalise_adjacency
+from tissuegraph.stmfg.image_view import Judged
+from tissuegraph.stmfg.layers import View
+from tissuegraph.stmfg.parts import make_parts
+from tissuegraph.stmfg.settings import Settings
+from tissuegraph.stmfg.zinb import SparseTarget
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What stays the same over seeds and epochs, on the device."""
+
+    views: tuple[View, ...]
+    n_inputs: tuple[int, ...]
+    n_genes: int
+    target: SparseTarget
+    log_factor: Tensor | None  # (N,)
+    edges: Tensor  # sparse CSR (N, N), spatial
+    parts: tuple | None  # None: the whole graph at once
+    presence: Tensor | None = None  # (N, V) prior weight of each view, 0 where missing; None: all 1
+    imaged: Tensor | None = None  # rows with image features; None: all
+    image_weight: float | None = None  # prior weight of the image view; None: no such view
+
+
+def prepare(
+    arrays: SliceArrays,
+    settings: Settings,
+    device: torch.device,
+    part_spots: int = 0,
+    judged: Judged | None = None,
+) -> Problem:
+    """Normalise the graphs, move everything to the device, and do once what every epoch shares."""
+    norm = settings.model.norm
+    features = arrays.features
+    narrow = features.shape[1] <= settings.model.dims[0]  # then A~ X is no wider than X W
+    shared = None if narrow else _features_on(features, device)
+    adjacencies = [normalise_adjacency(graph, norm, np.float64) for graph in (arrays.spatial, arrays.feature)]
+    views = []
+    for adjacency in adjacencies:
+        operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)
+        if narrow:
+            propagated = adjacency @ (features.toarray() if sparse.issparse(features) else features)
+            views.append(
+                View(operator, propagated=torch.as_tensor(propagated, dtype=torch.float32).to(device))
+            )
+        else:
+            views.append(View(operator, features=shared))
+    n_inputs = [features.shape[1]] * len(views)
+    image, presence, imaged = judged.view if judged else None, None, None
+    if image is not None:
+        adjacency = normalise_adjacency(image.graph, norm, np.float64)
+        operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)
+        propagated = torch.as_tensor(adjacency @ image.values, dtype=torch.float32).to(device)
+        views.append(View(operator, propagated=propagated))
+        adjacencies.append(adjacency)
+        n_inputs.append(image.values.shape[1])
+        weight = np.where(image.present, image.weight, 0.0)
+        presence = torch.ones(arrays.n_spots, len(views))
+        presence[:, -1] = torch.as_tensor(weight)
+        presence = presence.to(device)
+        imaged = None if image.present.all() else torch.as_tensor(np.flatnonzero(image.present)).to(device)
+    target, log_factor = _target(arrays, settings, device)
+    parts = None
+    if part_spots and part_spots < arrays.n_spots:
+        hops = len(settings.model.dims) - (1 if narrow else 0)
+        parts = make_parts(arrays.position, adjacencies, views, features, part_spots, hops, device, presence)
+    return Problem(
+        views=tuple(views) if parts is None else (),
+        n_inputs=tuple(n_inputs),
+        n_genes=target.shape[1],
+        target=target,
+        log_factor=log_factor,
+        edges=csr_tensor(arrays.spatial, device=device),
+        parts=parts,
+        presence=presence,
+        imaged=imaged,
+        image_weight=None if image is None else image.weight,
+    )
+
+
+def _features_on(features, device):
+    if sparse.issparse(features):
+        return sparse_operator(features, device=device)
+    return torch.as_tensor(features).to(device)
+
+
+def _target(arrays: SliceArrays, settings: Settings, device) -> tuple[SparseTarget, Tensor | None]:
+    """What the decoder reconstructs, and the log depth factors that go with raw counts."""
+    size = {"genes_per_step": settings.losses.genes_per_step, "device": device}
+    if settings.losses.target == "scaled":
+        features = sparse.csr_matrix(arrays.features)
+        if features.nnz and features.data.min() < 0:
+            raise SettingsError(
+                "losses.target: scaled needs non-negative features, got negative ones; "
+                "set preprocess.input: hvg without centring, or losses.target: counts"
+            )
+        return SparseTarget(features, **size), None
+    depth = np.maximum(arrays.depth, 1.0)
+    log_factor = np.log(depth / np.median(depth)).astype(np.float32)
+    return SparseTarget(arrays.counts, **size), torch.as_tensor(log_factor).to(device)

@@ -1,0 +1,148 @@
+"""Training of stMFG on one slice: arrays and settings in, embedding and loss curves out.
+
+Full graph, full batch, fixed number of epochs; the result is the last epoch's. No label is ever read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tissuegraph.nn.device import resolve_device
+from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.result import TrainingResult
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.stmfg.image_view import judge_image
+from tissuegraph.stmfg.model import Encoding, Stmfg
+from tissuegraph.stmfg.objective import TERMS, TERMS_WITH_IMAGE, loss_terms
+from tissuegraph.stmfg.parts import PartwiseEncoder
+from tissuegraph.stmfg.problem import Problem, prepare
+from tissuegraph.stmfg.settings import Settings
+
+VIEWS = ("spatial", "feature", "image")
+_OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
+_FALLBACK_PARTS = 16  # parts per slice when the full graph did not fit
+
+
+def train(
+    arrays: SliceArrays,
+    settings: Settings,
+    *,
+    seed: int,
+    device: str = "auto",
+    part_spots: int = 0,
+    image: np.ndarray | None = None,
+) -> TrainingResult:
+    """Train one network. Same seed, settings and thread count give the same bits on a CPU."""
+    return train_seeds(arrays, settings, seeds=[seed], device=device, part_spots=part_spots, image=image)[0]
+
+
+def train_seeds(
+    arrays: SliceArrays,
+    settings: Settings,
+    *,
+    seeds: Sequence[int],
+    device: str = "auto",
+    part_spots: int = 0,
+    progress: Callable[[int, int, float], None] | None = None,
+    image: np.ndarray | None = None,
+) -> list[TrainingResult]:
+    """Train one network per seed, preparing graphs and targets once.
+
+    part_spots: encode contiguous parts of at most so many spots instead of the whole graph; 0: whole.
+    The gradients are the same, activations take less memory. When a GPU runs out of memory, training
+    starts again in parts, and if that fails too on the CPU; the result's warnings say so.
+    progress: called with seed, epoch and total loss every tenth of the epochs.
+    image: (N, F) image features, a row of NaN where a spot has none; they become a third view unless
+    settings.model.image_trust, or the data, say otherwise. Without image the paper's two views remain.
+    """
+    judged = judge_image(arrays, settings, image)
+    chosen = resolve_device(device)
+    plans = [(chosen, part_spots)]
+    if chosen.type == "cuda":
+        plans += [(chosen, max(1, -(-arrays.n_spots // _FALLBACK_PARTS))), (torch.device("cpu"), part_spots)]
+    notes = list(judged.warnings)
+    while True:
+        (where, spots), *plans = plans
+        try:
+            problem = prepare(arrays, settings, where, spots, judged)
+            results = [_train_one(problem, settings, seed, where, progress) for seed in seeds]
+            return [replace(result, warnings=tuple(notes), image_trust=judged.trust) for result in results]
+        except _OUT_OF_MEMORY:
+            if not plans:
+                raise
+        problem = None  # frees the device before the next attempt
+        remedy = f"in parts of {plans[0][1]} spots" if plans[0][0] == where else "on the CPU"
+        notes.append(f"the {where.type} device ran out of memory on {arrays.n_spots} spots; trained {remedy}")
+        if where.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def build_model(problem: Problem, settings: Settings, seed: int) -> Stmfg:
+    """A freshly initialised network; the same on every device, and without touching global state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Stmfg(settings.model, problem.n_inputs, problem.n_genes)
+
+
+def _train_one(
+    problem: Problem,
+    settings: Settings,
+    seed: int,
+    device: torch.device,
+    progress: Callable[[int, int, float], None] | None,
+) -> TrainingResult:
+    started = time.perf_counter()
+    model = build_model(problem, settings, seed).to(device)
+    untrained = _encode_without_gradient(model, problem).z.cpu().numpy()
+    chosen = settings.optimiser
+    optimiser = Adam(model.parameters(), lr=chosen.lr, weight_decay=chosen.weight_decay)
+    draws = np.random.default_rng(seed)
+    curves: list[Tensor] = []
+    for epoch in range(chosen.epochs):
+        optimiser.zero_grad()
+        curves.append(backward_one_step(model, problem, settings, draws))
+        optimiser.step()
+        if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
+            progress(seed, epoch + 1, curves[-1][-1].item())
+    final = _encode_without_gradient(model, problem)
+    names = TERMS if problem.image_weight is None else TERMS_WITH_IMAGE
+    values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(names)))
+    return TrainingResult(
+        embedding=final.z.cpu().numpy(),
+        untrained=untrained,
+        attention=final.attention.mean(2).cpu().numpy(),
+        losses={term: values[:, column].tolist() for column, term in enumerate(names)},
+        seconds=time.perf_counter() - started,
+        device=device.type,
+        views=VIEWS[: len(problem.n_inputs)],
+    )
+
+
+@torch.no_grad()
+def _encode_without_gradient(model: Stmfg, problem: Problem) -> Encoding:
+    if problem.parts is None:
+        return model.encode(problem.views, problem.presence)
+    return PartwiseEncoder(model, problem.parts).encode()
+
+
+def backward_one_step(
+    model: Stmfg, problem: Problem, settings: Settings, draws: np.random.Generator
+) -> Tensor:
+    """Leave the gradients of the total loss on the parameters; return the (T,) values of the terms."""
+    by_part = None
+    if problem.parts is None:
+        encoding = model.encode(problem.views, problem.presence)
+    else:
+        by_part = PartwiseEncoder(model, problem.parts)
+        encoding = by_part.encode_detached()
+    terms = loss_terms(model, encoding, problem, settings, draws)
+    terms[-1].backward()
+    if by_part is not None:
+        by_part.backward(encoding)
+    return torch.stack(terms).detach()

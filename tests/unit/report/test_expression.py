@@ -1,0 +1,107 @@
+"""The report's chapter on inferred expression: what may be claimed, what is flagged, what the table says."""
+
+import json
+
+import pytest
+from helpers.fake_slices import PIXEL, fake_run
+
+from tissuegraph.records import Record
+from tissuegraph.report import expression, methods
+from tissuegraph.report.outcomes import Outcome, read_outcomes
+from tissuegraph.report.section import Section
+from tissuegraph.report.table import table_row
+
+GENES = {"gene": ["A", "B", "C"], "reliability": [0.6, 0.3, None], "pcc": [0.5, 0.1, None]}
+
+
+def runs(*pcc):
+    return [{"pcc": value, "spot_pcc": 0.7, "rmse": 0.4} for value in pcc]
+
+
+def outcome(sample, scores=None, goes_on=False, **more):
+    metrics = {"genes": GENES, "scores": scores or {}, "goes_on": goes_on, "held_out_by": "slice"}
+    metrics |= {"median_reliability": 0.45, "pictures": {"inferred": PIXEL}} | more
+    return Outcome(sample, {"sample": sample}, "passed", (), {"expression": metrics})
+
+
+def held_out(sample, own, best):
+    scores = {"spahgc": runs(*own), "ridge": runs(best), "knn": runs(0.05), "mean": runs(0.0)}
+    return outcome(sample, scores)
+
+
+def by_id(outcomes) -> dict[str, Section]:
+    return {section.id: section for section in expression.sections(outcomes, {})}
+
+
+def test_a_run_without_inference_has_no_such_chapter():
+    assert expression.sections([Outcome("S", {}, "passed")], {}) == []
+
+
+def test_no_gain_is_claimed_where_a_baseline_is_as_good():
+    text = expression.claim([held_out("S", (0.2, 0.2), 0.2), held_out("T", (0.3, 0.3), 0.3)])
+    assert "0.250 per gene against 0.250 of the best baseline (ridge regression)" in text
+    assert "ahead on 0 of 2" in text
+    assert "No gain of SpaHGC" in text
+
+
+def test_a_gain_is_the_mean_over_slices_beside_the_best_baseline():
+    two = [held_out("S", (0.3, 0.5), 0.2), held_out("T", (0.2,), 0.3)]
+    text = expression.claim(two)
+    assert "0.300 per gene against 0.250" in text
+    assert "ahead on 1 of 2" in text
+    assert "No gain" in text
+    text = expression.claim([*two, held_out("U", (0.6,), 0.4)])
+    assert "0.400 per gene against 0.300" in text
+    assert "No gain" not in text
+
+
+def test_methods_have_their_spread_over_slices_and_over_seeds():
+    outcomes = [held_out("S", (0.3, 0.5), 0.2), held_out("T", (0.2, 0.2), 0.3)]
+    rows = by_id(outcomes)["expression_methods"].data
+    assert rows["SpaHGC"]["pcc"] == pytest.approx(0.3)
+    assert rows["SpaHGC"]["sd_slices"] == pytest.approx(0.02**0.5)  # of 0.4 and 0.2
+    assert rows["SpaHGC"]["sd_seeds"] == pytest.approx(0.02**0.5 / 2)  # of 0.3 and 0.5, and 0
+    assert rows["Ridge regression"]["n_slices"] == 2
+    assert "sd_seeds" not in rows["Ridge regression"]
+
+
+def test_slices_without_counts_are_named_as_inferred():
+    found = by_id([outcome("T<1>", goes_on=True)])
+    assert "<strong>T&lt;1&gt;</strong>" in found["expression_summary"].data
+    assert "inferred, not measured" in found["expression_maps"].extra
+    assert "expression_methods" not in found
+    assert found["expression_pcc"].data == [{"T<1>": [0.5, 0.1]}, {"T<1>": [0.6, 0.3]}]
+
+
+def test_genes_are_ranked_by_what_was_measured():
+    text = by_id([held_out("S", (0.2,), 0.1)])["expression_genes"].data
+    assert text.index("<td>A</td>") < text.index("<td>B</td>")
+    assert "<td>C</td>" not in text
+
+
+def test_the_methods_paragraph_says_what_was_inferred_and_what_was_held_out():
+    found = [outcome("T", goes_on=True), held_out("S", (0.2,), 0.1), held_out("U", (0.2,), 0.1)]
+    for each in found:
+        each.metrics["n_spots"] = 10
+    (section,) = methods.sections(found, {"spahgc_preset": "paper"})
+    assert "With SpaHGC [3], preset paper, expression of 1 slice without counts was inferred" in section.data
+    assert "2 slices with counts were each held out to compare" in section.data
+    assert "2603.22821" in section.data
+
+
+def test_an_evaluation_that_fails_warns_but_does_not_fail_the_slice(tmp_path):
+    fake_run(tmp_path, 2)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    record = Record(rows[0]["sample"], "infer_expression")
+    record.fail("no reference")
+    record.write(tmp_path / "records" / "expression.json")
+    first, second = read_outcomes(rows, tmp_path / "summaries", tmp_path / "records")
+    assert (first.status, second.status) == ("warned", "passed")
+    assert "infer_expression: no reference" in first.reasons
+
+
+def test_the_table_flags_inferred_slices_and_points_at_their_file():
+    row = table_row(outcome("T", goes_on=True), "results")
+    assert (row["inferred"], row["reliability"]) == (True, 0.45)
+    assert row["inferred_h5ad"] == "results/slices/T/T.inferred.h5ad"
+    assert table_row(held_out("S", (0.3, 0.5), 0.2), "results")["pcc_spahgc"] == pytest.approx(0.4)

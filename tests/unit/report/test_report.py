@@ -1,0 +1,274 @@
+"""The cohort table and the report: failed slices first, names as given, no more claimed than shown."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from helpers.fake_slices import fake_run
+
+from tissuegraph.report import maps, n_domains
+from tissuegraph.report.outcomes import Outcome, read_outcomes
+from tissuegraph.report.quality import density
+from tissuegraph.report.scores import claim
+
+SAMPLE_0, SAMPLE_1, SAMPLE_2 = "donor1.section_1-v0", "donor1.section_2-v1", "donor1.section_3-v2"
+
+
+def summarise(folder: Path):
+    """Run the script in bin/; returns the table's rows and the content folder."""
+    import summarise as script
+
+    options = {name: folder / name for name in ("summaries", "records")}
+    options |= {"rows": folder / "rows.json", "params": folder / "params.json"}
+    options |= {"table": folder / "slices.csv", "content": folder / "content"}
+    words = [word for name, path in options.items() for word in (f"--{name}", str(path))]
+    for name in ("summaries", "records"):
+        options[name].mkdir(exist_ok=True)
+    result = CliRunner().invoke(script.main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    with open(folder / "slices.csv", newline="") as file:
+        return list(csv.DictReader(file)), folder / "content"
+
+
+def section(content: Path, name: str) -> dict:
+    return json.loads((content / f"{name}_mqc.json").read_text())
+
+
+def outcomes_of(folder: Path) -> list[Outcome]:
+    return read_outcomes(
+        json.loads((folder / "rows.json").read_text()), folder / "summaries", folder / "records"
+    )
+
+
+@pytest.fixture
+def three(tmp_path):
+    """Three slices: one passed, one failed in QC, one warned and without annotation."""
+    fake_run(tmp_path, 3, failed=(1,), warned=(2,))
+    return tmp_path
+
+
+def test_the_table_has_one_row_per_slice_in_the_order_of_the_sheet(three):
+    rows, _ = summarise(three)
+    assert [row["sample"] for row in rows] == [SAMPLE_0, SAMPLE_1, SAMPLE_2]
+    assert [row["status"] for row in rows] == ["passed", "failed", "warned"]
+
+
+def test_a_next_run_can_start_from_the_table(three):
+    rows, _ = summarise(three)
+    assert rows[0]["path"] == f"results/slices/{SAMPLE_0}/{SAMPLE_0}.h5ad"
+    assert (rows[0]["platform"], rows[0]["annotation"]) == ("h5ad", "annotation")
+    assert int(rows[0]["n_domains"]) >= 2
+    assert (rows[2]["platform"], rows[2]["annotation"]) == ("h5ad", "")
+    assert rows[0]["group"] == "control"
+
+
+def test_a_failed_slice_keeps_its_input_and_tells_why(three):
+    rows, _ = summarise(three)
+    assert (rows[1]["path"], rows[1]["platform"]) == (f"data/{SAMPLE_1}/outs", "visium")
+    assert rows[1]["reason"].startswith("qc: no spot is left after quality control")
+    assert rows[1]["ari_stmfg"] == rows[1]["domains_png"] == ""
+
+
+def test_scores_of_methods_and_controls_are_columns(three):
+    rows, _ = summarise(three)
+    for column in (
+        "ari_stmfg",
+        "ari_sd_stmfg",
+        "nmi_stmfg",
+        "ari_stmfg_untrained",
+        "ari_baseline",
+        "ari_pca_kmeans",
+    ):
+        assert float(rows[0][column]) <= 1
+        assert rows[2][column] == ""
+
+
+def test_a_slice_whose_task_died_without_a_record_is_failed_not_forgotten(tmp_path):
+    fake_run(tmp_path, 2)
+    shutil.rmtree(tmp_path / "summaries" / "1")
+    shutil.rmtree(tmp_path / "records" / "1")
+    rows, _ = summarise(tmp_path)
+    assert rows[1]["status"] == "failed"
+    assert rows[1]["reason"] == "no result: a task after ingest stopped; see pipeline_info for its log"
+
+
+def test_failed_slices_come_before_warned_ones_and_both_before_all_else(three, root):
+    _, content = summarise(three)
+    text = section(content, "status")["data"]
+    assert text.index(SAMPLE_1) < text.index(SAMPLE_2)
+    assert SAMPLE_0 not in text
+    assert "1 slice of 3 failed and left the run; 1 slice of 3 finished with a warning; 1 passed." in text
+    order = (root / "assets" / "multiqc_config.yml").read_text()
+    assert order.index("- tissuegraph_status") < order.index("- tissuegraph_overview")
+
+
+def test_a_run_without_trouble_says_so_in_one_line(tmp_path):
+    fake_run(tmp_path, 2)
+    _, content = summarise(tmp_path)
+    assert "All 2 slices passed without a warning." in section(content, "status")["data"]
+
+
+def test_a_run_in_which_every_slice_failed_still_has_a_report(tmp_path):
+    fake_run(tmp_path, 2, failed=(0, 1))
+    rows, content = summarise(tmp_path)
+    assert {row["status"] for row in rows} == {"failed"}
+    written = {path.name for path in content.iterdir()}
+    assert written == {"status_mqc.json", "general_statistics_mqc.json", "parameters_mqc.json"}
+
+
+def test_what_users_wrote_cannot_become_markup(three):
+    entry = json.loads((three / "records" / "1" / "qc.json").read_text())
+    entry["reasons"] = ["<script>alert(1)</script>"]
+    (three / "records" / "1" / "qc.json").write_text(json.dumps(entry))
+    settings = json.loads((three / "params.json").read_text())
+    (three / "params.json").write_text(json.dumps({**settings, "input": "<img src=x>.csv"}))
+    _, content = summarise(three)
+    assert "&lt;script&gt;alert(1)" in section(content, "status")["data"]
+    assert "<img src=x>" not in section(content, "parameters")["data"]
+
+
+def test_columns_that_no_slice_has_are_left_out(tmp_path):
+    fake_run(tmp_path, 3)
+    for index in (0, 1, 2):
+        path = tmp_path / "summaries" / str(index) / "slice.json"
+        entry = json.loads(path.read_text())
+        entry["metrics"]["median_mito"] = None
+        path.write_text(json.dumps(entry))
+    _, content = summarise(tmp_path)
+    table = section(content, "general_statistics")
+    assert "median_mito" not in table["headers"]
+    assert "ari_stmfg" in table["headers"]
+
+
+def with_gains(*verdicts: str) -> list[Outcome]:
+    difference = {"above": 0.05, "within": 0.0, "below": -0.05, "one seed": 0.2}
+    found = []
+    for number, verdict in enumerate(verdicts):
+        gain = {"ari": 0.6 + difference[verdict], "best_control_ari": 0.6, "gain": difference[verdict]}
+        gain |= {"spread": 0.01, "verdict": verdict}
+        found.append(Outcome(str(number), {}, "passed", (), {"gain": {"m": gain}}))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "says"),
+    [
+        (("above", "above", "within"), "on 2 of 3, below on 0."),
+        (("above", "within"), "No gain of M over the controls is shown here."),
+        (("below",), "No gain of M over the controls is shown here."),
+        (("one seed",), "no gain is claimed"),
+    ],
+)
+def test_no_more_is_claimed_than_the_scores_show(verdicts, says):
+    text = " ".join(claim(with_gains(*verdicts), "m", "M"))
+    assert says in text
+    assert ("No gain" in text) == (says.startswith("No gain"))
+
+
+def test_nothing_is_claimed_without_labels():
+    assert claim([Outcome("a", {}, "passed", (), {"gain": {"m": None}})], "m", "M") == []
+
+
+def test_the_methods_paragraph_cites_what_ran_and_nothing_else(three):
+    _, content = summarise(three)
+    text = section(content, "methods_description")["data"]
+    assert "2 slices with" in text
+    assert "10.48550/arXiv.2512.16188" in text
+    assert "2601.13331" not in text  # MultiST did not run
+    assert "trained for 200 epochs from each of 5 seeds" in text
+    assert "fewer than 10 UMIs or fewer than 5 genes" in text
+    assert text.index("[1]") < text.index("[2]") < text.index("[3]") < text.index("[4]")
+
+
+def test_bins_of_different_width_give_comparable_lines():
+    # All spots between 10 and 100, once in one bin and once in two: ten tenths of a decade, 10 % each.
+    one = density({"edges": [10, 100], "counts": [4]}, logarithmic=True)
+    two = density({"edges": [10, 10**1.5, 100], "counts": [2, 2]}, logarithmic=True)
+    assert [share for _, share in one] == [10.0]
+    assert [share for _, share in two] == pytest.approx([10, 10], rel=1e-3)
+    assert density({"edges": [0, 2, 4], "counts": [3, 1]}, logarithmic=False) == [[1.0, 37.5], [3.0, 12.5]]
+    assert density(None, logarithmic=True) == []
+
+
+def test_failed_slices_are_in_the_quality_plots(three):
+    entry = json.loads((three / "records" / "1" / "qc.json").read_text())
+    entry["metrics"]["histograms"] = {
+        "counts": {"edges": [1, 10], "counts": [5]},
+        "genes": None,
+        "mito": None,
+    }
+    (three / "records" / "1" / "qc.json").write_text(json.dumps(entry))
+    _, content = summarise(three)
+    assert section(content, "qc_counts")["data"][SAMPLE_1] == [[3.162, 10.0]]
+
+
+def test_pictures_that_do_not_fit_are_left_out_least_important_first(three):
+    shown = [outcome for outcome in outcomes_of(three) if outcome.assembled]
+    for outcome in shown:
+        outcome.metrics["pictures"].update(
+            card="c" * 10, domains="d" * 100, confidence="e" * 100, quality="f" * 100
+        )
+    assert maps.affordable(shown, budget=10_000) == (["domains", "confidence", "quality"], [])
+    assert maps.affordable(shown, budget=500) == (["domains", "confidence"], ["quality"])
+    assert maps.affordable(shown, budget=1) == (["domains"], ["confidence", "quality"])
+
+
+def test_few_slices_are_all_open_and_many_have_a_chooser(three, tmp_path_factory):
+    _, content = summarise(three)
+    assert (
+        "tg-cards" not in section(content, "tissue_maps")["extra"].split("</style>")[1].split("<script>")[0]
+    )
+    many = tmp_path_factory.mktemp("many")
+    fake_run(many, 6)
+    _, content = summarise(many)
+    gallery = section(content, "tissue_maps")["extra"]
+    assert gallery.count('class="tg-card"') == gallery.count('class="tg-slice"') == 6
+
+
+def test_multiqc_builds_one_offline_page_with_the_names_of_the_sheet(three, root):
+    _, content = summarise(three)
+    (content / "software_mqc_versions.yml").write_text("INGEST:\n  anndata: 0.12.1\n")
+    command = [
+        sys.executable,
+        "-m",
+        "multiqc",
+        "--force",
+        "--config",
+        str(root / "assets" / "multiqc_config.yml"),
+    ]
+    command += ["--filename", "multiqc_report.html", "--outdir", str(three / "mqc"), str(content)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=three, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (three / "mqc" / "multiqc_report.html").read_text()
+    for text in (SAMPLE_0, SAMPLE_1, SAMPLE_2, "Slices that need attention", "Software Versions", "0.12.1"):
+        assert text in page
+    assert not re.search(r"<(script|link|iframe)[^>]*(src|href)=.https?:", page)  # nothing is fetched
+    assert "Summarize report" not in page  # no button that sends data away
+    assert (three / "mqc" / "multiqc_data").is_dir()
+    order = ["status", "overview", "maps", "scores", "n_domains", "composition", "quality"]
+    order += ["training", "graphs", "methods", "parameters"]
+    headings = [page.index(f'<h2 class="mb-0" id="tissuegraph_{name}"') for name in order]
+    assert headings == sorted(headings)
+
+
+def test_evidence_for_the_number_of_domains_is_shown_where_it_was_estimated_and_only_there(three):
+    _, content = summarise(three)
+    shown = section(content, "n_domains_evidence")
+    assert [label["name"] for label in shown["pconfig"]["data_labels"]] == [
+        "Both together",
+        "Stability",
+        "Gain in likelihood",
+    ]
+    assert set(shown["data"][0]) == {SAMPLE_0, SAMPLE_2}
+    assert [k for k, _ in shown["data"][0][SAMPLE_0]] == list(range(2, 13))
+    outcomes = [replace(o, metrics={**o.metrics, "n_domains_evidence": {}}) for o in outcomes_of(three)]
+    assert n_domains.sections(outcomes, {}) == []

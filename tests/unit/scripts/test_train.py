@@ -1,0 +1,61 @@
+"""train.py: image features in, views and trust in the record."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from helpers.image_view_tiny import N_SPOTS, small_arrays, small_image
+
+import train
+from tissuegraph.histology.features import ImageFeatures
+
+FEW = ["model.dims=[8]", "model.decoder_dim=8", "optimiser.epochs=2"]
+
+
+@pytest.fixture
+def files(tmp_path):
+    small_arrays().save(tmp_path / "arrays.npz")
+    nothing = np.zeros((0, 2, 2, 3), dtype=np.uint8)
+    ImageFeatures(
+        features=small_image(),
+        names=np.array([f"f{i}" for i in range(small_image().shape[1])]),
+        background=np.zeros(N_SPOTS),
+        encoder="colour",
+        tile_um=100,
+        tile_px=20,
+        shown=np.array([], dtype=int),
+        tiles_before=nothing,
+        tiles_after=nothing,
+        overview_before=np.zeros((2, 2, 3), dtype=np.uint8),
+        overview_after=np.zeros((2, 2, 3), dtype=np.uint8),
+        overview_matrix=np.eye(3),
+    ).save(tmp_path / "features.npz")
+    return tmp_path
+
+
+def run(folder, *options):
+    arguments = ["--sample", "S1", "--arrays", folder / "arrays.npz", "--embedding", folder / "embedding.npz"]
+    arguments += ["--record", folder / "train.json", "--device", "cpu", *options]
+    for override in FEW:
+        arguments += ["--set", override]
+    outcome = CliRunner().invoke(train.main, [str(word) for word in arguments])
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads((folder / "train.json").read_text())["metrics"]
+
+
+def test_record_names_the_views_and_the_trust_in_the_image(files):
+    metrics = run(files, "--features", files / "features.npz", "--n-seeds", "2")
+    assert metrics["method"] == "stmfg"
+    assert metrics["views"] == ["spatial", "feature", "image"]
+    assert 0 < metrics["image_trust"] <= 1
+    assert np.shape(metrics["attention"]) == (2, 3)
+    with np.load(files / "embedding.npz") as stored:
+        assert stored["attention"].shape == (2, N_SPOTS, 3)
+
+
+def test_without_features_the_record_has_two_views_and_no_trust(files):
+    metrics = run(files)
+    assert metrics["views"] == ["spatial", "feature"]
+    assert metrics["image_trust"] is None
+    assert np.shape(metrics["attention"]) == (1, 2)

@@ -1,0 +1,100 @@
+"""Parameters: known, of the right type, whichever way the engine handed them over."""
+
+import json
+
+import pytest
+
+from tissuegraph.sheet.parameters import check_parameters, known_parameters
+
+SCHEMA = {
+    "$defs": {
+        "io": {
+            "required": ["input"],
+            "properties": {
+                "input": {"type": "string", "description": "Samplesheet: one row per slice. More."},
+                "title": {"type": "string", "pattern": "^[a-z ]+$"},
+            },
+        },
+        "domains": {
+            "properties": {
+                "n_seeds": {"type": "integer", "minimum": 1, "maximum": 100},
+                "n_domains": {"type": "integer", "minimum": 2},
+                "max_mito": {"type": "number", "minimum": 0, "maximum": 100},
+                "methods": {"type": "string", "enum": ["stmfg"]},
+                "refine": {"type": "boolean"},
+            }
+        },
+    },
+    "allOf": [{"$ref": "#/$defs/io"}, {"$ref": "#/$defs/domains"}],
+}
+
+
+def check(**params):
+    return check_parameters({"input": "s.csv"} | params, SCHEMA)
+
+
+@pytest.mark.parametrize("value", [5, "5", "5.0", 5.0])
+def test_a_whole_number_may_arrive_as_number_or_text(value):
+    assert check(n_seeds=value) == ({"input": "s.csv", "n_seeds": 5}, [])
+
+
+@pytest.mark.parametrize("value", ["false", False])
+def test_a_flag_may_arrive_as_text(value):
+    assert check(refine=value)[0]["refine"] is False
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_parameter_without_value_counts_as_not_given(value):
+    assert check(n_domains=value) == ({"input": "s.csv"}, [])
+
+
+@pytest.mark.parametrize(
+    ("params", "line"),
+    [
+        ({"n_seeds": "five"}, "parameter --n_seeds: 'five' - expected a whole number from 1 to 100"),
+        ({"n_seeds": 5.5}, "parameter --n_seeds: '5.5' - expected a whole number from 1 to 100"),
+        ({"n_seeds": 0}, "parameter --n_seeds: '0' - expected a whole number from 1 to 100"),
+        ({"n_domains": -1}, "parameter --n_domains: '-1' - expected a whole number of at least 2"),
+        ({"max_mito": "10%"}, "parameter --max_mito: '10%' - expected a number from 0 to 100"),
+        ({"methods": "spagcn"}, "parameter --methods: 'spagcn' - expected 'stmfg'"),
+        ({"refine": "maybe"}, "parameter --refine: 'maybe' - expected true or false"),
+        ({"title": True}, "parameter --title has no value - expected text that matches ^[a-z ]+$"),
+        ({"input": None}, "parameter --input is missing - expected samplesheet: one row per slice"),
+        ({"n_domain": 7}, "parameter --n_domain: '7' - unknown parameter; did you mean --n_domains?"),
+        (
+            {"colour": "x"},
+            "parameter --colour: 'x' - unknown parameter; see --help for the parameters there are",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_value_and_remedy(params, line):
+    values, problems = check(**params)
+    assert problems == [line]
+    assert set(values) <= {"input"}
+
+
+def test_both_spellings_that_the_engine_makes_of_one_option_are_one_problem():
+    _, problems = check(**{"n-seed": 3, "nSeed": 3})
+    assert problems == ["parameter --n-seed: '3' - unknown parameter; did you mean --n_seeds?"]
+
+
+def test_all_problems_are_reported_at_once():
+    assert len(check(n_seeds="x", refine="x", colour=1)[1]) == 3
+
+
+def test_every_default_of_the_pipeline_is_valid(root):
+    schema = json.loads((root / "nextflow_schema.json").read_text())
+    defaults = {
+        name: rules["default"] for name, rules in known_parameters(schema).items() if "default" in rules
+    }
+    values, problems = check_parameters(defaults | {"input": "s.csv"}, schema)
+    assert problems == []
+    assert values["min_counts"] == defaults["min_counts"]
+
+
+def test_quality_thresholds_have_the_same_defaults_in_the_schema_and_in_the_library(root):
+    from tissuegraph.slices.qc import Thresholds
+
+    known = known_parameters(json.loads((root / "nextflow_schema.json").read_text()))
+    for name in ("min_counts", "min_genes", "max_mito", "n_mads"):
+        assert known[name].get("default") == getattr(Thresholds(), name)

@@ -1,0 +1,172 @@
+"""Roles in the samplesheet: who infers whose expression, and what is refused before any task starts."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from tissuegraph.sheet.check import read_samplesheet
+from tissuegraph.sheet.roles import cohort_problems, role_of
+
+INFER = {"infer_expression": True}
+
+
+@pytest.fixture(scope="session")
+def schema(root):
+    return json.loads((root / "assets" / "schema_input.json").read_text())
+
+
+@pytest.fixture
+def read(tmp_path, schema):
+    def write_and_read(text, params=None):
+        path = tmp_path / "sheet.csv"
+        path.write_text(text)
+        return read_samplesheet(path, schema, params)
+
+    return write_and_read
+
+
+def row(sample, number=2, **columns):
+    return {"sample": sample, "row": number, "path": f"{sample}.h5ad", **columns}
+
+
+@pytest.mark.parametrize(
+    ("columns", "role"),
+    [
+        ({"path": "a.h5ad"}, "reference"),
+        ({"path": "outs"}, "reference"),
+        ({"path": "outs", "role": "target"}, "target"),
+        ({"path": "spots.csv", "image": "he.tif"}, "target"),
+        ({"path": None, "image": "he.tif", "spot_spacing": 100}, "target"),
+        ({"path": "a.h5ad", "role": "both"}, "both"),
+    ],
+)
+def test_a_row_that_cannot_have_counts_is_a_target_by_default(columns, role):
+    assert role_of(columns) == role
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "expected"),
+    [
+        ("A,spots.csv,,target,", "image", "expected a histology image, as path holds positions only"),
+        ("A,,,target,100", "image", "expected a histology image, as without a path a grid"),
+        ("A,,he.tif,,", "spot_spacing", "expected the distance between spots in pixels"),
+        ("A,spots.csv,he.tif,reference,", "role", "expected 'target', as only a slice with counts"),
+        ("A,,he.tif,both,100", "role", "expected 'target', as only a slice with counts"),
+        ("A,a.h5ad,,helper,", "role", "expected 'reference', 'target' or 'both'"),
+        ("A,a.h5ad,,,-3", "spot_spacing", "expected a distance in pixels above 0"),
+    ],
+)
+def test_a_row_that_contradicts_itself_is_one_line_with_the_column(read, line, column, expected):
+    (problem,) = read(f"sample,path,image,role,spot_spacing\n{line}\n").problems
+    assert problem.startswith(f"samplesheet row 2, column {column}: ")
+    assert expected in problem
+
+
+def test_a_row_without_path_image_or_spacing_lacks_its_path(read):
+    (problem,) = read("sample,path,spot_spacing\nA,,\n").problems
+    assert problem.startswith("samplesheet row 2, column path: empty - expected the path of")
+
+
+def test_a_matrix_needs_the_image_that_it_registers(read):
+    (problem,) = read("sample,path,image_matrix\nA,a.h5ad,m.csv\n").problems
+    assert problem.startswith("samplesheet row 2, column image: empty")
+
+
+def test_a_target_without_a_reference_in_its_group_is_refused():
+    rows = [row("A", 2, group="x"), row("B", 3, group="y", role="target")]
+    (problem,) = cohort_problems(rows, INFER)
+    assert problem == (
+        "samplesheet row 3, column role: 'target' - expected another row in the group 'y' that can be its "
+        "reference"
+    )
+    assert cohort_problems([row("A", 2, group="y"), rows[1]], INFER) == []
+
+
+def test_a_slice_cannot_be_its_own_only_reference():
+    (problem,) = cohort_problems([row("A", role="both")], INFER)
+    assert "column role: 'both' - expected another row among the rows without a group" in problem
+
+
+def test_targets_need_the_parameter_that_infers_them():
+    grid = {"sample": "A", "row": 2, "path": None, "image": "he.tif", "spot_spacing": 9.0}
+    for target in (grid, row("A", role="target")):
+        (problem,) = cohort_problems([target], {"infer_expression": False})
+        assert problem == (
+            "samplesheet row 2, column role: 'target' - expected --infer_expression, or 'reference' where "
+            "there are counts"
+        )
+
+
+def test_inference_with_nothing_to_infer_is_refused():
+    (problem,) = cohort_problems([row("A"), row("B", 3)], INFER)
+    assert problem.startswith("parameter --infer_expression: nothing to infer")
+
+
+def test_evaluation_needs_inference_and_two_references_in_one_group():
+    rows = [row("A", group="x"), row("B", 3, group="y")]
+    assert cohort_problems(rows, {"evaluate": "loso"}) == [
+        "parameter --evaluate: 'loso' - expected --infer_expression with it"
+    ]
+    (problem,) = cohort_problems(rows, INFER | {"evaluate": "loso"})
+    assert problem.endswith("expected a group with at least two references")
+    assert cohort_problems([row("A"), row("B", 3)], INFER | {"evaluate": "loso"}) == []
+
+
+def test_evaluation_by_patient_needs_two_known_patients():
+    params = INFER | {"evaluate": "lopo"}
+    (problem,) = cohort_problems([row("A", patient="P"), row("B", 3)], params)
+    assert problem.startswith("samplesheet row 3, column patient: empty - expected the patient")
+    (problem,) = cohort_problems([row("A", patient="P"), row("B", 3, patient="P")], params)
+    assert problem.endswith("expected a group with references of at least two patients")
+    assert cohort_problems([row("A", patient="P"), row("B", 3, patient="Q")], params) == []
+
+
+def test_rules_over_rows_wait_until_every_row_is_valid(read):
+    sheet = read("sample,path,role\nA,a.h5ad,helper\nB,b.h5ad,target\n", INFER)
+    assert len(sheet.problems) == 1
+
+
+@pytest.fixture
+def validate(tmp_path, root):
+    """Run bin/validate_samplesheet.py with presets; the problems, and the directory of resolved presets."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("validate", root / "bin" / "validate_samplesheet.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    (tmp_path / "sheet.csv").write_text("sample,path\nA,a.h5ad\n")
+
+    def run(*presets):
+        options = [text for preset in presets for text in ("--preset", preset)]
+        done = CliRunner().invoke(
+            script.main,
+            [
+                *("--input", str(tmp_path / "sheet.csv")),
+                *("--schema", str(root / "assets" / "schema_input.json")),
+                *("--resolved", str(tmp_path / "resolved")),
+                *("--rows", str(tmp_path / "rows.json"), "--problems", str(tmp_path / "problems.json")),
+                *options,
+            ],
+        )
+        assert done.exit_code == 0, done.output
+        return json.loads((tmp_path / "problems.json").read_text()), tmp_path / "resolved"
+
+    return run
+
+
+def test_each_method_gets_its_complete_settings(validate, root):
+    problems, resolved = validate(f"stmfg={root / 'assets' / 'presets' / 'stmfg' / 'paper.yaml'}")
+    assert problems == []
+    assert [path.name for path in resolved.iterdir()] == ["stmfg.yaml"]
+    assert yaml.safe_load((resolved / "stmfg.yaml").read_text())["method"] == "stmfg"
+
+
+def test_a_preset_with_a_mistake_is_one_problem_that_names_the_method(validate, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: default\noptimiser:\n  epoch: 3\n")
+    (problem,), resolved = validate(f"stmfg={mine}")
+    assert problem.startswith("preset of stmfg: ")
+    assert "'epoch'" in problem
+    assert not resolved.exists()

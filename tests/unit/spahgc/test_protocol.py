@@ -1,0 +1,203 @@
+"""The protocol: nothing of a held-out slice's expression reaches training, on any path."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from helpers.paired import PairedSettings, paired_slices
+
+from tissuegraph.errors import InputError
+from tissuegraph.presets import load_settings
+from tissuegraph.spahgc import protocol, training
+
+FAST = ["model.width=8", "model.heads=2", "model.layers=1", "optimiser.epochs=2", "validation.every=1"]
+SETTINGS = load_settings("default", FAST, method="spahgc")
+TINY = PairedSettings(n_slices=3, side=7, n_genes=8, n_features=6, n_looks=4)
+
+
+@pytest.fixture(scope="module")
+def slices():
+    return paired_slices(TINY, seed=0)
+
+
+@pytest.fixture(scope="module")
+def fold(slices):
+    return protocol.run_fold(slices, ["S1"], SETTINGS, seed=0)[0]
+
+
+def edited(slices, name, change):
+    """The same slices, the named one with other counts."""
+    return [
+        dataclasses.replace(piece, counts=change(piece.counts.toarray())) if piece.name == name else piece
+        for piece in slices
+    ]
+
+
+EDITS = {
+    "another tissue": lambda counts: np.random.default_rng(9).poisson(50, counts.shape),
+    "a larger maximum": lambda counts: counts + 1000 * (counts == counts.max()),
+    "all zero": lambda counts: counts * 0,
+}
+
+
+def networks_of(monkeypatch, run):
+    """Parameters of every network trained during `run`."""
+    found = []
+    original = training.train_network
+
+    def recording(*args, **kwargs):
+        trained = original(*args, **kwargs)
+        found.append([p.detach().clone() for p in trained.network.parameters()])
+        return trained
+
+    monkeypatch.setattr(protocol, "train_network", recording)
+    return run(), found
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("scale", ["unit", "minmax"])
+def test_editing_held_out_expression_changes_no_bit_of_training(slices, monkeypatch, edit, scale):
+    panel = dataclasses.replace(SETTINGS.panel, scale=scale)
+    settings = dataclasses.replace(SETTINGS, panel=panel)
+
+    def run(pieces):
+        return protocol.run_fold(pieces, ["S1"], settings, seed=0)[0]
+
+    before, networks = networks_of(monkeypatch, lambda: run(slices))
+    after, others = networks_of(monkeypatch, lambda: run(edited(slices, "S1", EDITS[edit])))
+    np.testing.assert_array_equal(before.inference.genes, after.inference.genes)
+    np.testing.assert_array_equal(before.predicted, after.predicted)
+    np.testing.assert_array_equal(before.inference.reliability, after.inference.reliability)
+    assert before.inference.history == after.inference.history
+    assert len(networks) == len(others) == 3  # two inner folds and the final network
+    for mine, theirs in zip(networks, others, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+    for name in before.baselines:
+        np.testing.assert_array_equal(before.baselines[name], after.baselines[name])
+    assert not np.array_equal(before.measured, after.measured)  # the edit itself was seen by scoring
+
+
+def test_editing_a_reference_does_change_the_prediction(slices, fold):
+    after = protocol.run_fold(edited(slices, "S2", EDITS["another tissue"]), ["S1"], SETTINGS, seed=0)[0]
+    assert not np.array_equal(fold.predicted, after.predicted)
+
+
+def test_a_fold_predicts_what_inference_without_counts_predicts(slices, fold):
+    blind = slices[0].without_counts()
+    (result,) = protocol.infer(slices[1:], [blind], SETTINGS, seed=0)
+    np.testing.assert_array_equal(result.predicted, fold.predicted)
+    np.testing.assert_array_equal(result.genes, fold.inference.genes)
+
+
+def test_targets_do_not_influence_each_other(slices):
+    blind = [slices[0].without_counts(), slices[1].without_counts()]
+    references = [slices[2], dataclasses.replace(paired_slices(TINY, seed=1)[0], name="S9")]
+    both = protocol.infer(references, blind, SETTINGS, seed=0)
+    (alone,) = protocol.infer(references, blind[1:], SETTINGS, seed=0)
+    np.testing.assert_array_equal(both[1].predicted, alone.predicted)
+
+
+def test_references_never_include_the_target_or_its_patient(monkeypatch):
+    slices = paired_slices(dataclasses.replace(TINY, n_slices=6, per_patient=2), seed=0)
+    settings = dataclasses.replace(SETTINGS, optimiser=dataclasses.replace(SETTINGS.optimiser, epochs=0))
+    patient = {piece.name: piece.patient for piece in slices}
+    seen = []
+    original = protocol.Problem
+
+    def recording(chosen, targets, *args, **kwargs):
+        seen.append(({each.name for each in chosen}, {each.name for each in targets}))
+        return original(chosen, targets, *args, **kwargs)
+
+    monkeypatch.setattr(protocol, "Problem", recording)
+    results = protocol.run_fold(slices, ["S1", "S2"], settings, seed=0, by="patient")
+    assert [result.name for result in results] == ["S1", "S2"]
+    assert results[0].inference.history["references"] == ["S3", "S4", "S5", "S6"]
+    for chosen, targets in seen:
+        assert not {patient[name] for name in chosen} & {patient[name] for name in targets}
+    seen.clear()
+    protocol.run_fold(slices, ["S1"], settings, seed=0, by="patient")  # S2 shares its patient
+    assert all("S2" not in chosen and "S1" not in chosen for chosen, _ in seen)
+
+
+def test_training_slices_of_one_patient_do_not_serve_each_other_where_patients_are_held_out():
+    slices = paired_slices(dataclasses.replace(TINY, n_slices=4, per_patient=2), seed=0)
+    problem = protocol.Problem(
+        slices, [], slices[0].genes, SETTINGS, by="patient", device=torch.device("cpu")
+    )
+    assert [problem._others(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
+
+
+def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
+    slices = paired_slices(PairedSettings(n_slices=3, side=14, n_genes=20), seed=0)
+    learned = ["optimiser.epochs=25", "validation.every=5", "optimiser.lr=0.003"]
+    settings = load_settings("default", learned, method="spahgc")
+    scores = protocol.run_fold(slices, ["S1"], settings, seed=0)[0].scores
+    pcc = {name: score.summary()["pcc"] for name, score in scores.items()}
+    assert pcc["spahgc"] > max(pcc["mean"], pcc["knn"], pcc["ridge"]) + 0.05
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_the_presets_of_paper_and_code_run(slices, preset):
+    settings = load_settings(preset, [*FAST, "optimiser.epochs=1"], method="spahgc")
+    result = protocol.run_fold(slices, ["S1"], settings, seed=0)[0]
+    assert np.isfinite(result.predicted).all()
+    assert result.inference.history["start"] == "none"
+
+
+def test_the_starting_point_is_the_best_of_the_inner_validation(slices, fold):
+    of = fold.inference.history["validation_pcc_of"]
+    start = fold.inference.history["start"]
+    assert of[start] == max(of["knn"], of["ridge"], of["blend"])
+    assert fold.inference.history["validation_pcc"][0] == pytest.approx(of[start], abs=1e-4)
+    assert of["spahgc"] >= of[start] - 1e-4
+
+
+def test_one_reference_is_enough_and_says_so(slices):
+    result = protocol.run_fold(slices[:2], ["S1"], SETTINGS, seed=0)[0]
+    assert result.inference.history["held_out_inside"] == [["S2/1"], ["S2/2"]]
+    assert any("one reference slice only" in note for note in result.inference.warnings)
+    assert np.isfinite(result.predicted).all()
+
+
+def test_the_result_holds_what_the_interface_promises(slices, fold):
+    n_genes = len(fold.genes)
+    assert fold.predicted.shape == fold.measured.shape == (49, n_genes)
+    assert fold.predicted.dtype == np.float32
+    assert fold.inference.reliability.shape == (n_genes,)
+    assert set(fold.scores) == {"spahgc", "mean", "knn", "ridge"}
+    assert fold.scores["mean"].summary()["pcc"] == 0  # a constant prediction knows no order
+    assert set(fold.inference.history["epoch"]) == {0, 1, 2}
+    assert fold.inference.epochs_chosen in (0, 1, 2)
+
+
+def test_a_held_out_slice_without_some_panel_genes_is_scored_on_the_others(slices):
+    first = slices[0]
+    shorter = dataclasses.replace(first, counts=first.counts[:, 2:], genes=first.genes[2:])
+    result = protocol.run_fold([shorter, *slices[1:]], ["S1"], SETTINGS, seed=0)[0]
+    assert set(result.inference.genes) - set(result.genes) <= set(first.genes[:2])
+    assert result.predicted.shape[1] == len(result.genes) < len(result.inference.genes)
+
+
+def test_constant_and_empty_genes_break_nothing(slices):
+    def spoil(counts):
+        return np.column_stack([np.zeros(len(counts)), np.full(len(counts), 3), counts[:, 2:]])
+
+    pieces = [dataclasses.replace(piece, counts=spoil(piece.counts.toarray())) for piece in slices]
+    result = protocol.run_fold(pieces, ["S1"], SETTINGS, seed=0)[0]
+    assert np.isfinite(result.predicted).all()
+    assert result.scores["spahgc"].n_constant_measured >= 1
+    assert np.isfinite(result.scores["spahgc"].summary()["pcc"])
+
+
+def test_evaluation_runs_every_fold_with_every_seed(slices):
+    settings = dataclasses.replace(SETTINGS, optimiser=dataclasses.replace(SETTINGS.optimiser, epochs=0))
+    results = protocol.evaluate(slices, settings, seeds=[0, 1], only=["S1", "S3"])
+    assert [(result.fold, result.seed) for result in results] == [("S1", 0), ("S1", 1), ("S3", 0), ("S3", 1)]
+
+
+def test_only_slices_with_counts_can_be_held_out(slices):
+    with pytest.raises(InputError, match="only slices with counts can be held out"):
+        protocol.run_fold(slices, ["nobody"], SETTINGS, seed=0)
+    with pytest.raises(InputError, match="at least two slices"):
+        protocol.folds(slices[:1])
