@@ -22,7 +22,7 @@ import click
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESETS = Path(__file__).parent / "presets"
-sys.path[:0] = [str(ROOT / "bin"), str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from development_slices import SLICES, write_samplesheet  # noqa: E402
 from tables import CONTROLS, score_tables, time_table  # noqa: E402

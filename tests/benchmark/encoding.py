@@ -29,7 +29,7 @@ import click
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bin"), str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 BLOCK = 512  # pixels, side of the blocks of the file
 PITCH = 200  # pixels from tile to tile: 100 um

@@ -21,11 +21,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-sys.path[:0] = [
-    str(Path(__file__).resolve().parents[2] / "bin"),
-    str(Path(__file__).parent),
-    str(Path(__file__).resolve().parents[1]),
-]
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from image_slices import SLICES, ImageSlice, prepare  # noqa: E402
 from tables import markdown  # noqa: E402

@@ -21,7 +21,7 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "bin"), str(Path(__file__).parent), str(Path(__file__).resolve().parents[1])]
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from measure import PHASES, measure  # noqa: E402
 
