@@ -3,70 +3,70 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from tissuegraph.cli import (
+    existing_file,
     failed_slice_is_a_result,
     one_line_errors,
     output_file,
     record_option,
     sample_option,
 )
-from tissuegraph.io.platforms import WITH_COUNTS
 from tissuegraph.records import Record
+
+any_path = click.Path(path_type=Path)
 
 
 @click.command()
 @sample_option
 @click.option(
     "--path",
-    type=click.Path(path_type=Path),
-    help="Space Ranger outs, or .h5ad; of a target also a table of positions, or nothing for a grid.",
-)
-@click.option("--platform", type=click.Choice(WITH_COUNTS), help="What --path holds  [default: detected]")
-@click.option("--image", type=click.Path(path_type=Path), help="Histology image.")
-@click.option(
-    "--image-matrix", type=click.Path(path_type=Path), help="3 x 3 matrix: pixels of --image to coordinates."
+    type=any_path,
+    help="What the platform wrote; of a target also a table of positions, or nothing for a grid.",
 )
 @click.option(
-    "--role",
-    type=click.Choice(["reference", "target", "both"]),
-    default="reference",
-    show_default=True,
-    help="A target may have no counts.",
+    "--row",
+    "row_path",
+    type=existing_file,
+    help="JSON with columns of the samplesheet: platform, role, spot_spacing, annotation_column.",
 )
-@click.option("--spot-spacing", type=float, help="Pixels between the spots of a grid, without --path.")
+@click.option("--image", type=any_path, help="Histology image.")
+@click.option("--image-matrix", type=any_path, help="3 x 3 matrix: pixels of --image to coordinates.")
 @click.option("--annotation", help="CSV of barcode and label, or the name of a column in obs.")
 @click.option("--slice", "slice_path", required=True, type=output_file, help="Canonical h5ad to write.")
+@click.option("--facts", type=output_file, help="What decides about later steps, to write (JSON).")
 @record_option
 @one_line_errors
 @failed_slice_is_a_result("ingest")
 def main(
     record: Record,
     path: Path | None,
-    platform: str | None,
+    row_path: Path | None,
     image: Path | None,
     image_matrix: Path | None,
-    role: str,
-    spot_spacing: float | None,
     annotation: str | None,
     slice_path: Path,
+    facts: Path | None,
 ) -> None:
     """Write the canonical slice; one that cannot be used leaves a failed record and no slice."""
     from tissuegraph.io.reading import describe, finish, read_raw
     from tissuegraph.io.request import Request
 
+    row = json.loads(row_path.read_text(encoding="utf-8")) if row_path else {}
+    role = row.get("role") or "reference"
     request = Request(
         sample=record.sample,
         path=path,
-        platform=platform,
+        platform=row.get("platform"),
         image=image,
         image_matrix=image_matrix,
-        annotation=annotation,
+        annotation=annotation or row.get("annotation_column"),
         counts_needed=role != "target",
-        spot_spacing=spot_spacing,
+        spot_spacing=row.get("spot_spacing"),
         warn=record.warn,
     )
     if path is None:
@@ -77,7 +77,10 @@ def main(
         raw = read_raw(request)
     adata = finish(raw, request)
     described = describe(adata)
-    record.metrics |= described | {"role": role, "has_image": image is not None or bool(described["images"])}
+    found = {"has_counts": described["has_counts"], "has_image": bool(image or described["images"])}
+    record.metrics |= described | {"role": role, **found}
+    if facts:
+        facts.write_text(json.dumps(found) + "\n", encoding="utf-8")
     adata.write_h5ad(slice_path, compression="lzf")
 
 

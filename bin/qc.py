@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
 
 from tissuegraph.cli import (
+    existing_file,
     failed_slice_is_a_result,
     one_line_errors,
     output_file,
@@ -16,49 +18,32 @@ from tissuegraph.cli import (
     slice_option,
 )
 from tissuegraph.records import Record
-from tissuegraph.slices.qc import Thresholds
-
-DEFAULT = Thresholds()
 
 
 @click.command()
 @sample_option
 @slice_option
 @click.option(
-    "--min-counts", type=int, default=DEFAULT.min_counts, show_default=True, help="Least counts per spot."
+    "--thresholds",
+    "thresholds_path",
+    type=existing_file,
+    help="JSON: min_counts, min_genes, max_mito, n_mads; null where a rule is not applied.",
 )
-@click.option(
-    "--min-genes", type=int, default=DEFAULT.min_genes, show_default=True, help="Least genes per spot."
-)
-@click.option(
-    "--max-mito", type=float, help="Largest percentage of mitochondrial counts  [default: not applied]"
-)
-@click.option("--n-mads", type=float, help="Deviations from the slice's median  [default: not applied]")
-@click.option("--n-domains", type=int, help="Number of domains wanted: fewer spots fail the slice.")
 @click.option(
     "--spots", "spots_path", required=True, type=output_file, help="Per-spot table to write (csv.gz)."
 )
 @record_option
 @one_line_errors
 @failed_slice_is_a_result("qc")
-def main(
-    record: Record,
-    slice_path: Path,
-    min_counts: int,
-    min_genes: int,
-    max_mito: float | None,
-    n_mads: float | None,
-    n_domains: int | None,
-    spots_path: Path,
-) -> None:
+def main(record: Record, slice_path: Path, thresholds_path: Path | None, spots_path: Path) -> None:
     """Write the spots' metrics; a slice with too little left has a failed record and no table."""
     from tissuegraph.io.stored import read_stored
-    from tissuegraph.slices.qc import judge, spot_metrics, write_spots
+    from tissuegraph.slices.qc import Thresholds, judge, spot_metrics, write_spots
 
-    thresholds = Thresholds(min_counts=min_counts, min_genes=min_genes, max_mito=max_mito, n_mads=n_mads)
+    thresholds = Thresholds(**json.loads(thresholds_path.read_text()) if thresholds_path else {})
     data = read_stored(slice_path)
     metrics = spot_metrics(data.counts, data.symbols)
-    reasons = judge(record, data.counts, data.xy, data.pitch, metrics, thresholds, n_domains)
+    reasons = judge(record, data.counts, data.xy, data.pitch, metrics, thresholds)
     write_spots(spots_path, data.barcodes, metrics, reasons)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check samplesheet, parameters and preset; findings are results, so this always succeeds."""
+"""Check samplesheet, parameters and presets; findings are results, so this always succeeds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import json
 from pathlib import Path
 
 import click
-import yaml
 
 from tissuegraph.cli import existing_directory, existing_file, one_line_errors, output_file
-from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.methods import METHODS
-from tissuegraph.presets import PRESET_DIRECTORY, load_settings
+from tissuegraph.presets import PRESET_DIRECTORY
 from tissuegraph.sheet.check import read_samplesheet
 from tissuegraph.sheet.parameters import check_parameters
+from tissuegraph.sheet.run import resolve_run, with_defaults
 
 
 @click.command()
@@ -22,51 +21,37 @@ from tissuegraph.sheet.parameters import check_parameters
     "--input", "sheet", required=True, type=existing_file, help="CSV, TSV, YAML or JSON samplesheet."
 )
 @click.option("--schema", required=True, type=existing_file, help="Schema of the samplesheet.")
-@click.option("--params", type=existing_file, help="Parameters of the run, as JSON.")
-@click.option("--params-schema", type=existing_file, help="Schema of the parameters.")
+@click.option("--params", required=True, type=existing_file, help="Parameters of the run, as JSON.")
+@click.option("--params-schema", required=True, type=existing_file, help="Schema of the parameters.")
 @click.option(
-    "--preset", "given", multiple=True, metavar="METHOD=FILE", help="Settings of a method (YAML); may repeat."
+    "--preset", "given", multiple=True, metavar="METHOD=FILE", help="Preset file of a user; may repeat."
 )
-@click.option("--presets", type=existing_directory, help="Directory of the presets that they may extend.")
 @click.option(
-    "--resolved",
-    default="resolved",
-    show_default=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Directory for METHOD.yaml: complete settings, of each method whose settings are valid.",
+    "--presets", default=PRESET_DIRECTORY, type=existing_directory, help="Presets that names stand for."
 )
 @click.option("--rows", required=True, type=output_file, help="Typed rows to write, as JSON.")
 @click.option("--problems", required=True, type=output_file, help="Problems to write: a JSON list of lines.")
+@click.option("--run", "run_path", required=True, type=output_file, help="What the run does, as JSON.")
 @one_line_errors
 def main(
     sheet: Path,
     schema: Path,
-    params: Path | None,
-    params_schema: Path | None,
+    params: Path,
+    params_schema: Path,
     given: tuple[str, ...],
-    presets: Path | None,
-    resolved: Path,
+    presets: Path,
     rows: Path,
     problems: Path,
+    run_path: Path,
 ) -> None:
-    """Write the rows of a samplesheet, the complete presets, and one line per problem."""
-    if (params is None) != (params_schema is None):
-        raise InputError("--params and --params-schema go together: give both or none")
-    values, lines = None, []
-    if params is not None:
-        values, lines = check_parameters(
-            json.loads(params.read_text()), json.loads(params_schema.read_text())
-        )
-    found = read_samplesheet(sheet, json.loads(schema.read_text()), values)
-    lines += found.problems
-    for text in given:
-        method, path = _method_and_file(text)
-        try:
-            _resolve(method, path, presets or PRESET_DIRECTORY, resolved)
-        except SettingsError as error:
-            lines.append(f"preset of {method}: {error}")
-    rows.write_text(json.dumps(found.rows, indent=1) + "\n")
-    problems.write_text(json.dumps(lines, indent=1, ensure_ascii=False) + "\n")
+    """Write the rows of a samplesheet, typed parameters with settings, and one line per problem."""
+    values, lines = check_parameters(_json(params), _json(params_schema))
+    found = read_samplesheet(sheet, _json(schema), values)
+    run, more = resolve_run(values, dict(_method_and_file(text) for text in given), presets)
+    lines += [*found.problems, *more]
+    _write(rows, with_defaults(found.rows, values))
+    _write(problems, lines)
+    _write(run_path, run)
     for line in [*found.notices, *lines]:
         click.echo(line, err=True)
 
@@ -81,15 +66,12 @@ def _method_and_file(text: str) -> tuple[str, Path]:
     return method, Path(name)
 
 
-def _resolve(method: str, path: Path, directory: Path, resolved: Path) -> None:
-    """Write the complete settings of one method; raises SettingsError."""
-    settings = load_settings(path, directory=directory, method=method)
-    if settings.method != method:
-        raise SettingsError(
-            f"{path.name} holds settings of {settings.method}; give a preset that says method: {method}"
-        )
-    resolved.mkdir(parents=True, exist_ok=True)
-    (resolved / f"{method}.yaml").write_text(yaml.safe_dump(settings.as_dict(), sort_keys=False))
+def _json(path: Path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

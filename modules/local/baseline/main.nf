@@ -4,22 +4,22 @@ process BASELINE {
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice), path(spots), val(n_domains)
+    tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), val(n_domains)
     val seed
 
     output:
-    tuple val(meta), path('baseline.npz') , emit: domains
-    tuple val(meta), path('baseline.json'), emit: record
+    tuple val(meta), path('baseline.npz'), path('baseline.json'), emit: domains, optional: true
+    tuple val(meta), path('baseline.json')                      , emit: record
     tuple val(task.process), eval('versions.py h5py scikit-learn scipy'), topic: versions
 
     script:
-    def n_domains_option = n_domains ? "--n-domains ${n_domains}" : ''
     """
     export OMP_NUM_THREADS=${task.cpus}
     baseline.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
-        --spots ${spots} ${n_domains_option} \\
+        --spots ${spots} \\
+        ${n_domains ? "--n-domains ${n_domains}" : ''} \\
         --seed ${seed} \\
         --domains baseline.npz \\
         --record baseline.json

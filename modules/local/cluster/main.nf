@@ -4,31 +4,34 @@ process CLUSTER {
     label 'process_low'
 
     input:
-    tuple val(meta), val(method), path(preset), path(arrays), path(embedding), path(baseline_record)
+    tuple val(meta), val(method), val(settings), val(n_domains), path(arrays, stageAs: 'in/*'), path(embedding, stageAs: 'in/*'), path(baseline, stageAs: 'in/*')
     val seed
 
     output:
-    tuple val(meta), val(method), path('domains.npz'), emit: domains
-    tuple val(meta), path('cluster.json')            , emit: record
+    tuple val(meta), val(method), path("${method}.domains.npz"), path("${method}.cluster.json"), emit: domains, optional: true
+    tuple val(meta), path("${method}.cluster.json")                                            , emit: record
     tuple val(task.process), eval('versions.py leidenalg scikit-learn scipy'), topic: versions
 
     script:
     """
     export OMP_NUM_THREADS=${task.cpus}
+    cat > settings.yaml << 'END_OF_SETTINGS'
+    ${groovy.json.JsonOutput.toJson(settings)}
+    END_OF_SETTINGS
     cluster.py \\
         --sample '${meta.id}' \\
         --arrays ${arrays} \\
         --embedding ${embedding} \\
-        --n-domains-as ${baseline_record} \\
-        --preset ${preset} \\
+        ${n_domains ? "--n-domains ${n_domains}" : "--baseline ${baseline}"} \\
+        --preset settings.yaml \\
         --seed ${seed} \\
-        --domains domains.npz \\
-        --record cluster.json
+        --domains ${method}.domains.npz \\
+        --record ${method}.cluster.json
     """
 
     stub:
     """
-    touch domains.npz
-    echo '{}' > cluster.json
+    touch ${method}.domains.npz
+    echo '{}' > ${method}.cluster.json
     """
 }

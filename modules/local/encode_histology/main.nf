@@ -4,26 +4,30 @@ process ENCODE_HISTOLOGY {
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice), path(spots), path(image, stageAs: 'image/*'), path(matrix, stageAs: 'matrix/*')
-    val options
+    tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(image, stageAs: 'image/*'), path(matrix, stageAs: 'matrix/*')
+    val options // [ encoder: 'handcrafted', tile_um: 100, context_rings: 0, stain_method: 'macenko' ]
     path weights, stageAs: 'weights/*'
     path reference, stageAs: 'reference/*'
 
     output:
-    tuple val(meta), path('features.npz')         , emit: features, optional: true
-    tuple val(meta), path('encode_histology.json'), emit: record
+    tuple val(meta), path('features.npz', arity: '0..*'), path('encode_histology.json'), emit: features
     tuple val(task.process), eval('versions.py h5py numpy pillow scikit-image scipy tifffile timm torch torchvision transformers zarr'), topic: versions
 
     script:
-    def files  = [image: image, image_matrix: matrix, encoder_weights: weights, stain_reference: reference]
-    def given  = files.findAll { _name, file -> file }.collect { name, file -> "--${name.replace('_', '-')} ${file}" }
-    def chosen = options.findAll { _name, value -> value != null }.collect { name, value -> "--${name.replace('_', '-')} '${value}'" }
     """
     export OMP_NUM_THREADS=${task.cpus}
     encode_histology.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
-        --spots ${spots} ${(given + chosen).join(' ')} \\
+        --spots ${spots} \\
+        ${image ? "--image ${image}" : ''} \\
+        ${matrix ? "--image-matrix ${matrix}" : ''} \\
+        --encoder '${options.encoder}' \\
+        ${weights ? "--encoder-weights ${weights}" : ''} \\
+        --tile-um ${options.tile_um} \\
+        --context-rings ${options.context_rings} \\
+        --stain-method ${options.stain_method} \\
+        ${reference ? "--stain-reference ${reference}" : ''} \\
         --device ${task.ext.device ?: 'auto'} \\
         --workers ${task.cpus} \\
         --features features.npz \\

@@ -4,28 +4,31 @@ process GRAPH {
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice), path(spots), val(method), path(preset)
+    tuple val(meta), val(method), val(settings), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*') // settings: what this step reads of the preset
 
     output:
-    tuple val(meta), val(method), path(preset), path('arrays.npz'), emit: arrays, optional: true
-    tuple val(meta), path('graph.json')                          , emit: record
+    tuple val(meta), val(method), path("${method}.arrays.npz"), path("${method}.graph.json"), emit: arrays, optional: true
+    tuple val(meta), path("${method}.graph.json")                                           , emit: record
     tuple val(task.process), eval('versions.py h5py numpy scikit-misc scipy'), topic: versions
 
     script:
     """
     export OMP_NUM_THREADS=${task.cpus}
+    cat > settings.yaml << 'END_OF_SETTINGS'
+    ${groovy.json.JsonOutput.toJson(settings)}
+    END_OF_SETTINGS
     graph.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
         --spots ${spots} \\
-        --preset ${preset} \\
-        --arrays arrays.npz \\
-        --record graph.json
+        --preset settings.yaml \\
+        --arrays ${method}.arrays.npz \\
+        --record ${method}.graph.json
     """
 
     stub:
     """
-    touch arrays.npz
-    echo '{}' > graph.json
+    touch ${method}.arrays.npz
+    echo '{}' > ${method}.graph.json
     """
 }

@@ -4,35 +4,39 @@ process INGEST {
     label 'process_low'
 
     input:
-    tuple val(meta), val(settings), path(data), path(image), path(image_matrix), path(annotation)
+    tuple val(meta), val(columns), path(data, stageAs: 'data/*'), path(image, stageAs: 'image/*'), path(image_matrix, stageAs: 'matrix/*'), path(annotation, stageAs: 'annotation/*')
 
     output:
     tuple val(meta), path('slice.h5ad') , emit: slice, optional: true
+    tuple val(meta), path('facts.json') , emit: facts, optional: true
     tuple val(meta), path('ingest.json'), emit: record
     tuple val(task.process), eval('versions.py anndata h5py pillow scipy'), topic: versions
 
     script:
-    def options = [
-        data                  ? "--path ${data}" : '',
-        settings.platform     ? "--platform ${settings.platform}" : '',
-        settings.role         ? "--role ${settings.role}" : '',
-        settings.spot_spacing ? "--spot-spacing ${settings.spot_spacing}" : '',
-        image                 ? "--image ${image}" : '',
-        image_matrix          ? "--image-matrix ${image_matrix}" : '',
-        annotation            ? "--annotation ${annotation}" : settings.annotation_column ? "--annotation '${settings.annotation_column}'" : '',
+    def files = [
+        data         ? "--path ${data}" : '',
+        image        ? "--image ${image}" : '',
+        image_matrix ? "--image-matrix ${image_matrix}" : '',
+        annotation   ? "--annotation ${annotation}" : '',
     ].findAll().join(' ')
     """
     export OMP_NUM_THREADS=${task.cpus}
+    cat > row.json << 'END_OF_ROW'
+    ${groovy.json.JsonOutput.toJson(columns)}
+    END_OF_ROW
     ingest.py \\
         --sample '${meta.id}' \\
-        ${options} \\
+        --row row.json \\
+        ${files} \\
         --slice slice.h5ad \\
+        --facts facts.json \\
         --record ingest.json
     """
 
     stub:
     """
     touch slice.h5ad
-    echo '{"metrics": {"has_counts": ${settings.role != 'target'}, "has_image": true}}' > ingest.json
+    echo '{"has_counts": ${columns.role != 'target'}, "has_image": true}' > facts.json
+    echo '{}' > ingest.json
     """
 }

@@ -4,7 +4,7 @@ process MULTIQC {
 
     input:
     path 'content/*'
-    path config
+    path config, stageAs: 'config/*'
     val title // may be empty; its characters are checked with the parameters
 
     output:
@@ -16,7 +16,7 @@ process MULTIQC {
     """
     multiqc \\
         --force \\
-        --config ${config} ${title_option} ${task.ext.args ?: ''} \\
+        --config ${config} ${title_option} \\
         --filename multiqc_report.html \\
         content
     """

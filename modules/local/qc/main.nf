@@ -4,7 +4,7 @@ process QC {
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice), val(thresholds)
+    tuple val(meta), path(slice, stageAs: 'in/*'), val(thresholds) // thresholds: [ min_counts: 10, max_mito: null, ... ]
 
     output:
     tuple val(meta), path('spots.csv.gz'), emit: spots, optional: true
@@ -12,12 +12,15 @@ process QC {
     tuple val(task.process), eval('versions.py h5py numpy scipy'), topic: versions
 
     script:
-    def options = thresholds.findAll { _name, value -> value != null }.collect { name, value -> "--${name.replace('_', '-')} ${value}" }.join(' ')
     """
     export OMP_NUM_THREADS=${task.cpus}
+    cat > thresholds.json << 'END_OF_ROW'
+    ${groovy.json.JsonOutput.toJson(thresholds)}
+    END_OF_ROW
     qc.py \\
         --sample '${meta.id}' \\
-        --slice ${slice} ${options} \\
+        --slice ${slice} \\
+        --thresholds thresholds.json \\
         --spots spots.csv.gz \\
         --record qc.json
     """

@@ -3,33 +3,35 @@ process SUMMARISE {
     label 'process_single'
 
     input:
-    path summaries, stageAs: 'summaries/?/*' // slice.json of each slice that went through
-    path records, stageAs: 'records/?/*'     // ingest.json and qc.json of all slices
+    path records, stageAs: 'records/?/*' // <step>.json of all steps and slices
     path rows
-    stdin                                    // parameters as JSON: never part of a shell command
+    stdin                                // [ params: parameters, run: typed ones, lost: tasks without record ] as JSON: never part of a shell command
 
     output:
-    path 'slices.csv' , emit: table
-    path 'content/*'  , emit: content
-    path 'params.json', emit: parameters
+    path 'slices.csv'  , emit: table
+    path 'content/*'   , emit: content
+    path 'params.json' , emit: parameters
+    path 'verdict.json', emit: verdict // [ n_slices: 8, n_finished: 7, n_failed: 1, sentence: '...' ]
     tuple val(task.process), eval('versions.py'), topic: versions
 
     script:
     """
-    cat > params.json
+    cat > context.json
     summarise.py \\
-        --summaries summaries \\
         --records records \\
         --rows ${rows} \\
+        --context context.json \\
         --params params.json \\
         --table slices.csv \\
-        --content content
+        --content content \\
+        --verdict verdict.json
     """
 
     stub:
     """
     mkdir content
     cat > params.json
+    echo '{"n_finished": 1, "n_failed": 0, "sentence": "Nothing was computed."}' > verdict.json
     touch slices.csv content/stub_mqc.txt
     """
 }

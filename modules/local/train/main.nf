@@ -4,33 +4,36 @@ process TRAIN {
     label 'process_gpu'
 
     input:
-    tuple val(meta), val(method), path(preset), path(arrays), path(features)
+    tuple val(meta), val(method), val(settings), path(arrays, stageAs: 'in/*'), path(features, stageAs: 'in/*') // settings: what this step reads of the preset
     val seed
     val n_seeds
 
     output:
-    tuple val(meta), val(method), path('embedding.npz'), emit: embedding
-    tuple val(meta), path('train.json')                , emit: record
+    tuple val(meta), val(method), path("${method}.embedding.npz"), path("${method}.train.json"), emit: embedding, optional: true
+    tuple val(meta), path("${method}.train.json")                                              , emit: record
     tuple val(task.process), eval('versions.py torch scipy'), topic: versions
 
     script:
     """
     export OMP_NUM_THREADS=${task.cpus}
+    cat > settings.yaml << 'END_OF_SETTINGS'
+    ${groovy.json.JsonOutput.toJson(settings)}
+    END_OF_SETTINGS
     train.py \\
         --sample '${meta.id}' \\
         --arrays ${arrays} \\
         ${features ? "--features ${features}" : ''} \\
-        --preset ${preset} \\
+        --preset settings.yaml \\
         --seed ${seed} \\
         --n-seeds ${n_seeds} \\
         --device ${task.ext.device ?: 'auto'} \\
-        --embedding embedding.npz \\
-        --record train.json
+        --embedding ${method}.embedding.npz \\
+        --record ${method}.train.json
     """
 
     stub:
     """
-    touch embedding.npz
-    echo '{}' > train.json
+    touch ${method}.embedding.npz
+    echo '{}' > ${method}.train.json
     """
 }

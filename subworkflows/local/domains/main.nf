@@ -6,40 +6,51 @@ include { TRAIN    } from '../../../modules/local/train/main'
 // Tissue domains of every slice: those of each method, and the control they have to beat.
 workflow DOMAINS {
     take:
-    ch_slices    // [ meta, path(slice.h5ad), path(spots.csv.gz), n_domains or null ]
-    ch_features  // [ meta, path(features.npz) or [] ]  image features where the slice has an image
-    ch_presets   // [ method, path(preset.yaml) ]
-    methods      // [ all: ['stmfg', 'multist'], image: ['multist'] ]  the first one gives the final answer; who reads images
-    seeds        // [ first: seed, n: number of seeds ]
+    ch_slices   // [ meta, path(slice.h5ad), path(spots.csv.gz), n_domains or null ]
+    ch_features // [ meta, path(features.npz) or [] ]  image features where the slice has an image
+    ch_run      // [ seed: 0, n_seeds: 3, methods: [[ name: 'stmfg', reads_image: false, graph: [...], train: [...], cluster: [...] ]], ... ]
+    names       // [ 'stmfg', 'multist' ]  the methods of the run
 
     main:
-    BASELINE(ch_slices, seeds.first)
+    ch_seed = ch_run.map { run -> run.seed }
+    BASELINE(ch_slices, ch_seed)
 
-    GRAPH(ch_slices.map { meta, slice, spots, _n_domains -> [meta, slice, spots] }.combine(ch_presets))
+    // Each step gets the settings that it reads as a value, and no others: what it does not read repeats nothing.
+    ch_methods = ch_run.flatMap { run -> run.methods } // [ name: 'stmfg', reads_image: false, graph: [...], train: [...], cluster: [...] ]
+    GRAPH(
+        ch_slices
+            .combine(ch_methods)
+            .map { meta, slice, spots, _n_domains, method -> [meta, method.name, method.graph, slice, spots] }
+    )
     ch_training = GRAPH.out.arrays
+        .map { meta, name, arrays, _record -> [name, meta, arrays] }
+        .combine(ch_methods.map { method -> [method.name, method] }, by: 0)
+        .map { name, meta, arrays, method -> [meta, name, method, arrays] }
         .combine(ch_features, by: 0)
-        .map { meta, method, preset, arrays, features -> [meta, method, preset, arrays, method in methods.image ? features : []] }
-    TRAIN(ch_training, seeds.first, seeds.n)
+        .map { meta, name, method, arrays, features -> [meta, name, method.train, arrays, method.reads_image ? features : []] }
+    TRAIN(ch_training, ch_seed, ch_run.map { run -> run.n_seeds })
 
-    // All answers have the same number of domains: the one given, or the one the baseline estimated.
-    CLUSTER(GRAPH.out.arrays.join(TRAIN.out.embedding, by: [0, 1]).combine(BASELINE.out.record, by: 0), seeds.first)
+    // All answers have the same number of domains: the one given, or the one that the baseline estimated.
+    ch_embedded = GRAPH.out.arrays
+        .join(TRAIN.out.embedding, by: [0, 1])
+        .map { meta, name, arrays, _graph, embedding, _train -> [name, meta, arrays, embedding] }
+        .combine(ch_methods.map { method -> [method.name, method.cluster] }, by: 0)
+        .map { name, meta, arrays, embedding, settings -> [meta, name, settings, arrays, embedding] }
+        .combine(ch_slices.map { meta, _slice, _spots, n_domains -> [meta, n_domains] }, by: 0)
+        .combine(BASELINE.out.domains, by: 0)
+        .map { meta, name, settings, arrays, embedding, n_domains, baseline, _record -> [meta, name, settings, n_domains, arrays, embedding, baseline] }
+    CLUSTER(ch_embedded, ch_seed)
 
     // A slice may have lost a method on the way (remainder), and waits for none that is still to come (size).
     ch_answers = GRAPH.out.arrays
         .join(TRAIN.out.embedding, by: [0, 1])
         .join(CLUSTER.out.domains, by: [0, 1])
-        .map { meta, method, _preset, arrays, embedding, domains -> [meta, [method, arrays, embedding, domains]] }
-        .groupTuple(size: methods.all.size(), remainder: true)
-        .map { meta, answers ->
-            def sorted = answers.sort { answer -> methods.all.indexOf(answer[0]) }
-            [meta, sorted*.get(0), sorted[0][1], sorted*.get(2), sorted*.get(3)]
-        }
+        .map { meta, _name, arrays, graph, embedding, train, domains, cluster -> [meta, [arrays, graph, embedding, train, domains, cluster]] }
+        .groupTuple(size: names.size(), remainder: true)
 
     emit:
-    graphs  = GRAPH.out.record                                // [ meta, path(graph.json) ]  failed slices too
-    domains = BASELINE.out.domains.join(ch_answers)           // [ meta, path(baseline), [method], path(arrays), [path(embedding)], [path(domains)] ]
-    records = GRAPH.out.record                                // [ meta, [path(json)] ]
-        .mix(BASELINE.out.record, TRAIN.out.record, CLUSTER.out.record)
-        .groupTuple(size: 1 + 3 * methods.all.size(), remainder: true)
-        .map { meta, records -> [meta, records.sort { record -> "${record.name} ${record}" }] }
+    files   = BASELINE.out.domains                                                  // [ meta, [ path(baseline.npz), path(baseline.json), path(stmfg.arrays.npz), ... ] ]
+        .join(ch_answers)
+        .map { meta, baseline, record, answers -> [meta, [baseline, record, answers].flatten()] }
+    records = BASELINE.out.record.mix(GRAPH.out.record, TRAIN.out.record, CLUSTER.out.record) // [ meta, path(json) ]  failed slices too
 }

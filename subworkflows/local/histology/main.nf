@@ -1,28 +1,46 @@
 include { ENCODE_HISTOLOGY } from '../../../modules/local/encode_histology/main'
 
-// Image features of every slice that has an image; the others go on without.
+// Image features of every slice that has an image, where something reads them; the others go on without.
 workflow HISTOLOGY {
     take:
     ch_slices // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
     ch_images // [ meta, path(image) or [], path(matrix) or [] ]  files of the samplesheet
-    ch_wanted // [ meta, boolean ]  there is an image, of the slice's own or given, and it is to be read
-    options   // [ encoder: 'handcrafted', tile_um: 100, ... ]
-    files     // [ weights: path or [], reference: path or [] ]
+    ch_facts  // [ meta, [ has_image: boolean, ... ] ]
+    ch_run    // [ reads_image: boolean, encoder: 'handcrafted', tile_um: 100, ... ]
+    names     // [ encoder_weights: text or null, stain_reference: text or null ]
 
     main:
     ch_found = ch_slices
         .join(ch_images)
-        .join(ch_wanted)
-        .branch { meta, slice, spots, image, matrix, wanted ->
-            with_image: wanted
+        .join(ch_facts)
+        .combine(ch_run)
+        .branch { meta, slice, spots, image, matrix, facts, run ->
+            with_image: facts.has_image && run.reads_image
             return [meta, slice, spots, image, matrix]
             without: true
             return [meta, []]
         }
-    ENCODE_HISTOLOGY(ch_found.with_image, options, files.weights, files.reference)
+    ENCODE_HISTOLOGY(
+        ch_found.with_image,
+        ch_run.map { run -> run.subMap('encoder', 'tile_um', 'context_rings', 'stain_method') },
+        fileOrNone('encoder_weights', names.encoder_weights),
+        fileOrNone('stain_reference', names.stain_reference),
+    )
+    ch_encoded = ENCODE_HISTOLOGY.out.features // a slice whose image fails goes on by its genes
 
     emit:
-    features = ENCODE_HISTOLOGY.out.features.mix(ch_found.without) // [ meta, path(features.npz) or [] ]
-    records  = ENCODE_HISTOLOGY.out.record                         // [ meta, path(encode_histology.json) or [] ]  failed slices too
-        .mix(ch_found.without)
+    features = ch_encoded.map { meta, features, _record -> [meta, features] }.mix(ch_found.without)            // [ meta, path(features.npz) or [] ]
+    files    = ch_encoded.map { meta, features, record -> [meta, [features, record].flatten()] }.mix(ch_found.without) // [ meta, [path] ]  may be empty
+    records  = ch_encoded.map { meta, _features, record -> [meta, record] }                                     // [ meta, path(encode_histology.json) ]
+}
+
+def fileOrNone(String parameter, name) {
+    if (!name) {
+        return []
+    }
+    def found = file(name)
+    if (!(found instanceof Path) || !found.exists()) {
+        error("--${parameter}: '${name}' - expected an existing file or directory")
+    }
+    return found
 }

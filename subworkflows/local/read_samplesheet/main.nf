@@ -1,35 +1,68 @@
 include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_samplesheet/main'
+include { readJson             } from '../read_json/main'
 
 // Samplesheet and parameters, checked as a whole before any slice is touched.
 workflow READ_SAMPLESHEET {
     take:
-    sheet       // path(samplesheet)
-    presets     // [ stmfg: path(preset.yaml), ... ]
-    schemas     // [ path(schema_input.json), path(nextflow_schema.json), path(assets/presets) ]
-    code        // digest of the package
-    params_json // parameters as JSON
+    given // [ input: 'samplesheet.csv', stmfg_preset: 'default', ... ]  parameters as the engine has them
 
     main:
-    VALIDATE_SAMPLESHEET(sheet, [presets.keySet().toList(), presets.values().toList()], schemas, code, params_json)
+    def sheet   = sheetFile(given.input)
+    def presets = ownPresets(given)
+    VALIDATE_SAMPLESHEET(
+        sheet,
+        [presets.keySet().toList(), presets.values().toList()],
+        [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
+        codeDigest(projectDir),
+        groovy.json.JsonOutput.toJson(given),
+    )
 
     // A task sees only what is staged for it, so whether a file is there is asked here, local or s3.
-    ch_rows = VALIDATE_SAMPLESHEET.out.rows
-        .combine(VALIDATE_SAMPLESHEET.out.problems)
-        .flatMap { rows_json, problems_json ->
+    // All that follows hangs on this channel, so that nothing runs beside an error.
+    ch_checked = VALIDATE_SAMPLESHEET.out.checked
+        .map { rows_json, problems_json, run_json ->
             def rows = readJson(rows_json).collect { row -> withFiles(row, sheet) }
-            def problems = readJson(problems_json) + rows.collectMany { row -> missingFiles(row) }
-            if (problems) {
-                error((["${problems.size()} problem(s), nothing was run:"] + problems).join('\n  '))
-            }
-            rows.collect { row -> row + [meta: [id: row.sample, code: code]] }
+            refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
+            [rows, readJson(run_json)]
         }
 
     emit:
-    rows    = ch_rows                          // [ row ]  typed values, files as paths
-    json    = VALIDATE_SAMPLESHEET.out.rows    // path(rows.json)
-    presets = VALIDATE_SAMPLESHEET.out.presets // [ method, path(preset.yaml) ]  complete, checked
-        .flatten()
-        .map { preset -> [preset.baseName, preset] }
+    rows = ch_checked                                               // [ row ]  typed values, defaults filled in, files as paths
+        .flatMap { rows, _run -> rows }
+        .map { row -> row + [meta: [id: row.sample, code: codeDigest(projectDir)]] }
+    run  = ch_checked.map { _rows, run -> run }.first()             // [ seed: 0, methods: [[ name: 'stmfg', ... ]], ... ]  typed parameters
+    json = VALIDATE_SAMPLESHEET.out.checked.map { files -> files[0] } // path(rows.json)
+}
+
+def sheetFile(input) {
+    if (!input || input instanceof Boolean) {
+        error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
+    }
+    def sheet = file(input)
+    if (!(sheet instanceof Path) || !sheet.exists()) {
+        error("--input: '${input}' - expected an existing samplesheet; relative paths start where the run is launched")
+    }
+    if (sheet.isDirectory()) {
+        error("--input: '${input}' is a directory - expected a samplesheet: CSV, TSV, YAML or JSON")
+    }
+    return sheet
+}
+
+// The user's own preset files by method: [ stmfg: path(mine.yaml) ]. Presets of the pipeline go by their name.
+def ownPresets(Map given) {
+    return given
+        .findAll { name, value -> name ==~ /[a-z0-9]+_preset/ && value instanceof CharSequence && value.contains('.') }
+        .collectEntries { name, value -> [name - '_preset', file(value)] }
+        .findAll { _method, preset -> preset instanceof Path && preset.exists() }
+}
+
+// At most 20 lines: ten thousand bad rows have one cause.
+def refuse(List problems) {
+    if (!problems) {
+        return
+    }
+    def shown = problems.take(20) + (problems.size() > 20 ? ["... and ${problems.size() - 20} more"] : [])
+    error((["${problems.size()} problem(s), nothing was run:"] + shown).join('\n  '))
 }
 
 def withFiles(Map row, sheet) {
@@ -59,6 +92,16 @@ def missingFiles(Map row) {
         .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - expected an existing file or directory" }
 }
 
-def readJson(json) {
-    return new groovy.json.JsonSlurperClassic().parseText(json.text)
+// A result that this run would replace by its own is no input: reading and publishing would meet.
+def publishedHere(Map row, outdir) {
+    def slices = file(outdir.toString()).resolve('slices')
+    return row.path && row.path.startsWith(slices)
+        ? ["samplesheet row ${row.row}, column path: '${row.path}' lies in --outdir, where this run publishes - expected another --outdir"]
+        : []
+}
+
+// A task's hash covers the script that it names, not the package beside it. The digest of the package travels in
+// every `meta`, so that -resume never takes a result of older code for a new one.
+def codeDigest(root) {
+    return files("${root}/bin/tissuegraph/**.py").sort().collect { source -> "${root.relativize(source)} ${source.getText('UTF-8')}" }.join(' ').md5()
 }

@@ -1,30 +1,49 @@
+include { CONCLUDE  } from '../../../modules/local/conclude/main'
 include { MULTIQC   } from '../../../modules/local/multiqc/main'
 include { SUMMARISE } from '../../../modules/local/summarise/main'
+include { readJson  } from '../read_json/main'
 
-// One table and one page for the whole cohort.
+// One table and one page for the whole cohort, and how the run ends.
 workflow REPORT {
     take:
-    ch_summaries // [ meta, path(slice.json) ]  slices that went through
-    ch_records   // [ meta, path(json) ]  ingest, qc and graph of all slices
-    rows         // path(rows.json)
-    params_json  // parameters as JSON
-    multiqc      // [ config: path(multiqc_config.yml), title: text or null ]
+    ch_records // [ meta, path(json) ]  of every step and slice, failed ones too
+    ch_run     // [ methods: [[ name: 'stmfg', ... ]], ... ]
+    rows       // path(rows.json)
+    given      // [ outdir: 'results', multiqc_title: null, ... ]  parameters as the engine has them
 
     main:
+    // A slice that cannot be used leaves the run, the others go on
+    ch_records.subscribe { meta, record -> failures(record).each { line -> log.warn("${meta.id}, ${line}") } }
+
+    // Tasks that died without a record, once all others have ended: their slices are told apart from finished ones
+    ch_sorted = ch_records
+        .toSortedList { one, other -> "${one[0].id}/${one[1].name}" <=> "${other[0].id}/${other[1].name}" }
+        .map { pairs -> [pairs.collect { _meta, record -> record }, lostTasks()] }
+        .combine(ch_run)
     SUMMARISE(
-        inOrder(ch_summaries),
-        inOrder(ch_records),
+        ch_sorted.map { records, _lost, _run -> records },
         rows,
-        params_json,
+        ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, run: run, params: given]) },
     )
+    SUMMARISE.out.verdict.map { verdict -> readJson(verdict) }.subscribe { verdict ->
+        verdict.n_failed ? log.warn(verdict.sentence) : log.info(verdict.sentence)
+    }
 
     // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program
     ch_versions = channel.topic('versions')
         .map { process, lines -> "${process.tokenize(':').last()}:\n${lines.trim().indent(4)}" }
         .unique()
         .collectFile(name: 'software_mqc_versions.yml', sort: true, newLine: true)
+    def config = given.multiqc_config ?: "${projectDir}/assets/multiqc_config.yml"
+    MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), file(config, checkIfExists: true), given.multiqc_title ?: '')
 
-    MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), multiqc.config, multiqc.title ?: '')
+    // The last task of a run that must not end well. It waits for the report, made or not.
+    ch_verdict = SUMMARISE.out.verdict
+        .map { verdict -> readJson(verdict) }
+        .combine(MULTIQC.out.report.ifEmpty([]).map { _report -> true })
+        .filter { verdict, _reported -> !verdict.n_finished || (verdict.n_failed && isOn(given.strict)) }
+        .map { verdict, _reported -> verdict.sentence }
+    CONCLUDE(ch_verdict)
 
     emit:
     table      = SUMMARISE.out.table                       // path(slices.csv)
@@ -32,9 +51,23 @@ workflow REPORT {
     provenance = SUMMARISE.out.parameters.mix(ch_versions) // path(params.json), path(software_mqc_versions.yml)
 }
 
-// The files of a channel in a fixed order, so that a resumed task sees the same input.
-def inOrder(ch_files) {
-    return ch_files
-        .toSortedList { one, other -> "${one[0].id}/${one[1].name}" <=> "${other[0].id}/${other[1].name}" }
-        .map { pairs -> pairs.collect { pair -> pair[1] } }
+// Why a slice failed, as a step's record tells; nothing where it did not.
+def failures(json) {
+    def record = readJson(json)
+    return record.status == 'failed' ? record.reasons.collect { reason -> "${record.step}: ${reason}" } : []
+}
+
+// What conf/base.config noted of tasks that failed for good: process, slice, attempt, exit status, last line written.
+def lostTasks() {
+    return files("${workflow.workDir}/lost/${workflow.runName}/*.json", checkIfExists: false).sort().collect { note ->
+        def task  = readJson(note)
+        def error = file(task.workdir).resolve('.command.err')
+        def lines = error.exists() ? error.getText('UTF-8').readLines().findAll { line -> line.trim() } : []
+        task + [said: lines ? lines.last() : null]
+    }
+}
+
+// A switch: the command line gives text, and the text 'false' is true.
+def isOn(value) {
+    return value.toString().toLowerCase() == 'true'
 }

@@ -1,0 +1,102 @@
+"""What a run does: its typed parameters, with the settings of every method that takes part, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tissuegraph.errors import SettingsError
+from tissuegraph.methods import DOMAINS, EXPRESSION, METHODS, Method
+from tissuegraph.presets import load_settings
+from tissuegraph.sheet.schema import show
+
+# Topics of a preset that a step reads. Each step is given these and no others, so that a change of a preset
+# repeats the work from the first step that it concerns; training is given all but the clustering.
+GRAPH_TOPICS = ("preprocess", "spatial_graph", "feature_graph")
+CLUSTER_TOPICS = ("clustering",)
+
+
+def resolve_run(
+    values: Mapping[str, Any], own: Mapping[str, Path], directory: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """The run as the workflow needs it, and one line per problem.
+
+    values: typed parameters; own: preset files of the user by method; directory: presets that names stand for.
+    The run holds all values, `methods` with the settings of each in the order given (see `_described`),
+    `expression`, the settings of the method that infers expression or None, and `reads_image`.
+    """
+    names, problems = _names(values.get("methods"))
+    chosen = [METHODS[name] for name in names]
+    inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
+    settings: dict[str, Any] = {}
+    for method in [*chosen, *([inferring] if values.get("infer_expression") else [])]:
+        try:
+            settings[method.name] = _settings(method, values, own.get(method.name), directory)
+        except SettingsError as error:
+            problems.append(f"parameter --{method.name}_preset: {error}")
+    described = [_described(METHODS[name], settings[name]) for name in names if name in settings]
+    infers = inferring.name in settings
+    run = {
+        **values,
+        "methods": described,
+        "expression": {"settings": settings[inferring.name].as_dict()} if infers else None,
+        "reads_image": infers or any(method["reads_image"] for method in described),
+    }
+    return run, problems
+
+
+def with_defaults(rows: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows with the run's parameter of the same name where they leave a column empty."""
+    return [
+        {name: values.get(name) if value is None else value for name, value in row.items()} for row in rows
+    ]
+
+
+def _names(methods: str | None) -> tuple[list[str], list[str]]:
+    """Names of the methods that find domains, known ones once each, and what is wrong with the others."""
+    known = [name for name, method in METHODS.items() if method.answers == DOMAINS]
+    given = [name.strip() for name in (methods or "").split(",") if name.strip()]
+    expected = f"expected {' or '.join(known)}, or several joined by commas"
+    if not given:
+        return [], [f"parameter --methods is empty - {expected}"]
+    problems = [
+        f"parameter --methods: {show(name)} - {expected}"
+        for name in dict.fromkeys(given)
+        if name not in known
+    ]
+    repeated = sorted({name for name in given if given.count(name) > 1})
+    problems += [f"parameter --methods: {show(name)} is named twice - {expected}" for name in repeated]
+    return [name for name in dict.fromkeys(given) if name in known], problems
+
+
+def _settings(method: Method, values: Mapping[str, Any], own: Path | None, directory: Path) -> Any:
+    """The method's settings as the run wants them; raises SettingsError."""
+    preset = own or values.get(f"{method.name}_preset") or "default"
+    overrides = []
+    if isinstance(method.reads_image, str) and values.get("image_view"):
+        overrides.append(f"{method.reads_image}=true")
+    settings = load_settings(preset, overrides, directory=directory, method=method.name)
+    if settings.method != method.name:
+        raise SettingsError(
+            f"{Path(preset).name} holds settings of {settings.method}; give a preset that says method: "
+            f"{method.name}"
+        )
+    return settings
+
+
+def _described(method: Method, settings: Any) -> dict[str, Any]:
+    """name, title, reads_image, and what each step reads: `graph`, `train` and `cluster`."""
+    topics = settings.as_dict()
+    return {
+        "name": method.name,
+        "title": method.title,
+        "reads_image": method.wants_image(settings),
+        "graph": _some(topics, GRAPH_TOPICS),
+        "train": _some(topics, [name for name in topics if name not in CLUSTER_TOPICS]),
+        "cluster": _some(topics, CLUSTER_TOPICS),
+    }
+
+
+def _some(topics: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {"method": topics["method"], **{name: topics[name] for name in names}}
