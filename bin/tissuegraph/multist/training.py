@@ -23,7 +23,7 @@ from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
 from tissuegraph.multist.settings import Settings
 from tissuegraph.multist.tokens import ImageTokens, checked_image, image_tokens
 from tissuegraph.nn.device import resolve_device
-from tissuegraph.nn.result import TrainingResult
+from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 
 FEWEST_TILES = 20  # spots with image features; fewer say nothing about a slice
@@ -57,8 +57,8 @@ def train_seeds(
     progress: called with seed, epoch and total loss every tenth of each stage's epochs.
     attention of a result: weight of the spot's own tile and of its neighbours' together, (N, 2), sums to 1;
     with tokens: spot (N, 1), all 1; without image (N, 1) for the genes.
-    Raises InputError for image features that do not fit the slice, SettingsError for part_spots: MultiST
-    trains on the whole slice.
+    Raises InputError where a seed diverges or image features do not fit the slice, SettingsError for
+    part_spots: MultiST trains on the whole slice.
     """
     if part_spots:
         raise SettingsError(f"MultiST trains on the whole slice, got part_spots {part_spots}; leave it at 0")
@@ -112,7 +112,7 @@ def _train_one(
             fused = fusion.embed()
             final, (attention, views) = fused.embedding, _summary(fused.attention)
             losses = _curves(curves, fused_curves)
-    return TrainingResult(
+    result = TrainingResult(
         embedding=final.numpy(),
         untrained=untrained.cpu().numpy(),
         attention=attention.numpy(),
@@ -123,6 +123,8 @@ def _train_one(
         views=views,
         image_trust=ready.share,
     )
+    refuse_divergence(result, "MultiST", seed, settings.optimiser.lr)
+    return result
 
 
 def _fusion(ready: _Slice, settings: Settings, genes: Tensor) -> FusionTrainer:

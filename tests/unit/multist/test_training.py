@@ -1,6 +1,7 @@
 """MultiST: its networks, its training, and what the image does to the domains."""
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -245,3 +246,9 @@ def test_spots_without_a_tile_are_embedded_and_a_nearly_empty_image_is_left_out(
 def test_image_features_of_another_slice_are_refused(arrays, image):
     with pytest.raises(InputError, match=re.escape("one row per kept spot (100), got shape (99, 9)")):
         train_seeds(arrays, short(), seeds=[0], image=image[:-1])
+
+
+def test_a_network_that_diverges_is_refused(arrays, monkeypatch):
+    monkeypatch.setattr(GeneTrainer, "embed", lambda self: torch.full((100, 32), math.nan))
+    with pytest.raises(InputError, match="MultiST diverged with seed 3: its embedding is not finite"):
+        train_seeds(arrays, short(), seeds=[3], device="cpu")
