@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 import numpy as np
 
 from tissuegraph.cli import (
-    one_line_errors,
+    failed_slice_is_a_result,
     output_file,
     record_option,
     sample_option,
@@ -24,7 +23,7 @@ from tissuegraph.io.stored import read_kept
 from tissuegraph.records import Record
 
 
-@click.command(help=__doc__)
+@click.command()
 @sample_option
 @slice_option
 @spots_option
@@ -32,33 +31,30 @@ from tissuegraph.records import Record
 @seed_option
 @click.option("--domains", required=True, type=output_file, help="Labels and embedding to write (npz).")
 @record_option
-@one_line_errors
+@failed_slice_is_a_result("baseline")
 def main(
-    sample: str,
-    slice_path: Path,
-    spots_path: Path,
-    n_domains: int | None,
-    seed: int,
-    domains: Path,
-    record: Path,
+    record: Record, slice_path: Path, spots_path: Path, n_domains: int | None, seed: int, domains: Path
 ) -> None:
-    started = time.perf_counter()
+    """Write the labels, and in `n_domains` the number that was given or estimated."""
     kept = read_kept(slice_path, spots_path)
     found = baseline(kept.counts, kept.xy, n_domains, seed)
-    np.savez(domains, baseline=found.labels, pca_kmeans=found.pca_kmeans, embedding=found.embedding)
-    entry = Record(sample, "baseline")
+    np.savez(
+        domains,
+        baseline=found.labels,
+        pca_kmeans=found.pca_kmeans,
+        embedding=found.embedding,
+        n_domains=found.n_domains,
+    )
     n_found = len(np.unique(found.labels))
     if n_found != found.n_domains:
-        entry.warn(f"baseline: {n_found} domains found where {found.n_domains} were asked for")
-    entry.metrics = {
+        record.warn(f"baseline: {n_found} domains found where {found.n_domains} were asked for")
+    record.metrics |= {
         "n_domains": found.n_domains,
         "n_domains_given": n_domains is not None,
         "n_domains_found": n_found,
         "n_domains_evidence": asdict(found.evidence) if found.evidence else None,
         "n_neighbours": found.n_neighbours,
-        "seconds": round(time.perf_counter() - started, 3),
     }
-    entry.write(record)
 
 
 if __name__ == "__main__":

@@ -3,26 +3,20 @@
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 
 import click
 
 from tissuegraph.cli import (
+    device_option,
     failed_slice_is_a_result,
-    one_line_errors,
     output_file,
     record_option,
     sample_option,
     slice_option,
     spots_option,
 )
-from tissuegraph.errors import SettingsError
 from tissuegraph.records import Record
-
-# Before torch loads: threads that wait for each other should sleep, not spin
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 STAIN_METHODS = ("macenko", "reinhard", "vahadane", "diverse", "none")
 any_path = click.Path(path_type=Path)
@@ -42,11 +36,10 @@ any_path = click.Path(path_type=Path)
 )
 @click.option("--stain-method", type=click.Choice(STAIN_METHODS), default="macenko", show_default=True)
 @click.option("--stain-reference", type=any_path, help="Image to match  [default: a built-in reference]")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option
 @click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Threads.")
 @click.option("--features", "features_path", required=True, type=output_file, help="Features to write (npz).")
 @record_option
-@one_line_errors
 @failed_slice_is_a_result("encode_histology")
 def main(
     record: Record,
@@ -66,12 +59,12 @@ def main(
 ) -> None:
     """Write the features; a slice without image is warned about and gets none, one that fails neither."""
     from tissuegraph.histology.encode import Options, encode_slice
+    from tissuegraph.histology.encoders import load_encoder
     from tissuegraph.histology.source import find_picture
     from tissuegraph.histology.tiles import FEW_PIXELS, tile_side
     from tissuegraph.io.stored import read_places
 
-    started = time.perf_counter()
-    encoder = _load_encoder(encoder_name, encoder_weights, device)
+    encoder = load_encoder(encoder_name, encoder_weights, device)
     reference = _read_reference(stain_reference)
     places = read_places(slice_path, spots_path)
     picture = find_picture(slice_path, places.xy, image, image_matrix)
@@ -103,18 +96,7 @@ def main(
         "background": float(result.background.mean()),
         "stain_method": stain_method,
         "device": getattr(encoder, "device", "cpu"),
-        "seconds": round(time.perf_counter() - started, 3),
     }
-
-
-def _load_encoder(name: str, weights: Path | None, device: str):
-    """A wrong name or missing weights stop the run: they would fail every slice alike."""
-    from tissuegraph.histology.encoders import load_encoder
-
-    try:
-        return load_encoder(name, weights, device)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _read_reference(path: Path | None):

@@ -3,23 +3,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from tissuegraph.cli import (
+    device_option,
     existing_file,
     failed_slice_is_a_result,
-    one_line_errors,
+    n_seeds_option,
+    outdir_option,
     record_option,
     sample_option,
     seed_option,
+    settings_options,
 )
 from tissuegraph.records import Record
-
-# Before torch loads: threads that wait for each other should sleep.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from tissuegraph.spahgc.settings import Settings
 
 files = {"required": True, "multiple": True, "type": existing_file}
 
@@ -32,8 +32,7 @@ files = {"required": True, "multiple": True, "type": existing_file}
 @click.option("--slice", "slices", help="Canonical slice (h5ad), in the order of --cohort; repeats.", **files)
 @click.option("--spots", help="Per-spot QC table, in the same order; repeats.", **files)
 @click.option("--features", help="Image features (npz), in the same order; repeats.", **files)
-@click.option("--preset", default="default", show_default=True, help="Name of a preset, or a YAML file.")
-@click.option("--set", "overrides", multiple=True, metavar="TOPIC.KEY=VALUE", help="Override one setting.")
+@settings_options("spahgc")
 @click.option(
     "--by",
     type=click.Choice(["slice", "patient"]),
@@ -42,12 +41,11 @@ files = {"required": True, "multiple": True, "type": existing_file}
     help="What is held out together: patient keeps a patient's other slices out of the references.",
 )
 @click.option("--marker-genes", default="", help="Genes to draw, joined by commas; then the most reliable.")
-@click.option("--n-seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Runs to average.")
+@n_seeds_option("Runs to average.")
 @seed_option
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--outdir", default=".", type=click.Path(file_okay=False, path_type=Path), show_default=True)
+@device_option
+@outdir_option
 @record_option
-@one_line_errors
 @failed_slice_is_a_result("infer_expression")
 def main(
     record: Record,
@@ -55,8 +53,7 @@ def main(
     slices: tuple[Path, ...],
     spots: tuple[Path, ...],
     features: tuple[Path, ...],
-    preset: str,
-    overrides: tuple[str, ...],
+    settings: Settings,
     by: str,
     marker_genes: str,
     n_seeds: int,
@@ -70,11 +67,9 @@ def main(
     the later steps. A slice with counts is held out and compared with its measurement.
     """
     from tissuegraph.nn.allocator import keep_freed_memory
-    from tissuegraph.presets import load_settings
     from tissuegraph.spahgc.members import read_group, read_members
 
     keep_freed_memory()
-    settings = load_settings(preset, overrides, method="spahgc")
     members = read_members(cohort, slices, spots, features)
     target, references = read_group(members, record.sample)
 
@@ -89,7 +84,6 @@ def main(
         device=device,
         progress=lambda what, epoch, value: click.echo(f"{record.sample} {what} epoch {epoch}: {value:.4f}"),
     )
-    outdir.mkdir(parents=True, exist_ok=True)
     prediction.save(outdir / "prediction.npz")
     own = next(member for member in members if member.name == record.sample)
     first = next(member for member in members if member.name == references[0].name)

@@ -1,46 +1,49 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """Train one method on one slice, once per seed, and write the embeddings."""
 
 from __future__ import annotations
 
-import os
 import resource
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tissuegraph.cli import (
+    device_option,
     existing_file,
-    one_line_errors,
+    failed_slice_is_a_result,
+    n_seeds_option,
     output_file,
     record_option,
     sample_option,
     seed_option,
+    settings_options,
 )
 from tissuegraph.methods import method_of
+from tissuegraph.presets.method import MethodSettings
 from tissuegraph.records import Record
 
-# Before torch loads: threads that wait for each other should sleep. Spinning costs ten times the work
-# where tasks share cores, as they do on a busy node.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if TYPE_CHECKING:
+    from tissuegraph.nn.result import TrainingResult
+    from tissuegraph.slices.arrays import SliceArrays
 
 
-@click.command(help=__doc__)
+@click.command()
 @sample_option
 @click.option("--arrays", "arrays_path", required=True, type=existing_file, help="Arrays of the slice (npz).")
 @click.option(
     "--features",
     "features_path",
     type=existing_file,
-    help="Image features of the slice (npz); without them the genes are all there is.",
+    help="Image features of the slice (npz), where the settings read them; else the genes are all there is.",
 )
-@click.option("--preset", default="default", show_default=True, help="Name of a preset, or a YAML file.")
-@click.option("--set", "overrides", multiple=True, metavar="TOPIC.KEY=VALUE", help="Override one setting.")
-@click.option(
-    "--n-seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Networks to train."
-)
+@settings_options()
+@n_seeds_option("Networks to train.")
 @seed_option
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option
 @click.option(
     "--part-spots",
     type=click.IntRange(min=0),
@@ -50,55 +53,57 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 )
 @click.option("--embedding", required=True, type=output_file, help="Embeddings to write (npz).")
 @record_option
-@one_line_errors
+@failed_slice_is_a_result("train")
 def main(
-    sample,
-    arrays_path,
-    features_path,
-    preset,
-    overrides,
-    n_seeds,
-    seed,
-    device,
-    part_spots,
-    embedding,
-    record,
-):
+    record: Record,
+    arrays_path: Path,
+    features_path: Path | None,
+    settings: MethodSettings,
+    n_seeds: int,
+    seed: int,
+    device: str,
+    part_spots: int,
+    embedding: Path,
+) -> None:
+    """Write the embedding of every seed; the settings say whether the image is read."""
     from tissuegraph.nn.allocator import keep_freed_memory
-    from tissuegraph.presets import load_settings
     from tissuegraph.slices.arrays import SliceArrays
 
     keep_freed_memory()
-    settings = load_settings(preset, overrides)
+    record.metrics["method"] = settings.method
+    method = method_of(settings.method)
     arrays = SliceArrays.load(arrays_path)
 
     image = None
-    if features_path is not None:
+    if features_path is not None and method.wants_image(settings):
         from tissuegraph.histology.features import ImageFeatures
 
         image = ImageFeatures.load(features_path).features
 
-    from tissuegraph.nn.result import save_embeddings
+    from tissuegraph.nn.result import save_embeddings  # torch: after the cheap checks
 
-    results = method_of(settings.method).trainer()(
+    seeds = range(seed, seed + n_seeds)
+    results = method.trainer()(
         arrays,
         settings,
-        seeds=range(seed, seed + n_seeds),
+        seeds=seeds,
         device=device,
-        progress=lambda seed, epoch, loss: click.echo(f"{sample} seed {seed} epoch {epoch} loss {loss:.4f}"),
+        progress=lambda seed, epoch, loss: click.echo(
+            f"{record.sample} seed {seed} epoch {epoch} loss {loss:.4f}"
+        ),
         image=image,
         part_spots=part_spots,
     )
-    save_embeddings(embedding, range(seed, seed + n_seeds), results)
-    entry = Record(sample, "train", metrics=_metrics(settings, arrays, results))
+    save_embeddings(embedding, seeds, results)
+    record.metrics |= _metrics(settings, arrays, results)
     for reason in results[0].warnings:
-        entry.warn(reason)
-    entry.write(record)
+        record.warn(reason)
 
 
-def _metrics(settings, arrays, results) -> dict:
+def _metrics(
+    settings: MethodSettings, arrays: SliceArrays, results: Sequence[TrainingResult]
+) -> dict[str, Any]:
     return {
-        "method": settings.method,
         "n_spots": arrays.n_spots,
         "n_genes": arrays.n_genes,
         "epochs": settings.optimiser.epochs,

@@ -33,7 +33,7 @@ def measure(
     """Run one phase in this process; returns seconds, peak memory in GB and what else the phase tells."""
     from tissuegraph.presets import load_settings
 
-    settings = load_settings(preset, overrides)
+    settings = load_settings(preset, overrides, method="stmfg")
     if phase == "generate":
         found = _generate(folder, size, n_genes, n_domains, depth)
     elif phase == "graph":

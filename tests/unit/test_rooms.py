@@ -11,8 +11,8 @@ import pytest
 FLOORS = (
     ("errors", "keys", "records"),
     ("methods",),
-    ("cli", "presets", "io"),
-    ("sheet",),
+    ("presets", "io"),
+    ("cli", "sheet"),
     ("slices", "nn"),
     ("clustering", "scores"),
     ("histology",),

@@ -28,8 +28,8 @@ def cluster(
     """Partition the rows of an embedding (N, D) into n_domains.
 
     settings: a clusterer such as `Vote()`, or the name of one with its defaults. Labels lie in
-    0..n_domains-1; a number may stay unused where the data hold fewer groups. Raises InputError or
-    SettingsError when the embedding is not finite or n_domains does not lie in 1..N.
+    0..n_domains-1; a number may stay unused where the data hold fewer groups. Raises InputError
+    when the embedding is not finite or n_domains does not lie in 1..N.
     """
     embedding = np.asarray(embedding)
     if embedding.ndim != 2 or not np.isfinite(embedding).all():
@@ -38,7 +38,9 @@ def cluster(
             "check the training for divergence"
         )
     if not 1 <= n_domains <= len(embedding):
-        raise SettingsError(f"n_domains must lie between 1 and the {len(embedding)} spots, got {n_domains}")
+        raise InputError(
+            f"n_domains must lie between 1 and the {len(embedding)} spots of the slice, got {n_domains}"
+        )
     if n_domains == 1:
         return Labels(np.zeros(len(embedding), dtype=np.int64), np.ones(len(embedding)))
     return named(settings)(embedding, n_domains, seed)

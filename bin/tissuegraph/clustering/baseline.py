@@ -8,6 +8,7 @@ that predicts left-out spots best. N spots, G genes, K domains.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +16,7 @@ from scipy import sparse
 from tissuegraph.clustering import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
+from tissuegraph.errors import InputError
 from tissuegraph.slices.preprocess import log1p, normalise, pca, select_genes, total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
 
@@ -54,6 +56,14 @@ def baseline(
         n_domains=n_domains,
         evidence=evidence,
     )
+
+
+def read_n_domains(path: Path) -> int:
+    """The number of domains in what baseline.py wrote; raises InputError where there is none."""
+    with np.load(path, allow_pickle=False) as stored:
+        if "n_domains" not in stored.files:
+            raise InputError(f"{path.name} holds no n_domains; write it again with baseline.py")
+        return int(stored["n_domains"])
 
 
 def baseline_features(counts: sparse.csr_matrix, n_pcs: int = N_PCS) -> np.ndarray:

@@ -26,6 +26,7 @@ from tissuegraph.clustering.mixture import fit_tied
 from tissuegraph.clustering.starts import kmeans_start
 from tissuegraph.clustering.vote import principal_components
 from tissuegraph.errors import InputError
+from tissuegraph.histology.view import standardised
 
 N_COMPONENTS = 15  # principal components of each view that are judged
 N_PATTERNS = 4  # smooth patterns of the genes that the image has to predict
@@ -151,8 +152,7 @@ def _averages(spatial: sparse.csr_matrix):
 def _leading(values: np.ndarray, *, standardise: bool) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if standardise:
-        deviation = values.std(axis=0)
-        values = (values - values.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
+        values = standardised(values)
     return principal_components(values, min(N_COMPONENTS, values.shape[1]))
 
 

@@ -35,7 +35,7 @@ class FusedSlice:
 class FusionTrainer:
     """One seed's fusion. Random numbers come from torch's global state, which the caller seeds.
 
-    genes: (N, L) latent, constant; share: weight of the image in the embedding, in [0, 1].
+    genes: (N, L) latent, constant; trust: share of the image in the embedding, in [0, 1].
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class FusionTrainer:
         genes: Tensor,
         image: ImageTokens,
         adjacency: SparseOperator,
-        share: float,
+        trust: float,
     ):
-        self.settings, self.image, self.share, self.adjacency = settings, image, share, adjacency
+        self.settings, self.image, self.trust, self.adjacency = settings, image, trust, adjacency
         self.genes = unit_scale(genes)
         self.raw_genes = genes
         self.usable = image.present[image.neighbours].any(1).nonzero()[:, 0]  # spots with any tile in reach
@@ -105,7 +105,7 @@ class FusionTrainer:
             torch.cat([getattr(part, name) for part in parts]) for name in ("image", "genes", "attention")
         )
         reached = self.image.present[self.image.neighbours].any(1)[:, None]
-        share = self.share * reached.to(image.dtype)  # a spot without any tile in reach has its genes only
+        share = self.trust * reached.to(image.dtype)  # a spot without any tile in reach has its genes only
         if self.settings.combine == "sum":
             embedding = (1 - share) * genes + share * image
         else:

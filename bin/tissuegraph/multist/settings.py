@@ -63,7 +63,9 @@ class Fusion:
     residual: bool = flag()  # query added to what it attends to, with LayerNorm
     directions: str = choice("image", "both")  # genes attend to the image, or each to the other
     combine: str = choice("concatenate", "sum")
-    image_share: float | str = number(0, 1, "auto")  # weight of the image; auto: judged per slice
+    image_trust: float | str = number(
+        0, 1, "auto"
+    )  # share of the image in the embedding; auto: judged per slice
     sdm: float = number(0, 1e6)
     infonce: float = number(0, 1e6)
     retention: float = number(0, 1e6)  # the attended image still predicts the tiles it came from

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tissuegraph.errors import InputError
+from tissuegraph.histology.view import SpotImages
 from tissuegraph.multist.attention import Tokens
 from tissuegraph.multist.settings import Fusion
 from tissuegraph.slices.arrays import SliceArrays
@@ -42,31 +42,18 @@ class ImageTokens:
         return Tokens(values, self.distance[spots], present)
 
 
-def checked_image(image: np.ndarray, n_spots: int) -> np.ndarray:
-    """Image features as float64 (N, F), or an InputError. A row with NaN is a spot without a tile."""
-    image = np.asarray(image, dtype=np.float64)
-    if image.ndim != 2 or len(image) != n_spots or image.shape[1] == 0:
-        raise InputError(
-            f"image features need one row per kept spot ({n_spots}), got shape {image.shape}; "
-            "encode the image again with the spots of this slice"
-        )
-    if np.isinf(image).any():
-        raise InputError("image features must be finite, got infinite values; encode the image again")
-    return image
-
-
 def image_tokens(
-    arrays: SliceArrays, image: np.ndarray, settings: Fusion, device: torch.device
+    arrays: SliceArrays, images: SpotImages, settings: Fusion, device: torch.device
 ) -> ImageTokens:
-    """Prepare the tokens. image: (N, F) as `checked_image` returns it."""
-    present = ~np.isnan(image).any(axis=1)
-    components = pca(standardised(image[present]), settings.image_pcs)
-    values = np.zeros((len(image), components.shape[1]))
-    values[present] = components / max(np.sqrt(np.square(components).mean()), 1e-12)
+    """Reduce the features to components, scale these to mean square 1, and say who attends to whom."""
+    present = images.present
+    components = pca(images.features, settings.image_pcs)
+    components /= max(np.sqrt(np.square(components).mean()), 1e-12)
+    values = images.spread_out(components.astype(np.float64))
     if settings.image_smoothing:
         values = _smoothed(values, present, arrays.position, settings.image_smoothing)
-    neighbours = np.arange(len(image))[:, None]
-    distance = np.zeros((len(image), 1))
+    neighbours = np.arange(arrays.n_spots)[:, None]
+    distance = np.zeros((arrays.n_spots, 1))
     if settings.tokens == "neighbourhood":
         nearest, away = nearest_spots(arrays.position, settings.token_neighbours)
         neighbours = np.hstack([neighbours, nearest])
@@ -77,12 +64,6 @@ def image_tokens(
         neighbours=torch.as_tensor(neighbours.astype(np.int64)).to(device),
         distance=torch.as_tensor(distance, dtype=torch.float32).to(device),
     )
-
-
-def standardised(image: np.ndarray) -> np.ndarray:
-    """Each feature to mean 0 and variance 1; constant ones to 0."""
-    deviation = image.std(axis=0)
-    return (image - image.mean(axis=0)) / np.where(deviation > 1e-12, deviation, np.inf)
 
 
 def _smoothed(values: np.ndarray, present: np.ndarray, position: np.ndarray, share: float) -> np.ndarray:

@@ -16,17 +16,17 @@ from torch import Tensor
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.trust import image_trust
+from tissuegraph.histology.view import chosen_trust, spot_images
 from tissuegraph.multist.fusion import TERMS as FUSION_TERMS
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import TERMS as GENE_TERMS
 from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
 from tissuegraph.multist.settings import Settings
-from tissuegraph.multist.tokens import ImageTokens, checked_image, image_tokens
+from tissuegraph.multist.tokens import ImageTokens, image_tokens
 from tissuegraph.nn.device import resolve_device
-from tissuegraph.nn.result import TrainingResult
+from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 
-FEWEST_TILES = 20  # spots with image features; fewer say nothing about a slice
 OWN, NEIGHBOURS, GENES = "own tile", "neighbouring tiles", "genes"
 Progress = Callable[[int, int, float], None]
 
@@ -37,7 +37,7 @@ class _Slice:
 
     genes: GeneData
     image: ImageTokens | None
-    share: float | None
+    trust: float | None  # share of the image in the embedding
     warnings: tuple[str, ...]
 
 
@@ -57,8 +57,8 @@ def train_seeds(
     progress: called with seed, epoch and total loss every tenth of each stage's epochs.
     attention of a result: weight of the spot's own tile and of its neighbours' together, (N, 2), sums to 1;
     with tokens: spot (N, 1), all 1; without image (N, 1) for the genes.
-    Raises InputError for image features that do not fit the slice, SettingsError for part_spots: MultiST
-    trains on the whole slice.
+    Raises InputError where a seed diverges or image features do not fit the slice, SettingsError for
+    part_spots: MultiST trains on the whole slice.
     """
     if part_spots:
         raise SettingsError(f"MultiST trains on the whole slice, got part_spots {part_spots}; leave it at 0")
@@ -73,20 +73,23 @@ def _prepare(
     genes = gene_data(arrays, device)
     if image is None:
         return _Slice(genes, None, None, ("the slice has no image; MultiST ran on its genes alone",))
-    image = checked_image(image, arrays.n_spots)
-    present = ~np.isnan(image).any(axis=1)
-    if present.sum() < FEWEST_TILES or not np.ptp(image[present], axis=0).any():
-        reason = f"{present.sum()} spots have image features, {FEWEST_TILES} that differ are needed"
-        return _Slice(genes, None, None, (f"{reason}; MultiST ran on the genes alone",))
-    tokens = image_tokens(arrays, image, settings.fusion, device)
-    share, warnings = settings.fusion.image_share, ()
-    if share == "auto":
-        # Judged on the spots that have a tile, and the graph among them.
-        features = genes.x.cpu().numpy()[present]
-        share = image_trust(features, image[present], arrays.spatial[present][:, present])
-    if share == 0 and settings.fusion.image_share == "auto":
+    images = spot_images(image, arrays.n_spots)
+    if images.flaw is not None:
+        return _Slice(genes, None, None, (f"{images.flaw}; MultiST ran on the genes alone",))
+    tokens = image_tokens(arrays, images, settings.fusion, device)
+    present, setting = images.present, settings.fusion.image_trust
+
+    def judge() -> float:
+        """On the spots that have a tile, and the graph among them."""
+        return image_trust(
+            genes.x.cpu().numpy()[present], images.features, arrays.spatial[present][:, present]
+        )
+
+    trust = chosen_trust(setting, judge)
+    warnings = ()
+    if trust == 0 and setting == "auto":
         warnings = ("the image follows no structure that the genes support; it has no part in the embedding",)
-    return _Slice(genes, tokens, float(share), warnings)
+    return _Slice(genes, tokens, trust, warnings)
 
 
 def _train_one(
@@ -112,7 +115,7 @@ def _train_one(
             fused = fusion.embed()
             final, (attention, views) = fused.embedding, _summary(fused.attention)
             losses = _curves(curves, fused_curves)
-    return TrainingResult(
+    result = TrainingResult(
         embedding=final.numpy(),
         untrained=untrained.cpu().numpy(),
         attention=attention.numpy(),
@@ -121,12 +124,14 @@ def _train_one(
         device=device.type,
         warnings=ready.warnings,
         views=views,
-        image_trust=ready.share,
+        image_trust=ready.trust,
     )
+    refuse_divergence(result, "MultiST", seed, settings.optimiser.lr)
+    return result
 
 
 def _fusion(ready: _Slice, settings: Settings, genes: Tensor) -> FusionTrainer:
-    return FusionTrainer(settings.fusion, genes, ready.image, ready.genes.adjacency, ready.share)
+    return FusionTrainer(settings.fusion, genes, ready.image, ready.genes.adjacency, ready.trust)
 
 
 def _summary(attention: Tensor) -> tuple[Tensor, tuple[str, ...]]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tissuegraph.errors import InputError
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
@@ -22,6 +24,24 @@ class TrainingResult:
     views: tuple[str, ...]  # V names
     warnings: tuple[str, ...] = field(default=())
     image_trust: float | None = None  # share that the image deserves, 0: not used; None: no image
+
+
+def refuse_divergence(result: TrainingResult, title: str, seed: int, lr: float) -> None:
+    """Raise InputError where a loss or the embedding of a seed is not finite: nothing can be read from it.
+
+    title: of the method; lr: its learning rate, which the message advises to lower.
+    """
+    total = np.asarray(result.losses["total"])
+    if np.isfinite(result.embedding).all() and np.isfinite(total).all():
+        return
+    wrong = np.flatnonzero(~np.isfinite(total))
+    what = "its embedding is not finite"
+    if len(wrong):
+        what = f"its loss is {total[wrong[0]]} in epoch {wrong[0] + 1} of {len(total)}"
+    raise InputError(
+        f"{title} diverged with seed {seed}: {what}; lower optimiser.lr (now {lr:g}) or look for "
+        "spots of extreme depth"
+    )
 
 
 def save_embeddings(path: str | Path, seeds: Sequence[int], results: Sequence[TrainingResult]) -> None:

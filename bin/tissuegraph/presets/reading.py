@@ -1,8 +1,8 @@
 """Read a preset: one YAML file of a method's settings, complete or built on another.
 
 A preset file names every value once; a user's own file may start with `extends: default` (or a path)
-and give only what differs, with `method: multist` where it is not for stMFG. Unknown keys and values out
-of range are refused with the remedy.
+and give only what differs. It says `method: stmfg` where nothing else tells whose settings it holds. Unknown
+keys and values out of range are refused with the remedy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.errors import SettingsError
-from tissuegraph.methods import method_of
+from tissuegraph.methods import METHODS, method_of
 from tissuegraph.presets.fields import check
 
 PRESET_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "presets"
@@ -25,13 +25,14 @@ def load_settings(
     preset: str | Path,
     overrides: Iterable[str] = (),
     directory: Path = PRESET_DIRECTORY,
-    method: str = "stmfg",
+    method: str | None = None,
 ) -> Any:
-    """Read a preset: a name in `directory`/`method` (assets/presets/stmfg) or a YAML file.
+    """Read a preset: a YAML file, or a name such as `stmfg/default` (assets/presets/stmfg/default.yaml).
 
-    A file may name its own method, which wins. overrides are strings `topic.key=value`, e.g.
-    `losses.contrastive=0`; they win over the file. Returns the method's settings, see tissuegraph.methods.
-    Raises SettingsError for a missing file, an unknown key or a value out of range.
+    method: whose presets a name without method means, and whose settings a file holds that does not name its
+    own. overrides are strings `topic.key=value`, e.g. `losses.contrastive=0`; they win over the file. Returns
+    the method's settings, see tissuegraph.methods. Raises SettingsError for a missing file, an unknown method
+    or key, or a value out of range.
     """
     values = _read_preset(preset, directory, method)
     topics = _topics(_class_of(values["method"]))
@@ -41,11 +42,8 @@ def load_settings(
 
 
 def settings_from_dict(values: Mapping[str, Any]) -> Any:
-    """Check a nested dict of all topics and keys (and `method`, else stMFG), and freeze it.
-
-    Raises SettingsError.
-    """
-    settings = _class_of(values.get("method", "stmfg"))
+    """Check a nested dict of `method` and of all its topics and keys, and freeze it. Raises SettingsError."""
+    settings = _class_of(values.get("method"))
     topics = _topics(settings)
     _refuse_unknown(values, [*topics, "method"], where="preset")
     return settings(**{name: _topic(name, cls, values.get(name)) for name, cls in topics.items()})
@@ -64,10 +62,10 @@ def _topics(settings: type) -> dict[str, type]:
     return {item.name: types[item.name] for item in dataclasses.fields(settings)}
 
 
-def _read_preset(preset: str | Path, directory: Path, method: str, depth: int = 0) -> dict[str, Any]:
+def _read_preset(preset: str | Path, directory: Path, method: str | None, depth: int = 0) -> dict[str, Any]:
     import yaml  # here, so that the numerical modules import without it
 
-    path = _find_preset(preset, directory, method)
+    path, method = _find_preset(preset, directory, method)
     try:
         values = yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -75,6 +73,9 @@ def _read_preset(preset: str | Path, directory: Path, method: str, depth: int = 
     if not isinstance(values, dict):
         raise SettingsError(f"preset {path} must map topics to settings, e.g. `optimiser: {{epochs: 200}}`")
     method = values.setdefault("method", method)
+    if method is None:
+        raise SettingsError(f"preset {path} does not say whose it is; add e.g. `method: stmfg`")
+    _class_of(method)
     base = values.pop("extends", None)
     if base is None:
         return values
@@ -89,13 +90,22 @@ def _read_preset(preset: str | Path, directory: Path, method: str, depth: int = 
     return merged
 
 
-def _find_preset(preset: str | Path, directory: Path, method: str) -> Path:
-    _class_of(method)
-    for path in (Path(preset), directory / method / f"{preset}.yaml"):
-        if path.is_file():
-            return path
-    known = ", ".join(sorted(path.stem for path in (directory / method).glob("*.yaml")))
-    raise SettingsError(f"preset {str(preset)!r} is neither a file nor one of the presets: {known}")
+def _find_preset(preset: str | Path, directory: Path, method: str | None) -> tuple[Path, str | None]:
+    """The file, and the method that its place in `directory` or the caller tells."""
+    if Path(preset).is_file():
+        return Path(preset), method
+    folder, _, name = str(preset).rpartition("/")
+    owner = folder or method
+    if owner in METHODS and (directory / owner / f"{name}.yaml").is_file():
+        return directory / owner / f"{name}.yaml", owner
+    names = [
+        path.stem if path.parent.name == method else f"{path.parent.name}/{path.stem}"
+        for path in sorted(directory.glob("*/*.yaml"))
+        if method in (None, path.parent.name)
+    ]
+    raise SettingsError(
+        f"preset {str(preset)!r} is neither a file nor one of the presets: {', '.join(names)}"
+    )
 
 
 def _apply_override(values: dict[str, Any], override: str, topics: Mapping[str, type]) -> None:

@@ -11,13 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.errors import InputError
+from tissuegraph.histology.view import chosen_trust, spot_images
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import feature_graph
 from tissuegraph.slices.preprocess import mean_variance, pca
 from tissuegraph.stmfg.settings import Settings
-
-FEWEST_SPOTS = 20  # with image features; fewer say nothing about a slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,26 +53,22 @@ def judge_image(arrays: SliceArrays, settings: Settings, image: np.ndarray | Non
     """
     if image is None:
         return Judged(None, None)
-    image = _checked(image, arrays.n_spots)
-    present = ~np.isnan(image).any(axis=1)
-    if present.sum() < FEWEST_SPOTS:
-        return Judged(
-            None,
-            None,
-            (f"{present.sum()} spots have image features, {FEWEST_SPOTS} are needed; trained without image",),
-        )
-    standard = _standardised(image[present])
-    if not standard.any():
-        return Judged(None, None, ("the image features are the same in all spots; trained without image",))
-    components = pca(standard, settings.model.image_dims)
-    trust = _trust(arrays, settings, components, present)
+    images = spot_images(image, arrays.n_spots)
+    if images.flaw is not None:
+        return Judged(None, None, (f"{images.flaw}; trained without image",))
+    present = images.present
+    components = pca(images.features, settings.model.image_dims)
+    trust = chosen_trust(
+        settings.model.image_trust, lambda: _judged_trust(arrays, settings, components, present)
+    )
     if trust == 0:
         reason = "the image features follow no structure that the genes support; trained without image"
         return Judged(None, 0.0, () if settings.model.image_trust == 0 else (reason,))
-    values = np.zeros((arrays.n_spots, components.shape[1]), dtype=np.float32)
-    values[present] = components * np.sqrt(_total_variance(arrays.features) / components.var(axis=0).sum())
-    missing = int((~present).sum())
-    notes = (f"{missing} spots have no image features; they are embedded from their genes",) * (missing > 0)
+    scale = np.sqrt(_total_variance(arrays.features) / components.var(axis=0).sum())
+    values = images.spread_out((components * scale).astype(np.float32))
+    notes = ()
+    if images.n_missing:
+        notes = (f"{images.n_missing} spots have no image features; they are embedded from their genes",)
     graph = _graph(arrays, settings, components, present)
     return Judged(ImageView(values, graph, present, prior_weight(trust)), trust, notes)
 
@@ -84,36 +78,15 @@ def prior_weight(trust: float) -> float:
     return 1.0 if trust >= 0.5 else trust / (1 - trust)
 
 
-def _checked(image: np.ndarray, n_spots: int) -> np.ndarray:
-    image = np.asarray(image, dtype=np.float64)
-    if image.ndim != 2 or image.shape[0] != n_spots or image.shape[1] == 0:
-        raise InputError(
-            f"image features need one row per kept spot ({n_spots}) and at least one column, got shape "
-            f"{image.shape}; encode the image with the same spots table"
-        )
-    if np.isinf(image).any():
-        raise InputError("image features must be finite, got infinite values; encode the image again")
-    return image
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    """Columns to zero mean and unit variance; a constant column becomes zero."""
-    spread = values.std(axis=0)
-    constant = spread <= 1e-9 * np.abs(values).max(axis=0, initial=0)
-    return np.where(constant, 0.0, (values - values.mean(axis=0)) / np.where(constant, 1.0, spread))
-
-
-def _trust(arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray) -> float:
-    chosen = settings.model.image_trust
-    if chosen != "auto":
-        return float(chosen)
+def _judged_trust(
+    arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray
+) -> float:
     from tissuegraph.histology.trust import image_trust
 
     genes = arrays.features
     if sparse.issparse(genes):
         genes = pca(genes, settings.preprocess.n_pcs)
-    spatial = arrays.spatial[present][:, present]
-    return float(np.clip(image_trust(genes[present], components, spatial), 0.0, 1.0))
+    return image_trust(genes[present], components, arrays.spatial[present][:, present])
 
 
 def _total_variance(features: np.ndarray | sparse.csr_matrix) -> float:
@@ -123,7 +96,10 @@ def _total_variance(features: np.ndarray | sparse.csr_matrix) -> float:
     return float(features.var(axis=0, dtype=np.float64).sum())
 
 
-def _graph(arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray):
+def _graph(
+    arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray
+) -> sparse.csr_matrix:
+    """Neighbours of the view, as ImageView.graph. components: (P, C) of the present spots."""
     if settings.model.image_graph == "spatial":
         if present.all():
             return arrays.spatial

@@ -25,6 +25,9 @@ class Model:
     norm: str = choice("sym", "rw")  # D^-1/2 (A+I) D^-1/2 or D^-1 (A+I)
     activation: str = choice("relu", "none")  # on all layers but the last
     fusion: str = choice("layerwise", "late")  # late: independent branches, fused once (ablation)
+    image_view: bool = (
+        flag()
+    )  # where a slice has an image, read it and train with a third view (not in the paper)
     image_dims: int = whole(1, 1000)  # principal components of the image features that enter
     image_graph: str = choice("spatial", "feature")  # neighbours of the image view: on the tissue, or in
     # the image features, as many as feature_graph.k

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.nn.optimiser import Adam
-from tissuegraph.nn.result import TrainingResult
+from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.stmfg.image_view import judge_image
 from tissuegraph.stmfg.model import Encoding, Stmfg
@@ -60,6 +60,8 @@ def train_seeds(
     progress: called with seed, epoch and total loss every tenth of the epochs.
     image: (N, F) image features, a row of NaN where a spot has none; they become a third view unless
     settings.model.image_trust, or the data, say otherwise. Without image the paper's two views remain.
+    settings.model.image_view is for the caller: it says whether there is anything to give as image.
+    Raises InputError where a seed diverges or the image features do not fit the slice.
     """
     judged = judge_image(arrays, settings, image)
     chosen = resolve_device(device)
@@ -113,7 +115,7 @@ def _train_one(
     final = _encode_without_gradient(model, problem)
     names = TERMS if problem.image_weight is None else TERMS_WITH_IMAGE
     values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(names)))
-    return TrainingResult(
+    result = TrainingResult(
         embedding=final.z.cpu().numpy(),
         untrained=untrained,
         attention=final.attention.mean(2).cpu().numpy(),
@@ -122,6 +124,8 @@ def _train_one(
         device=device.type,
         views=VIEWS[: len(problem.n_inputs)],
     )
+    refuse_divergence(result, "stMFG", seed, chosen.lr)
+    return result
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """MultiST: its networks, its training, and what the image does to the domains."""
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from scipy import sparse
 
 from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.histology.view import spot_images
 from tissuegraph.multist.attention import TokenAttention, Tokens
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import GeneTrainer, gene_data
@@ -61,7 +63,7 @@ def trainers(arrays, image, settings, seed=0):
     torch.manual_seed(seed)
     data = gene_data(arrays, CPU)
     genes = GeneTrainer(data, settings)
-    tokens = image_tokens(arrays, image, settings.fusion, CPU)
+    tokens = image_tokens(arrays, spot_images(image, 100), settings.fusion, CPU)
     return genes, FusionTrainer(settings.fusion, genes.embed(), tokens, data.adjacency, 0.5)
 
 
@@ -168,7 +170,7 @@ def test_permuting_the_spots_permutes_the_embedding(arrays, image, preset):
 
 
 def test_tokens_are_gathered_from_the_whole_slice_not_from_the_batch(arrays, image):
-    tokens = image_tokens(arrays, image, load().fusion, CPU)
+    tokens = image_tokens(arrays, spot_images(image, 100), load().fusion, CPU)
     spots = torch.tensor([0, 99])  # opposite corners: none of their neighbours is in the batch
     around = tokens.around(spots)
     assert around.values.shape[:2] == (2, 7)
@@ -222,7 +224,7 @@ def test_without_image_the_gene_branch_runs_alone_and_says_so(arrays):
 
 
 def test_an_image_that_deserves_no_share_leaves_the_gene_embedding_as_it_is(arrays, image):
-    settings = short("default", "fusion.image_share=0")
+    settings = short("default", "fusion.image_trust=0")
     (alone,) = train_seeds(arrays, settings, seeds=[0], device="cpu")
     (result,) = train_seeds(arrays, settings, seeds=[0], device="cpu", image=image)
     genes = alone.embedding - alone.embedding.mean(0)
@@ -239,9 +241,15 @@ def test_spots_without_a_tile_are_embedded_and_a_nearly_empty_image_is_left_out(
     holes[5:] = np.nan
     (result,) = train_seeds(arrays, short(), seeds=[0], device="cpu", image=holes)
     assert result.views == ("genes",)
-    assert "20 that differ are needed" in result.warnings[0]
+    assert result.warnings == ("3 spots have image features, 20 are needed; MultiST ran on the genes alone",)
 
 
 def test_image_features_of_another_slice_are_refused(arrays, image):
-    with pytest.raises(InputError, match=re.escape("one row per kept spot (100), got shape (99, 9)")):
+    with pytest.raises(InputError, match=r"one row per kept spot \(100\).*got shape \(99, 9\)"):
         train_seeds(arrays, short(), seeds=[0], image=image[:-1])
+
+
+def test_a_network_that_diverges_is_refused(arrays, monkeypatch):
+    monkeypatch.setattr(GeneTrainer, "embed", lambda self: torch.full((100, 32), math.nan))
+    with pytest.raises(InputError, match="MultiST diverged with seed 3: its embedding is not finite"):
+        train_seeds(arrays, short(), seeds=[3], device="cpu")

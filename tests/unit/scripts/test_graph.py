@@ -30,7 +30,7 @@ def slice_files(tmp_path):
     return tmp_path, counts, spots
 
 
-def run(folder, preset="default"):
+def run(folder, preset="stmfg/default"):
     import graph
 
     files = {
@@ -81,7 +81,7 @@ def test_a_table_of_other_spots_fails_the_slice_and_not_the_run(slice_files):
 
 def test_a_gene_filter_that_leaves_nothing_fails_the_slice(slice_files):
     folder, *_ = slice_files
-    run(folder, "paper")  # wants genes in 100 spots
+    run(folder, "stmfg/paper")  # wants genes in 100 spots
     assert "no gene is seen in at least 100 of the 56 spots" in read_record(folder / "graph.json").reasons[0]
 
 
@@ -91,3 +91,9 @@ def test_an_unreadable_preset_stops_the_run(slice_files):
     assert result.exit_code == 2
     assert "nonesuch" in result.output
     assert not (folder / "graph.json").exists()
+
+
+def test_a_preset_of_a_method_that_trains_on_no_such_arrays_stops_the_run(slice_files):
+    result = run(slice_files[0], "spahgc/default")
+    assert result.exit_code == 2
+    assert "holds settings of spahgc, expected stmfg or multist" in result.output

@@ -40,7 +40,7 @@ def gappy(image):
 def settings(*overrides):
     small = ["model.decoder_dim=16", "optimiser.epochs=4", "losses.genes_per_step=10", "model.dims=[8]"]
     small += ["losses.n_negatives=20", "losses.contrastive_mode=sampled", "model.image_trust=1"]
-    return load_settings("default", [*small, *overrides])
+    return load_settings("stmfg/default", [*small, *overrides])
 
 
 def same(first, second):
@@ -144,7 +144,7 @@ def test_image_that_agrees_with_the_genes_is_used(arrays, image):
 
 def network(n_views, dims, seed=0):
     torch.manual_seed(seed)
-    model = dataclasses.replace(load_settings("default").model, dims=dims, head_dim=0, decoder_dim=5)
+    model = dataclasses.replace(load_settings("stmfg/default").model, dims=dims, head_dim=0, decoder_dim=5)
     return Stmfg(model, [3] * n_views, 7).double()
 
 

@@ -16,8 +16,8 @@ from tissuegraph.stmfg.image_view import judge_image
 from tissuegraph.synthetic.settings import SliceSettings
 from tissuegraph.synthetic.slices import make_slice
 
-SETTINGS = load_settings("default", ["optimiser.epochs=20"])
-FORCED = load_settings("default", ["optimiser.epochs=20", "model.image_trust=1"])
+SETTINGS = load_settings("stmfg/default", ["optimiser.epochs=20"])
+FORCED = load_settings("stmfg/default", ["optimiser.epochs=20", "model.image_trust=1"])
 N_DOMAINS, IMAGE_PX, HALF_TILE_UM = 5, 800, 50
 
 

@@ -16,7 +16,7 @@ from tissuegraph.stmfg.model import Stmfg
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 normalised_adjacency = functools.partial(normalise_adjacency, dtype=np.float64)
-BASE = dataclasses.replace(load_settings("default").model, dims=(6, 4), head_dim=0, decoder_dim=5)
+BASE = dataclasses.replace(load_settings("stmfg/default").model, dims=(6, 4), head_dim=0, decoder_dim=5)
 
 # Four spots in a row; the feature graph links the two ends:   0 - 1 - 2 - 3   and   0 = 3
 PATH = sparse.csr_matrix(np.diag([1.0, 1, 1], 1) + np.diag([1.0, 1, 1], -1))

@@ -61,7 +61,7 @@ def settings(*overrides):
         "losses.genes_per_step=10",
         "losses.n_negatives=20",
     ]
-    return load_settings("default", [*small, "losses.contrastive_mode=sampled", *overrides])
+    return load_settings("stmfg/default", [*small, "losses.contrastive_mode=sampled", *overrides])
 
 
 SHAPES = ["model.dims=[8]", "model.dims=[8, 6]", "model.dims=[64]"]  # the last: A~ X is precomputed
