@@ -3,6 +3,7 @@
 include { ASSEMBLE         } from './modules/local/assemble/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
 include { EXPRESSION       } from './subworkflows/local/expression/main'
+include { answerQuestions  } from './subworkflows/local/help/main'
 include { HISTOLOGY        } from './subworkflows/local/histology/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
@@ -10,6 +11,8 @@ include { REPORT           } from './subworkflows/local/report/main'
 
 workflow {
     main:
+    answerQuestions(params)
+
     // Read: parameters, presets and every row are checked before any slice is touched
     READ_SAMPLESHEET(params)
     ch_rows = READ_SAMPLESHEET.out.rows // [ meta: [ id: 'cortex_1', code: '8f1c' ], path: outs/, platform: 'visium', n_domains: 7, ... ]

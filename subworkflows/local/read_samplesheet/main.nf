@@ -9,11 +9,12 @@ workflow READ_SAMPLESHEET {
     main:
     def sheet   = sheetFile(given.input)
     def presets = ownPresets(given)
+    def code    = codeDigest(projectDir)
     VALIDATE_SAMPLESHEET(
         sheet,
         [presets.keySet().toList(), presets.values().toList()],
         [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
-        codeDigest(projectDir),
+        code,
         groovy.json.JsonOutput.toJson(given),
     )
 
@@ -29,7 +30,7 @@ workflow READ_SAMPLESHEET {
     emit:
     rows = ch_checked                                               // [ row ]  typed values, defaults filled in, files as paths
         .flatMap { rows, _run -> rows }
-        .map { row -> row + [meta: [id: row.sample, code: codeDigest(projectDir)]] }
+        .map { row -> row + [meta: [id: row.sample, code: code]] }
     run  = ch_checked.map { _rows, run -> run }.first()             // [ seed: 0, methods: [[ name: 'stmfg', ... ]], ... ]  typed parameters
     json = VALIDATE_SAMPLESHEET.out.checked.map { files -> files[0] } // path(rows.json)
 }

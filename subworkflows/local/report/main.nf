@@ -20,6 +20,7 @@ workflow REPORT {
         .toSortedList { one, other -> "${one[0].id}/${one[1].name}" <=> "${other[0].id}/${other[1].name}" }
         .map { pairs -> [pairs.collect { _meta, record -> record }, lostTasks()] }
         .combine(ch_run)
+        .first()
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
