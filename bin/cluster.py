@@ -30,7 +30,7 @@ from tissuegraph.slices.arrays import SliceArrays
 @click.option("--embedding", required=True, type=existing_file, help="Embeddings of all seeds (npz).")
 @click.option("--n-domains", type=click.IntRange(min=2), help="Number of domains.")
 @click.option("--baseline", type=existing_file, help="Baseline (npz) whose number of domains is taken.")
-@settings_options()
+@settings_options(step="cluster")
 @seed_option
 @click.option("--domains", required=True, type=output_file, help="Labels and confidence to write (npz).")
 @record_option

@@ -26,7 +26,7 @@ from tissuegraph.slices.build import build_arrays
 @sample_option
 @slice_option
 @spots_option
-@settings_options()
+@settings_options(step="graph")
 @click.option("--arrays", "arrays_path", required=True, type=output_file, help="Bundle (npz) to write.")
 @record_option
 @failed_slice_is_a_result("graph")

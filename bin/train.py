@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=existing_file,
     help="Image features of the slice (npz), where the settings read them; else the genes are all there is.",
 )
-@settings_options()
+@settings_options(step="train")
 @n_seeds_option("Networks to train.")
 @seed_option
 @device_option

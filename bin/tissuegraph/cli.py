@@ -140,10 +140,11 @@ def _place(error: Exception) -> str:
     return f"{path.relative_to(_CODE) if own else path.name}:{last.lineno}"
 
 
-def settings_options(method: str | None = None) -> Callable:
+def settings_options(method: str | None = None, step: str | None = None) -> Callable:
     """`--preset` and `--set`; the command gets the `settings` that they amount to.
 
     method: the only one that the command serves, whose presets need no METHOD/; None: all that find domains.
+    step: whose topics it reads, see tissuegraph.presets.method.read_by; None: all.
     Settings that cannot be read stop the run: they would fail every slice alike.
     """
     known = f"Name of a preset of {method}" if method else "METHOD/NAME of a preset, e.g. stmfg/default"
@@ -164,7 +165,7 @@ def settings_options(method: str | None = None) -> Callable:
         @functools.wraps(command)
         def wrapped(*, preset: str, overrides: tuple[str, ...], **kwargs):
             try:
-                settings = load_settings(preset, overrides, method=method)
+                settings = load_settings(preset, overrides, method=method, step=step)
             except SettingsError as error:
                 raise click.BadParameter(str(error), param_hint="'--preset'") from error
             served = [method] if method else [name for name in METHODS if METHODS[name].answers == DOMAINS]

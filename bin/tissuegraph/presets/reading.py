@@ -17,6 +17,7 @@ from typing import Any
 from tissuegraph.errors import SettingsError
 from tissuegraph.methods import METHODS, method_of
 from tissuegraph.presets.fields import check
+from tissuegraph.presets.method import read_by
 
 PRESET_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "presets"
 
@@ -26,11 +27,13 @@ def load_settings(
     overrides: Iterable[str] = (),
     directory: Path = PRESET_DIRECTORY,
     method: str | None = None,
+    step: str | None = None,
 ) -> Any:
     """Read a preset: a YAML file, or a name such as `stmfg/default` (assets/presets/stmfg/default.yaml).
 
     method: whose presets a name without method means, and whose settings a file holds that does not name its
-    own. overrides are strings `topic.key=value`, e.g. `losses.contrastive=0`; they win over the file. Returns
+    own; step: that reads some topics only, which is all that the file then needs to hold (see
+    tissuegraph.presets.method.read_by). overrides are strings `topic.key=value`, e.g. `losses.contrastive=0`; they win over the file. Returns
     the method's settings, see tissuegraph.methods. Raises SettingsError for a missing file, an unknown method
     or key, or a value out of range.
     """
@@ -38,15 +41,28 @@ def load_settings(
     topics = _topics(_class_of(values["method"]))
     for override in overrides:
         _apply_override(values, override, topics)
-    return settings_from_dict(values)
+    return settings_from_dict(values, step)
 
 
-def settings_from_dict(values: Mapping[str, Any]) -> Any:
-    """Check a nested dict of `method` and of all its topics and keys, and freeze it. Raises SettingsError."""
+def settings_from_dict(values: Mapping[str, Any], step: str | None = None) -> Any:
+    """Check a nested dict of `method` and of all topics and keys that the step reads, and freeze it.
+
+    step: None reads all. Raises SettingsError.
+    """
     settings = _class_of(values.get("method"))
     topics = _topics(settings)
     _refuse_unknown(values, [*topics, "method"], where="preset")
-    return settings(**{name: _topic(name, cls, values.get(name)) for name, cls in topics.items()})
+    needed = list(topics) if step is None else read_by(step, topics)
+    read = {name: _topic(name, topics[name], values.get(name)) for name in needed}
+    return settings(**read) if step is None else _part(settings, read)
+
+
+def _part(settings: type, read: Mapping[str, Any]) -> Any:
+    """Settings of some topics; what they say together was checked when they were complete."""
+    part = object.__new__(settings)
+    for item in dataclasses.fields(settings):
+        object.__setattr__(part, item.name, read.get(item.name))
+    return part
 
 
 def _class_of(method: Any) -> type:

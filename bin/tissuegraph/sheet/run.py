@@ -9,12 +9,10 @@ from typing import Any
 from tissuegraph.errors import SettingsError
 from tissuegraph.methods import DOMAINS, EXPRESSION, METHODS, Method
 from tissuegraph.presets import load_settings
+from tissuegraph.presets.method import read_by
 from tissuegraph.sheet.schema import show
 
-# Topics of a preset that a step reads. Each step is given these and no others, so that a change of a preset
-# repeats the work from the first step that it concerns; training is given all but the clustering.
-GRAPH_TOPICS = ("preprocess", "spatial_graph", "feature_graph")
-CLUSTER_TOPICS = ("clustering",)
+STEPS = ("graph", "train", "cluster")  # that are given settings
 
 
 def resolve_run(
@@ -92,9 +90,7 @@ def _described(method: Method, settings: Any) -> dict[str, Any]:
         "name": method.name,
         "title": method.title,
         "reads_image": method.wants_image(settings),
-        "graph": _some(topics, GRAPH_TOPICS),
-        "train": _some(topics, [name for name in topics if name not in CLUSTER_TOPICS]),
-        "cluster": _some(topics, CLUSTER_TOPICS),
+        **{step: _some(topics, read_by(step, topics)) for step in STEPS},
     }
 
 
