@@ -32,10 +32,10 @@ def load_settings(
     """Read a preset: a YAML file, or a name such as `stmfg/default` (assets/presets/stmfg/default.yaml).
 
     method: whose presets a name without method means, and whose settings a file holds that does not name its
-    own; step: that reads some topics only, which is all that the file then needs to hold (see
-    tissuegraph.presets.method.read_by). overrides are strings `topic.key=value`, e.g. `losses.contrastive=0`; they win over the file. Returns
-    the method's settings, see tissuegraph.methods. Raises SettingsError for a missing file, an unknown method
-    or key, or a value out of range.
+    own. overrides are strings `topic.key=value`, e.g. `losses.contrastive=0`; they win over the file. step:
+    one that reads some topics only, which is all that the file then has to hold (see
+    tissuegraph.presets.method.read_by). Returns the method's settings, see tissuegraph.methods. Raises
+    SettingsError for a missing file, an unknown method or key, or a value out of range.
     """
     values = _read_preset(preset, directory, method)
     topics = _topics(_class_of(values["method"]))

@@ -20,7 +20,7 @@ def resolve_run(
 ) -> tuple[dict[str, Any], list[str]]:
     """The run as the workflow needs it, and one line per problem.
 
-    values: typed parameters; own: preset files of the user by method; directory: presets that names stand for.
+    values: typed parameters; own: the user's preset files by method; directory: presets that names stand for.
     The run holds all values, `methods` with the settings of each in the order given (see `_described`),
     `expression`, the settings of the method that infers expression or None, and `reads_image`.
     """
