@@ -1,14 +1,112 @@
-"""What a run repeats: only what changed, everything when the code changed; what a stub run reaches."""
+"""What a resumed run repeats: what changed and what follows from it, everything when the code changed."""
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, run_pipeline, write_sheet
+from .conftest import ROOT, Run, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
+
+# Whatever changed in sheet or parameters: they are checked again, and the report says what they are
+ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
+STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE")
+PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
+PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
+
+
+def tasks(sample: str, *steps: str) -> set[str]:
+    """Names of the tasks of one slice, as the trace has them."""
+    return {f"{step} ({sample} stmfg)" if step in PER_METHOD else f"{step} ({sample})" for step in steps}
+
+
+class Cohort:
+    """One launch directory with a sheet, a preset and a finished stub run; each change resumes from there."""
+
+    def __init__(self, folder: Path, rows: list[dict[str, str]]):
+        self.folder, self.rows = folder, rows
+        self.preset, self.written = folder / "mine.yaml", None
+        self.run(self.rows)
+        self.repeated_unchanged = self.repeated()
+
+    def run(self, rows: list[dict[str, str]], preset: str = PRESET, *more: str) -> Run:
+        sheet = self.folder / "sheet.csv"
+        if (rows, preset) != self.written:  # a file written again is another one for the engine
+            self.preset.write_text(preset)
+            write_sheet(sheet, rows)
+            self.written = (rows, preset)
+        run = run_pipeline(
+            self.folder, "-stub", "-resume", "--input", str(sheet), "--stmfg_preset", str(self.preset), *more
+        )
+        assert run.code == 0, run.output
+        return run
+
+    def repeated(
+        self, rows: list[dict[str, str]] | None = None, preset: str = PRESET, *more: str
+    ) -> set[str]:
+        """Tasks that are run again although the run is resumed."""
+        trace = self.run(rows or self.rows, preset, *more).trace()
+        return {name for name, status in trace.items() if status != "CACHED"}
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    path = str(ROOT / "tests" / "data" / "patchy.h5ad")
+    rows = [{"sample": name, "path": path, "n_domains": "3", "group": "a"} for name in ("one", "two")]
+    return Cohort(tmp_path_factory.mktemp("resume"), rows)
+
+
+def test_an_unchanged_run_repeats_nothing(cohort):
+    assert cohort.repeated_unchanged == set()
+
+
+def test_a_row_added_repeats_its_own_slice_and_the_report_only(cohort):
+    added = [*cohort.rows, {**cohort.rows[0], "sample": "three"}]
+    assert cohort.repeated(added) == ALWAYS | tasks("three", *STEPS)
+
+
+def test_a_row_removed_repeats_the_report_only(cohort):
+    assert cohort.repeated(cohort.rows[1:]) == ALWAYS
+
+
+def test_reordered_rows_repeat_the_report_only(cohort):
+    assert cohort.repeated(cohort.rows[::-1]) == ALWAYS
+
+
+def test_the_group_of_a_row_repeats_the_report_only(cohort):
+    assert cohort.repeated([{**cohort.rows[0], "group": "b"}, cohort.rows[1]]) == ALWAYS
+
+
+def test_the_number_of_domains_of_a_row_repeats_its_clusterings_only(cohort):
+    found = cohort.repeated([{**cohort.rows[0], "n_domains": "4"}, cohort.rows[1]])
+    assert found == ALWAYS | tasks("one", "BASELINE", "CLUSTER", "ASSEMBLE")
+
+
+def test_a_threshold_of_a_row_repeats_that_slice_from_quality_control_on(cohort):
+    found = cohort.repeated([{**cohort.rows[0], "min_counts": "3"}, cohort.rows[1]])
+    assert found == ALWAYS | tasks("one", *STEPS[1:])
+
+
+def test_a_title_and_another_outdir_repeat_the_report_only(cohort):
+    assert cohort.repeated(None, PRESET, "--multiqc_title", "Monday") == ALWAYS
+    assert cohort.repeated(None, PRESET, "--outdir", str(cohort.folder / "results" / "..")) == ALWAYS
+
+
+def test_a_comment_in_a_preset_repeats_nothing_before_the_report(cohort):
+    assert cohort.repeated(None, "# ours\n" + PRESET) == ALWAYS
+
+
+def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
+    everyone = [row["sample"] for row in cohort.rows]
+    training = cohort.repeated(None, PRESET.replace("50", "60"))
+    assert training == ALWAYS.union(*(tasks(name, "TRAIN", "CLUSTER", "ASSEMBLE") for name in everyone))
+    clustering = cohort.repeated(None, PRESET + "clustering:\n  clusterer: kmeans\n")
+    assert clustering == ALWAYS.union(*(tasks(name, "CLUSTER", "ASSEMBLE") for name in everyone))
+    graphs = cohort.repeated(None, PRESET + "feature_graph:\n  k: 9\n")
+    assert graphs == ALWAYS.union(*(tasks(name, *STEPS[3:]) for name in everyone))
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +125,7 @@ def project(tmp_path_factory):
 def test_resume_repeats_only_the_report_for_its_configuration_and_everything_for_new_code(
     project, sheet, tmp_path
 ):
-    rows = write_sheet(tmp_path / "sheet.csv", sheet[:2])
+    rows = write_sheet(tmp_path / "sheet.csv", sheet[:1])
     arguments = ("--input", str(rows), "--n_seeds", "1")
     first = run_pipeline(tmp_path, *arguments, project=project)
     assert first.code == 0, first.output
