@@ -10,7 +10,7 @@ process CLUSTER {
     output:
     tuple val(meta), val(method), path('domains.npz'), emit: domains
     tuple val(meta), path('cluster.json')            , emit: record
-    tuple val(task.process), eval('versions.py leidenalg scikit-learn scipy'), topic: versions
+    tuple val(task.process), eval('versions.py igraph scikit-learn scipy'), topic: versions
 
     script:
     """
