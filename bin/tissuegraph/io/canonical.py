@@ -87,19 +87,19 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
         obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
     var = pd.DataFrame(
         {
-            "gene_id": np.asarray(raw.gene_ids, dtype=str).astype(object),
-            "gene_symbol": symbols.astype(object),
+            keys.GENE_ID: np.asarray(raw.gene_ids, dtype=str).astype(object),
+            keys.GENE_SYMBOL: symbols.astype(object),
         },
         index=pd.Index(names.astype(object)),
     )
-    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, "pitch_px": pitch}
+    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
     if not has_counts:
-        settings["has_counts"] = False
+        settings[keys.HAS_COUNTS] = False
     um_per_px = raw.um_per_px
     if um_per_px is None and raw.platform == "visium" and pitch > 0:
         um_per_px = VISIUM_PITCH_UM / pitch
     if um_per_px is not None:
-        settings["um_per_px"] = float(um_per_px)
+        settings[keys.UM_PER_PX] = float(um_per_px)
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}

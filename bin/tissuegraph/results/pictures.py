@@ -26,7 +26,7 @@ _CARD_PX = 240
 def tissue_of(data: anndata.AnnData) -> Tissue:
     """Positions and, where the slice carries one, its largest image."""
     image, scale = _image(data)
-    um_per_px = data.uns.get(keys.TISSUEGRAPH, {}).get("um_per_px")
+    um_per_px = data.uns.get(keys.TISSUEGRAPH, {}).get(keys.UM_PER_PX)
     position = np.asarray(data.obsm[keys.SPATIAL], dtype=float)[:, :2]
     return Tissue(position, image, scale, float(um_per_px) if um_per_px else None)
 
@@ -58,7 +58,7 @@ def draw_all(
             spots[keys.TOTAL_COUNTS].to_numpy(float),
             spots[keys.N_GENES].to_numpy(float),
             spots[keys.PCT_MITO].to_numpy(float),
-            spots["keep"].to_numpy(bool),
+            spots[keys.KEEP].to_numpy(bool),
         )
     if curves:
         figures["training"] = training_figure(curves)

@@ -140,7 +140,7 @@ def _histology(
     found = next((record.metrics for record in records if record.step == "encode_histology"), {})
     features = ImageFeatures.load(inputs.features)
     kept.obsm[keys.HISTOLOGY] = features.features
-    um_per_px = kept.uns.get(keys.TISSUEGRAPH, {}).get("um_per_px")
+    um_per_px = kept.uns.get(keys.TISSUEGRAPH, {}).get(keys.UM_PER_PX)
     side = tile_side(features.tile_um, um_per_px, arrays.pitch, lambda _reason: None)
     stain = str(found.get("stain_method", "none"))
     described = {

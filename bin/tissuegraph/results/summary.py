@@ -16,7 +16,7 @@ _CURVE_POINTS = 100  # per loss term: enough for a line, and forty slices stay l
 
 def quality_summary(spots: pd.DataFrame) -> dict[str, Any]:
     """How many spots were kept and dropped, and medians over the kept ones."""
-    kept = spots[spots["keep"].astype(bool)]
+    kept = spots[spots[keys.KEEP].astype(bool)]
     return {
         "n_spots": len(kept),
         "n_dropped": int(len(spots) - len(kept)),

@@ -274,6 +274,6 @@ def write_spots(path: Path, barcodes: np.ndarray, metrics: SpotMetrics, reasons:
     )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["barcode", keys.N_GENES, keys.TOTAL_COUNTS, keys.PCT_MITO, "keep", "drop_reason"])
+    writer.writerow(["barcode", keys.N_GENES, keys.TOTAL_COUNTS, keys.PCT_MITO, keys.KEEP, keys.DROP_REASON])
     writer.writerows(rows)
     Path(path).write_bytes(gzip.compress(text.getvalue().encode(), compresslevel=6, mtime=0))
