@@ -48,7 +48,7 @@ def main(record: Record, slice_path: Path, spots_path: Path, settings: Settings,
     """Write the arrays of the spots that passed QC, in the order of the slice."""
     started = time.perf_counter()
     kept = read_kept(slice_path, spots_path)
-    built = build_arrays(kept.counts, kept.genes, kept.xy, settings)
+    built = build_arrays(kept.counts, kept.genes, kept.xy, kept.pitch, settings)
     arrays = built.arrays
     arrays.save(arrays_path)
 

@@ -204,8 +204,9 @@ def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
 
 
 def nearest_neighbour_distance(xy: np.ndarray) -> float:
-    """Median distance (pixels) from a spot of xy (N, 2) to its nearest neighbour; NaN for one spot.
+    """The pitch: median distance (pixels) from a spot of xy (N, 2) to its nearest other; NaN for one spot.
 
+    Measured here, over all spots, and nowhere else: later steps read it from the slice.
     Raises InputError where more than half of the spots lie on top of each other.
     """
     from scipy.spatial import cKDTree

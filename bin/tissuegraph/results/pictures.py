@@ -68,15 +68,14 @@ def draw_all(
 
 
 def draw_histology(
-    stem: Path, features: ImageFeatures, kept: anndata.AnnData, side: float, stain_method: str
+    stem: Path, features: ImageFeatures, kept: anndata.AnnData, stain_method: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What was made of the image: tiles on the tissue, and before and after stain normalisation.
 
-    kept: the spots of the features; side: of a tile, in full-resolution pixels. Returns file names and
-    data URIs, as `draw_all`.
+    kept: the spots of the features. Returns file names and data URIs, as `draw_all`.
     """
     tissue = tissue_of(kept)
-    figures = {"tiles": tiles_figure(features, tissue.position, side, tissue.um_per_px)}
+    figures = {"tiles": tiles_figure(features, tissue.position, features.side_px, tissue.um_per_px)}
     if stain_method != "none":
         figures["stain"] = stain_figure(features, tissue.position, stain_method, tissue.um_per_px)
     return _written(stem, figures)

@@ -61,7 +61,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
     answer = next(method for method in methods if method.name == final)
     panels = _panels(columns, methods, final, codes, names, rows)
     files, pictures = draw_all(outdir / inputs.sample, data, spots, kept, panels, answer.confidence, curves)
-    histology, image_files, image_pictures = _histology(inputs, kept, arrays, records, outdir)
+    histology, image_files, image_pictures = _histology(inputs, kept, records, outdir)
     files, pictures = files | image_files, pictures | image_pictures
     assemble(kept, arrays, methods, final, baseline, columns, rows, records)
     kept.write_h5ad(outdir / f"{inputs.sample}.h5ad", compression="gzip", compression_opts=1)
@@ -129,19 +129,16 @@ def _panels(
 
 
 def _histology(
-    inputs: SliceInputs, kept: anndata.AnnData, arrays: SliceArrays, records: Sequence[Record], outdir: Path
+    inputs: SliceInputs, kept: anndata.AnnData, records: Sequence[Record], outdir: Path
 ) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
     """What the image gave, and its pictures; all empty for a slice without one."""
     if inputs.features is None:
         return {}, {}, {}
     from tissuegraph.histology.features import ImageFeatures
-    from tissuegraph.histology.tiles import tile_side
 
     found = next((record.metrics for record in records if record.step == "encode_histology"), {})
     features = ImageFeatures.load(inputs.features)
     kept.obsm[keys.HISTOLOGY] = features.features
-    um_per_px = kept.uns.get(keys.TISSUEGRAPH, {}).get(keys.UM_PER_PX)
-    side = tile_side(features.tile_um, um_per_px, arrays.pitch, lambda _reason: None)
     stain = str(found.get("stain_method", "none"))
     described = {
         "encoder": features.encoder,
@@ -152,7 +149,7 @@ def _histology(
         "image_source": found.get("source"),
         "stain_method": stain,
     }
-    return described, *draw_histology(outdir / inputs.sample, features, kept, side, stain)
+    return described, *draw_histology(outdir / inputs.sample, features, kept, stain)
 
 
 def _note(row: Mapping[str, Any]) -> str:

@@ -62,13 +62,13 @@ class Graph:
 # Building graphs ------------------------------------------------------------------------------------
 
 
-def spatial_graph(position: np.ndarray, rule: str, value: float) -> Graph:
+def spatial_graph(position: np.ndarray, rule: str, value: float, pitch: float | None = None) -> Graph:
     """Neighbours on the tissue by one of four rules; spots left alone join their nearest spot.
 
     position: (N, 2). rule and value: `mean_degree` (neighbours; also right for irregular cells),
-    `radius_pitch` (multiples of the median nearest-neighbour distance), `radius_px` (pixels: means
-    something else on every slide), `knn` (neighbours, edges over 3 x the median length dropped).
-    Raises SettingsError for an unknown rule, InputError for unusable positions.
+    `radius_pitch` (multiples of the slice's pitch, which this rule needs, in the unit of position),
+    `radius_px` (pixels: means something else on every slide), `knn` (neighbours, edges over 3 x the median
+    length dropped). Raises SettingsError for an unknown rule, InputError for unusable positions.
     """
     position = usable_positions(position)
     if rule == "knn":
@@ -76,7 +76,9 @@ def spatial_graph(position: np.ndarray, rule: str, value: float) -> Graph:
     elif rule == "mean_degree":
         adjacency = radius_graph(position, mean_degree_radius(position, value))
     elif rule == "radius_pitch":
-        adjacency = radius_graph(position, value * median_pitch(position))
+        if pitch is None or not pitch > 0:
+            raise InputError(f"the rule radius_pitch needs the pitch of the slice, a distance; got {pitch}")
+        adjacency = radius_graph(position, value * pitch)
     elif rule == "radius_px":
         adjacency = radius_graph(position, value)
     else:
@@ -95,20 +97,6 @@ def feature_graph(features: np.ndarray | sparse.csr_matrix, k: int, metric: str 
         raise InputError(f"a graph needs at least two spots, got {n_spots}")
     adjacency = _symmetric(nearest_in_features(features, k, metric, seed=seed))
     return Graph(adjacency, degree_report(adjacency))
-
-
-def median_pitch(position: np.ndarray) -> float:
-    """Median distance from a spot to its nearest other spot, in the unit of position (N, 2).
-
-    Spots at the same place do not count. Raises InputError when there are no two different places.
-    """
-    position = usable_positions(position)
-    distance = cKDTree(position).query(position, k=2)[0][:, 1]
-    if not (distance > 0).any():
-        raise InputError(
-            f"all {len(position)} spots lie at shared positions; check the coordinates of the slice"
-        )
-    return float(np.median(distance[distance > 0]))
 
 
 def radius_graph(position: np.ndarray, radius: float) -> sparse.csr_matrix:

@@ -22,7 +22,7 @@ def slice_files(tmp_path):
     adata.obs_names = [f"spot{i}" for i in range(N_SPOTS)]
     adata.var_names = [f"gene{i}" for i in range(40)]
     adata.var["gene_symbol"] = adata.var_names
-    adata.uns["tissuegraph"] = {"pitch_px": 100.0}
+    adata.uns["tissuegraph"] = {"pitch_px": 100.5}  # the median over all spots, not over the kept ones
     adata.obsm["spatial"] = np.column_stack(np.divmod(np.arange(N_SPOTS), 8)) * 100.0
     adata.write_h5ad(tmp_path / "slice.h5ad")
     spots = pd.DataFrame({"keep": np.arange(N_SPOTS) % 9 != 0}, index=adata.obs_names)
@@ -52,7 +52,7 @@ def test_arrays_hold_the_kept_spots_in_slice_order(slice_files):
     selected = [int(name.removeprefix("gene")) for name in arrays.genes]
     np.testing.assert_array_equal(arrays.counts.toarray(), counts[keep][:, selected])
     np.testing.assert_array_equal(arrays.depth, counts[keep].sum(axis=1))
-    assert arrays.pitch == 100
+    assert arrays.pitch == 100.5
     metrics = read_record(folder / "graph.json").metrics
     assert metrics["n_genes"] == len(selected)
     assert metrics["spatial_degree"]["mean"] == pytest.approx(arrays.spatial.nnz / 56)

@@ -39,7 +39,7 @@ def assert_is_graph(graph) -> None:
 @pytest.mark.parametrize(("radius", "neighbours"), [(1.2, 6), (2.05, 18), (3.8, 54), (4.1, 60)])
 def test_hexagonal_shells_hold_6_18_54_60_neighbours(radius, neighbours, rounded):
     position = hexagons(rounded=rounded)
-    graph = graphs.spatial_graph(position, "radius_pitch", radius).adjacency
+    graph = graphs.spatial_graph(position, "radius_pitch", radius, PITCH).adjacency
     assert_is_graph(graph)
     inner = interior(position, 4.2 * PITCH)
     assert inner.sum() > 50
@@ -130,17 +130,20 @@ def test_an_unknown_rule_names_the_known_ones():
 
 @pytest.mark.parametrize(
     ("position", "words"),
-    [(LINE[:1], "at least two spots"), (np.full((3, 2), np.nan), "finite"), (np.zeros((3, 2)), "shared")],
+    [(LINE[:1], "at least two spots"), (np.full((3, 2), np.nan), "finite")],
 )
 def test_unusable_positions_are_refused(position, words):
     with pytest.raises(InputError, match=words):
-        graphs.spatial_graph(position, "radius_pitch", 1.2)
+        graphs.spatial_graph(position, "radius_pitch", 1.2, 1.0)
 
 
-def test_pitch_is_the_median_nearest_distance_of_different_places():
-    assert graphs.median_pitch(LINE) == 1.25  # of 1, 1, 1.5, 7.5
-    assert graphs.median_pitch(np.vstack([LINE, LINE[:1]])) == 1.5  # spot 0 and its copy do not count
-    assert graphs.median_pitch(hexagons(5)) == pytest.approx(PITCH)
+def test_the_pitch_is_the_one_given_and_not_that_of_the_spots_at_hand():
+    every_second = hexagons()[::2]
+    graph = graphs.spatial_graph(every_second, "radius_pitch", 1.2, PITCH).adjacency
+    assert (graph != graphs.spatial_graph(every_second, "radius_px", 1.2 * PITCH).adjacency).nnz == 0
+    for pitch in (None, float("nan"), 0.0):
+        with pytest.raises(InputError, match="radius_pitch needs the pitch of the slice"):
+            graphs.spatial_graph(every_second, "radius_pitch", 1.2, pitch)
 
 
 def test_spots_at_one_place_are_neighbours_of_each_other_but_not_of_themselves():
