@@ -16,20 +16,13 @@ from tissuegraph.cli import (
     slice_option,
 )
 from tissuegraph.records import Record
-from tissuegraph.slices.qc import Thresholds
-
-DEFAULT = Thresholds()
 
 
 @click.command()
 @sample_option
 @slice_option
-@click.option(
-    "--min-counts", type=int, default=DEFAULT.min_counts, show_default=True, help="Least counts per spot."
-)
-@click.option(
-    "--min-genes", type=int, default=DEFAULT.min_genes, show_default=True, help="Least genes per spot."
-)
+@click.option("--min-counts", type=int, help="Least counts per spot  [default: not applied]")
+@click.option("--min-genes", type=int, help="Least genes per spot  [default: not applied]")
 @click.option(
     "--max-mito", type=float, help="Largest percentage of mitochondrial counts  [default: not applied]"
 )
@@ -44,8 +37,8 @@ DEFAULT = Thresholds()
 def main(
     record: Record,
     slice_path: Path,
-    min_counts: int,
-    min_genes: int,
+    min_counts: int | None,
+    min_genes: int | None,
     max_mito: float | None,
     n_mads: float | None,
     n_domains: int | None,
@@ -53,7 +46,7 @@ def main(
 ) -> None:
     """Write the spots' metrics; a slice with too little left has a failed record and no table."""
     from tissuegraph.io.stored import read_stored
-    from tissuegraph.slices.qc import judge, spot_metrics, write_spots
+    from tissuegraph.slices.qc import Thresholds, judge, spot_metrics, write_spots
 
     thresholds = Thresholds(min_counts=min_counts, min_genes=min_genes, max_mito=max_mito, n_mads=n_mads)
     data = read_stored(slice_path)

@@ -67,8 +67,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
     kept.write_h5ad(outdir / f"{inputs.sample}.h5ad", compression="gzip", compression_opts=1)
 
     described = {
-        **summary.quality_summary(spots),
-        "histograms": summary.histograms(records),
+        **summary.quality_summary(records),
         "n_genes": kept.n_vars,
         "n_domains": len(np.unique(columns[keys.DOMAIN])),
         "n_labelled": int((codes >= 0).sum()) if codes is not None else 0,
@@ -82,7 +81,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         "n_seeds": answer.n_seeds,
         "scores": rows,
         "gain": {method.name: gain(rows, method.name) for method in methods},
-        "degrees": _degrees(arrays),
+        "degrees": summary.degrees(records, final),
         "training": summary.thinned(curves),
         "seconds": {
             step_name(r): r.metrics["seconds"] for r in records if r.metrics.get("seconds") is not None
@@ -157,21 +156,6 @@ def _note(row: Mapping[str, Any]) -> str:
         return ""
     spread = f", sd {row['ari_sd']:.2f} over {row['n_seeds']} seeds" if row.get("ari_sd") is not None else ""
     return f"ARI {row['ari']:.2f}{spread}"
-
-
-def _degrees(arrays: SliceArrays) -> dict[str, dict[str, Any]]:
-    """Mean, range and distribution of neighbours per spot for both graphs."""
-    found = {}
-    for name, graph in (("spatial", arrays.spatial), ("feature", arrays.feature)):
-        degree = np.diff(graph.indptr)
-        share = 100 * np.bincount(degree) / len(degree)
-        found[name] = {
-            "mean": float(degree.mean()),
-            "min": int(degree.min()),
-            "max": int(degree.max()),
-            "distribution": [[k, round(float(s), 3)] for k, s in enumerate(share) if s > 0],
-        }
-    return found
 
 
 def _scalars(record: Record) -> dict[str, Any]:

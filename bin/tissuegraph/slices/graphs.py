@@ -7,6 +7,7 @@ CSR (N, N), symmetric, with a zero diagonal.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -26,12 +27,16 @@ _SHELL_SEARCH = 0.25  # how far from the wanted mean degree a cut between two sh
 
 @dataclass(frozen=True)
 class DegreeReport:
-    """Neighbours per spot: mean, smallest and largest of the final graph; isolated before attachment."""
+    """Neighbours per spot: mean, smallest and largest of the final graph; isolated before attachment.
+
+    distribution: pairs of a number of neighbours and the per cent of the spots that have it, ascending.
+    """
 
     mean: float
     min: int
     max: int
     isolated: int
+    distribution: tuple[tuple[int, float], ...]
 
     def warnings(self, name: str, n_spots: int) -> list[str]:
         """One line per thing a user should look at; empty when all is well.
@@ -47,7 +52,7 @@ class DegreeReport:
             found.append(f"{name} graph: {self.isolated} isolated spots were attached to their nearest spot")
         return found
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -171,7 +176,9 @@ def degree_report(adjacency: sparse.csr_matrix, isolated: int | None = None) -> 
     degree = _degrees(adjacency)
     if isolated is None:
         isolated = int((degree == 0).sum())
-    return DegreeReport(float(degree.mean()), int(degree.min()), int(degree.max()), isolated)
+    share = 100 * np.bincount(degree) / len(degree)
+    distribution = tuple((int(k), round(float(share[k]), 3)) for k in np.flatnonzero(share))
+    return DegreeReport(float(degree.mean()), int(degree.min()), int(degree.max()), isolated, distribution)
 
 
 # Operators ------------------------------------------------------------------------------------------

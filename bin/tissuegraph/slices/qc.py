@@ -28,10 +28,13 @@ N_BINS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Which spots are kept; None switches a rule off. Spots without counts are always dropped."""
+    """Which spots are kept; None switches a rule off. Spots without counts are always dropped.
 
-    min_counts: int | None = 10  # counts per spot
-    min_genes: int | None = 5  # detected genes per spot
+    The values of a run are the pipeline's parameters: no other defaults stand here.
+    """
+
+    min_counts: int | None = None  # counts per spot
+    min_genes: int | None = None  # detected genes per spot
     max_mito: float | None = None  # percent of counts from mitochondrial genes
     n_mads: float | None = None  # median absolute deviations from the slice's own median
 

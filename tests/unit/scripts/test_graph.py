@@ -56,6 +56,12 @@ def test_arrays_hold_the_kept_spots_in_slice_order(slice_files):
     metrics = read_record(folder / "graph.json").metrics
     assert metrics["n_genes"] == len(selected)
     assert metrics["spatial_degree"]["mean"] == pytest.approx(arrays.spatial.nnz / 56)
+    spots_by_degree = np.bincount(np.diff(arrays.spatial.indptr))
+    for neighbours, percent in metrics["spatial_degree"]["distribution"]:
+        assert percent == pytest.approx(100 * spots_by_degree[neighbours] / 56, abs=1e-3)
+    assert sum(percent for _, percent in metrics["feature_degree"]["distribution"]) == pytest.approx(
+        100, abs=0.01
+    )
 
 
 def test_two_runs_write_the_same_arrays(slice_files):

@@ -73,7 +73,7 @@ def test_a_mean_degree_holds_on_irregular_cells(n_spots):
 
 def test_a_mean_degree_beyond_the_slice_joins_all_spots():
     graph = graphs.spatial_graph(LINE, "mean_degree", 18)
-    assert graph.degrees == graphs.DegreeReport(mean=3, min=3, max=3, isolated=0)
+    assert graph.degrees == graphs.DegreeReport(mean=3, min=3, max=3, isolated=0, distribution=((3, 100.0),))
 
 
 def test_radius_follows_density_and_knn_does_not():
@@ -98,7 +98,9 @@ def test_knn_is_symmetrised_by_or_and_long_edges_are_dropped_but_nobody_is_left_
     assert degrees(graphs.knn_graph(LINE, 1)).tolist() == [1, 2, 1, 0]  # edge of 7.5 against a median of 1.25
     graph = graphs.spatial_graph(LINE, "knn", 1)
     assert (graph.adjacency != without_cap).nnz == 0
-    assert graph.degrees == graphs.DegreeReport(mean=1.5, min=1, max=2, isolated=1)
+    assert graph.degrees == graphs.DegreeReport(
+        mean=1.5, min=1, max=2, isolated=1, distribution=((1, 50.0), (2, 50.0))
+    )
 
 
 def test_isolated_spots_join_their_nearest_and_are_reported():
@@ -113,7 +115,8 @@ def test_isolated_spots_join_their_nearest_and_are_reported():
 
 @pytest.mark.parametrize(("mean", "words"), [(2.9, ["widen"]), (3.0, []), (100.0, []), (101.0, ["narrow"])])
 def test_unusual_mean_degrees_are_warned_about(mean, words):
-    lines = graphs.DegreeReport(mean=mean, min=1, max=200, isolated=0).warnings("spatial", 500)
+    report = graphs.DegreeReport(mean=mean, min=1, max=200, isolated=0, distribution=())
+    lines = report.warnings("spatial", 500)
     assert len(lines) == len(words)
     assert all(word in line for word, line in zip(words, lines, strict=True))
 
