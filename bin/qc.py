@@ -50,7 +50,7 @@ def main(
 
     thresholds = Thresholds(min_counts=min_counts, min_genes=min_genes, max_mito=max_mito, n_mads=n_mads)
     data = read_stored(slice_path)
-    metrics = spot_metrics(data.counts, data.symbols)
+    metrics = spot_metrics(data.counts, data.symbols, data.gene_ids, data.genes)
     reasons = judge(record, data.counts, data.xy, data.pitch, metrics, thresholds, n_domains)
     write_spots(spots_path, data.barcodes, metrics, reasons)
 

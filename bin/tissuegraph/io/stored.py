@@ -18,11 +18,12 @@ from tissuegraph.io.hdf5 import open_hdf5, strings
 
 @dataclass(frozen=True, eq=False)
 class StoredSlice:
-    """counts (N, G) float32 CSR, barcodes (N,), genes and symbols (G,), xy (N, 2) and pitch in pixels."""
+    """counts (N, G) float32 CSR; barcodes (N,); genes, gene_ids, symbols (G,); xy (N, 2), pitch in pixels."""
 
     counts: sparse.csr_matrix
     barcodes: np.ndarray
     genes: np.ndarray
+    gene_ids: np.ndarray
     symbols: np.ndarray
     xy: np.ndarray
     pitch: float
@@ -37,6 +38,7 @@ def read_stored(path: Path) -> StoredSlice:
             counts=sparse.csr_matrix(parts, shape=tuple(int(n) for n in matrix.attrs["shape"])),
             barcodes=_index(file["obs"]),
             genes=_index(file["var"]),
+            gene_ids=_text(file["var"][keys.GENE_ID]),
             symbols=_text(file["var"][keys.GENE_SYMBOL]),
             xy=file["obsm"][keys.SPATIAL][()],
             pitch=float(file["uns"][keys.TISSUEGRAPH][keys.PITCH_PX][()]),
@@ -96,6 +98,7 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
         counts=stored.counts[keep],
         barcodes=stored.barcodes[keep],
         genes=stored.genes,
+        gene_ids=stored.gene_ids,
         symbols=stored.symbols,
         xy=stored.xy[keep],
         pitch=stored.pitch,

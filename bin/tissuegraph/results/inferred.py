@@ -74,7 +74,7 @@ def write_slice_to_go_on(
         X=counts, obs=data.obs, var=var, obsm={keys.SPATIAL: data.obsm[keys.SPATIAL]}, uns=uns
     )
     pseudo.write_h5ad(outdir / "slice.h5ad", compression="lzf")
-    metrics = spot_metrics(counts, var[keys.GENE_SYMBOL].to_numpy(str))
+    metrics = spot_metrics(counts, *(var[name].to_numpy(str) for name in (keys.GENE_SYMBOL, keys.GENE_ID)))
     kept = np.full(data.n_obs, "", dtype=object)
     write_spots(outdir / "spots.csv.gz", data.obs_names.to_numpy(str), metrics, kept)
 

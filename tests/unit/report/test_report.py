@@ -146,6 +146,7 @@ def test_columns_that_no_slice_has_are_left_out(tmp_path):
     _, content = summarise(tmp_path)
     table = section(content, "general_statistics")
     assert "median_mito" not in table["headers"]
+    assert "mitochondrial share is unknown" in table["parent_description"]
     assert "ari_stmfg" in table["headers"]
 
 
