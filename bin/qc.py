@@ -42,7 +42,7 @@ def main(record: Record, slice_path: Path, thresholds_path: Path | None, spots_p
 
     thresholds = Thresholds(**json.loads(thresholds_path.read_text()) if thresholds_path else {})
     data = read_stored(slice_path)
-    metrics = spot_metrics(data.counts, data.symbols)
+    metrics = spot_metrics(data.counts, data.symbols, data.gene_ids, data.genes)
     reasons = judge(record, data.counts, data.xy, data.pitch, metrics, thresholds)
     write_spots(spots_path, data.barcodes, metrics, reasons)
 

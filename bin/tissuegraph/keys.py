@@ -3,6 +3,7 @@
 ANNOTATION = "annotation"  # obs: manual labels, NaN where a spot is unlabelled; used for scoring only
 ARRAY_ROW, ARRAY_COL = "array_row", "array_col"  # obs: lattice position where the platform has one
 COUNTS = "counts"  # layers: raw counts
+GENE_ID, GENE_SYMBOL = "gene_id", "gene_symbol"  # var
 DOMAIN = "domain"  # obs: the final answer
 DOMAIN_BASELINE = "domain_baseline"  # obs: smoothed PCA with the vote of mixtures
 DOMAIN_PCA_KMEANS = "domain_pca_kmeans"  # obs: plain PCA with KMeans
@@ -12,8 +13,13 @@ HISTOLOGY = "X_histology"  # obsm: image features of the tile around each spot
 SPATIAL_GRAPH = "spatial_graph"  # obsp
 FEATURE_GRAPH = "feature_graph"  # obsp
 TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores
+UM_PER_PX = "um_per_px"  # uns['tissuegraph']: micrometres per full-resolution pixel, absent where unknown
+PITCH_PX = "pitch_px"  # uns['tissuegraph']: median distance of neighbouring spots, in full-resolution pixels
+HAS_COUNTS = "has_counts"  # uns['tissuegraph']: false where a slice was not sequenced, else absent
+MEASURED = "measured"  # layers: measured expression beside inferred one
 INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred from the image, not measured
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
+KEEP, DROP_REASON = "keep", "drop_reason"  # the QC table: whether a spot stays, and the rules it breaks
 
 
 def domain(method: str) -> str:

@@ -65,7 +65,7 @@ def _graph(folder: Path, settings) -> dict[str, float]:
     started = time.perf_counter()
     # No more genes than are wanted: none is scored. A real slice has more, so the time is added.
     hvg_scores(counts)
-    built = build_arrays(counts, np.arange(counts.shape[1]).astype(str), position, settings)
+    built = build_arrays(counts, np.arange(counts.shape[1]).astype(str), position, PITCH_PX, settings)
     seconds = time.perf_counter() - started
     built.arrays.save(folder / "arrays.npz")
     return {

@@ -79,6 +79,7 @@ def encode_slice(
         encoder=encoder.name,
         tile_um=options.tile_um,
         tile_px=image_side,
+        side_px=side,
         shown=shown,
         tiles_before=before,
         tiles_after=normaliser.apply(before),

@@ -29,7 +29,8 @@ class ImageFeatures:
 
     features: (N, F) float32, finite; names: (F,) str
     background: (N,) float32, share of the tile that is no tissue, 0 to 1
-    encoder: its name; tile_um: side of a tile; tile_px: the same in pixels of the image that was read
+    encoder: its name; tile_um: side of a tile; tile_px and side_px: the same in pixels of the
+        image that was read, and in full-resolution pixels, in which spots have their positions
     shown: (M,) indices of spots; tiles_before, tiles_after: (M, h, w, 3) uint8, stain normalisation
     overview_before, overview_after: the whole section, (H, W, 3) uint8
     overview_matrix: (3, 3), full-resolution pixels (x, y, 1) to pixels of the overviews
@@ -43,6 +44,7 @@ class ImageFeatures:
     encoder: str
     tile_um: float
     tile_px: float
+    side_px: float
     shown: np.ndarray
     tiles_before: np.ndarray
     tiles_after: np.ndarray
@@ -54,8 +56,8 @@ class ImageFeatures:
         for name, kind in _TYPES.items():
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
         object.__setattr__(self, "encoder", str(self.encoder))
-        object.__setattr__(self, "tile_um", float(self.tile_um))
-        object.__setattr__(self, "tile_px", float(self.tile_px))
+        for name in ("tile_um", "tile_px", "side_px"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         _check(self)
 
     @property

@@ -87,19 +87,19 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
         obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
     var = pd.DataFrame(
         {
-            "gene_id": np.asarray(raw.gene_ids, dtype=str).astype(object),
-            "gene_symbol": symbols.astype(object),
+            keys.GENE_ID: np.asarray(raw.gene_ids, dtype=str).astype(object),
+            keys.GENE_SYMBOL: symbols.astype(object),
         },
         index=pd.Index(names.astype(object)),
     )
-    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, "pitch_px": pitch}
+    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
     if not has_counts:
-        settings["has_counts"] = False
+        settings[keys.HAS_COUNTS] = False
     um_per_px = raw.um_per_px
     if um_per_px is None and raw.platform == "visium" and pitch > 0:
         um_per_px = VISIUM_PITCH_UM / pitch
     if um_per_px is not None:
-        settings["um_per_px"] = float(um_per_px)
+        settings[keys.UM_PER_PX] = float(um_per_px)
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
@@ -204,8 +204,9 @@ def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
 
 
 def nearest_neighbour_distance(xy: np.ndarray) -> float:
-    """Median distance (pixels) from a spot of xy (N, 2) to its nearest neighbour; NaN for one spot.
+    """The pitch: median distance (pixels) from a spot of xy (N, 2) to its nearest other; NaN for one spot.
 
+    Measured here, over all spots, and nowhere else: later steps read it from the slice.
     Raises InputError where more than half of the spots lie on top of each other.
     """
     from scipy.spatial import cKDTree

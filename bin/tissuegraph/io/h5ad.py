@@ -18,8 +18,8 @@ from tissuegraph.io.images import as_rgb
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import MISSING
 
-GENE_ID_COLUMNS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "feature_id")
-SYMBOL_COLUMNS = ("gene_symbol", "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
+GENE_ID_COLUMNS = (keys.GENE_ID, "gene_ids", "ensembl_id", "ensembl", "feature_id")
+SYMBOL_COLUMNS = (keys.GENE_SYMBOL, "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
 
 
 def detect(path: Path) -> bool:
@@ -48,7 +48,7 @@ def read(request: Request) -> RawSlice:
             counts, var = _measured_counts(file, read_elem, request.counts_needed, warn)
             xy = _read_positions(file, read_elem)
             images, scalefactors = _read_images(file, read_elem, request.sample, warn)
-            um_per_px = _read_setting(file, "um_per_px")
+            um_per_px = _read_setting(file, keys.UM_PER_PX)
         except (InputError, OSError):
             raise
         except Exception as error:  # whatever a foreign file makes the library stumble over

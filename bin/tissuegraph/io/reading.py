@@ -70,10 +70,10 @@ def describe(adata: anndata.AnnData) -> dict[str, Any]:
         "platform": settings["platform"],
         "n_spots": adata.n_obs,
         "n_genes": adata.n_vars,
-        "pitch_px": settings["pitch_px"],
-        "um_per_px": settings.get("um_per_px"),
+        keys.PITCH_PX: settings[keys.PITCH_PX],
+        keys.UM_PER_PX: settings.get(keys.UM_PER_PX),
         "n_labelled": 0 if labels is None else int(labels.notna().sum()),
         "n_labels": 0 if labels is None else len(labels.cat.categories),
         "images": sorted(images),
-        "has_counts": bool(settings.get("has_counts", True)),
+        keys.HAS_COUNTS: bool(settings.get(keys.HAS_COUNTS, True)),
     }

@@ -18,11 +18,12 @@ from tissuegraph.io.hdf5 import open_hdf5, strings
 
 @dataclass(frozen=True, eq=False)
 class StoredSlice:
-    """counts (N, G) float32 CSR, barcodes (N,), genes and symbols (G,), xy (N, 2) and pitch in pixels."""
+    """counts (N, G) float32 CSR; barcodes (N,); genes, gene_ids, symbols (G,); xy (N, 2), pitch in pixels."""
 
     counts: sparse.csr_matrix
     barcodes: np.ndarray
     genes: np.ndarray
+    gene_ids: np.ndarray
     symbols: np.ndarray
     xy: np.ndarray
     pitch: float
@@ -37,9 +38,10 @@ def read_stored(path: Path) -> StoredSlice:
             counts=sparse.csr_matrix(parts, shape=tuple(int(n) for n in matrix.attrs["shape"])),
             barcodes=_index(file["obs"]),
             genes=_index(file["var"]),
-            symbols=_text(file["var"]["gene_symbol"]),
+            gene_ids=_text(file["var"][keys.GENE_ID]),
+            symbols=_text(file["var"][keys.GENE_SYMBOL]),
             xy=file["obsm"][keys.SPATIAL][()],
-            pitch=float(file["uns"][keys.TISSUEGRAPH]["pitch_px"][()]),
+            pitch=float(file["uns"][keys.TISSUEGRAPH][keys.PITCH_PX][()]),
         )
 
 
@@ -68,8 +70,8 @@ def read_places(slice_path: Path, spots_path: Path) -> Places:
     with open_hdf5(slice_path) as file:
         keep = _kept(spots_path, _index(file["obs"]), slice_path.name)
         settings = file["uns"][keys.TISSUEGRAPH]
-        scale = float(settings["um_per_px"][()]) if "um_per_px" in settings else None
-        return Places(file["obsm"][keys.SPATIAL][()][keep], float(settings["pitch_px"][()]), scale)
+        scale = float(settings[keys.UM_PER_PX][()]) if keys.UM_PER_PX in settings else None
+        return Places(file["obsm"][keys.SPATIAL][()][keep], float(settings[keys.PITCH_PX][()]), scale)
 
 
 def read_images(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float]]:
@@ -96,6 +98,7 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
         counts=stored.counts[keep],
         barcodes=stored.barcodes[keep],
         genes=stored.genes,
+        gene_ids=stored.gene_ids,
         symbols=stored.symbols,
         xy=stored.xy[keep],
         pitch=stored.pitch,
@@ -106,7 +109,7 @@ def _kept(spots_path: Path, barcodes: np.ndarray, slice_name: str) -> np.ndarray
     """Column `keep` of the table of spots, bool (N,), after checking that it lists these barcodes."""
     with gzip.open(spots_path, "rt", newline="") as lines:
         rows = csv.reader(lines)
-        column = next(rows).index("keep")
+        column = next(rows).index(keys.KEEP)
         listed, keep = zip(*((row[0], row[column] == "True") for row in rows), strict=True)
     if not np.array_equal(np.array(listed), barcodes.astype(str)):
         raise InputError(

@@ -16,11 +16,6 @@ REFERENCES = {
         "Nat Biotechnol 35, 316-319 (2017).",
         "10.1038/nbt.3820",
     ),
-    "scanpy": (
-        "Wolf FA, Angerer P, Theis FJ. SCANPY: large-scale single-cell gene expression data analysis. "
-        "Genome Biol 19, 15 (2018).",
-        "10.1186/s13059-017-1382-0",
-    ),
     "anndata": (
         "Virshup I, et al. anndata: Access and store annotated data matrices. "
         "J Open Source Softw 9, 4371 (2024).",
@@ -29,6 +24,15 @@ REFERENCES = {
     "stmfg": ("stMFG. arXiv:2512.16188 (2025).", "10.48550/arXiv.2512.16188"),
     "multist": ("MultiST. arXiv:2601.13331 (2026).", "10.48550/arXiv.2601.13331"),
     "spahgc": ("SpaHGC. arXiv:2603.22821 (2026).", "10.48550/arXiv.2603.22821"),
+    "hvg": (
+        "Stuart T, et al. Comprehensive integration of single-cell data. Cell 177, 1888-1902 (2019).",
+        "10.1016/j.cell.2019.05.031",
+    ),
+    "leiden": (
+        "Traag VA, Waltman L, van Eck NJ. From Louvain to Leiden: guaranteeing well-connected communities. "
+        "Sci Rep 9, 5233 (2019).",
+        "10.1038/s41598-019-41695-z",
+    ),
     "mclust": (
         "Scrucca L, et al. mclust 5: clustering, classification and density estimation using Gaussian finite "
         "mixture models. R J 8, 289-317 (2016).",
@@ -72,7 +76,8 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         f"{count(len(outcomes), 'slice')} with {spots:,} spots in total "
         f"{'was' if len(outcomes) == 1 else 'were'} analysed with tissuegraph {escape(_version())} "
         f"under Nextflow {cite('nextflow')}.",
-        f"Quality metrics per spot were those of scanpy {cite('scanpy')}; {_thresholds(settings)}.",
+        "Total counts, detected genes and the mitochondrial percentage were computed per spot; "
+        f"{_thresholds(settings)}. Genes were ranked by variance beyond the trend of the mean {cite('hvg')}.",
     ]
     sentences += _expression_sentences(outcomes, settings, cite)
     for method, title in methods_of(outcomes).items():
@@ -143,7 +148,8 @@ def _method_sentence(method: str, title: str, outcomes: Sequence[Outcome], setti
             "kmeans": "KMeans",
             "leiden": "Leiden",
         }
-        parts.append(f", clustered by {names.get(clusterer, clusterer)}")
+        algorithm = f" {cite(clusterer)}" if clusterer in REFERENCES else ""
+        parts.append(f", clustered by {names.get(clusterer, clusterer)}{algorithm}")
     return " ".join(parts).replace(" ,", ",") + "."
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.outcomes import Outcome, methods_of
-from tissuegraph.report.section import STATUS_COLOURS, Section
+from tissuegraph.report.section import STATUS_COLOURS, Section, count
 
 VERDICTS = {
     "above": "above controls",
@@ -15,6 +15,8 @@ VERDICTS = {
     "below": "below a control",
     "one seed": "one seed",
 }
+
+LISTED = 10  # names of slices in a sentence; more are counted
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -26,7 +28,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "tissuegraph_overview",
         "General statistics",
         "One line per slice. UMIs, genes and mitochondrial share are medians over the spots that passed "
-        "quality control.",
+        f"quality control.{_unknown_mito(outcomes)}",
     )
     return [
         Section(
@@ -39,6 +41,19 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             headers={name: header for name, header in headers.items() if name in filled},
         )
     ]
+
+
+def _unknown_mito(outcomes: Sequence[Outcome]) -> str:
+    """A sentence on slices whose counts tell no mitochondrial share: an empty cell could be taken for 0."""
+    unknown = [
+        outcome.sample
+        for outcome in outcomes
+        if outcome.metrics.get("median_counts") is not None and outcome.metrics.get("median_mito") is None
+    ]
+    if not unknown:
+        return ""
+    which = ", ".join(map(escape, unknown)) if len(unknown) <= LISTED else count(len(unknown), "slice")
+    return f" The mitochondrial share is unknown, as no mitochondrial gene was recognised, in {which}."
 
 
 def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:

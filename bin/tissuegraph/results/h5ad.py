@@ -29,7 +29,7 @@ def kept_slice(data: anndata.AnnData, spots: pd.DataFrame) -> anndata.AnnData:
             f"the QC table has {len(spots)} rows that do not follow the slice's {data.n_obs} spots; "
             f"run QC on this slice again"
         )
-    keep = spots["keep"].to_numpy(dtype=bool)
+    keep = spots[keys.KEEP].to_numpy(dtype=bool)
     kept = data[keep].copy()
     for name in (keys.TOTAL_COUNTS, keys.N_GENES, keys.PCT_MITO):
         if name in spots:

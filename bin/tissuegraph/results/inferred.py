@@ -22,7 +22,6 @@ from tissuegraph.spahgc.prediction import Prediction
 
 N_MAPS = 6  # genes drawn
 _PANEL_PX = 300  # width of one panel in the report
-GENE_ID, SYMBOL = "gene_id", "gene_symbol"
 
 
 def gene_table(prediction: Prediction, reference: Path) -> pd.DataFrame:
@@ -31,7 +30,7 @@ def gene_table(prediction: Prediction, reference: Path) -> pd.DataFrame:
 
     with open_hdf5(reference) as file:
         known = read_elem(file["var"])
-    var = known.reindex(prediction.genes)[[GENE_ID, SYMBOL]].astype(object)
+    var = known.reindex(prediction.genes)[[keys.GENE_ID, keys.GENE_SYMBOL]].astype(object)
     var.index = pd.Index(prediction.genes.astype(object))
     var["reliability"] = prediction.reliability
     if prediction.gene_pcc is not None:
@@ -49,7 +48,7 @@ def inferred_slice(
     kept = kept_slice(data, spots)
     uns = {name: value for name, value in kept.uns.items() if name != keys.TISSUEGRAPH}
     own = {**kept.uns.get(keys.TISSUEGRAPH, {}), keys.INFERRED: True, **notes, "versions": versions()}
-    layers = {} if prediction.measured is None else {"measured": prediction.measured}
+    layers = {} if prediction.measured is None else {keys.MEASURED: prediction.measured}
     return anndata.AnnData(
         X=prediction.predicted,
         obs=kept.obs,
@@ -75,7 +74,7 @@ def write_slice_to_go_on(
         X=counts, obs=data.obs, var=var, obsm={keys.SPATIAL: data.obsm[keys.SPATIAL]}, uns=uns
     )
     pseudo.write_h5ad(outdir / "slice.h5ad", compression="lzf")
-    metrics = spot_metrics(counts, var[SYMBOL].to_numpy(str))
+    metrics = spot_metrics(counts, *(var[name].to_numpy(str) for name in (keys.GENE_SYMBOL, keys.GENE_ID)))
     kept = np.full(data.n_obs, "", dtype=object)
     write_spots(outdir / "spots.csv.gz", data.obs_names.to_numpy(str), metrics, kept)
 

@@ -26,7 +26,7 @@ _CARD_PX = 240
 def tissue_of(data: anndata.AnnData) -> Tissue:
     """Positions and, where the slice carries one, its largest image."""
     image, scale = _image(data)
-    um_per_px = data.uns.get(keys.TISSUEGRAPH, {}).get("um_per_px")
+    um_per_px = data.uns.get(keys.TISSUEGRAPH, {}).get(keys.UM_PER_PX)
     position = np.asarray(data.obsm[keys.SPATIAL], dtype=float)[:, :2]
     return Tissue(position, image, scale, float(um_per_px) if um_per_px else None)
 
@@ -58,7 +58,7 @@ def draw_all(
             spots[keys.TOTAL_COUNTS].to_numpy(float),
             spots[keys.N_GENES].to_numpy(float),
             spots[keys.PCT_MITO].to_numpy(float),
-            spots["keep"].to_numpy(bool),
+            spots[keys.KEEP].to_numpy(bool),
         )
     if curves:
         figures["training"] = training_figure(curves)
@@ -68,15 +68,14 @@ def draw_all(
 
 
 def draw_histology(
-    stem: Path, features: ImageFeatures, kept: anndata.AnnData, side: float, stain_method: str
+    stem: Path, features: ImageFeatures, kept: anndata.AnnData, stain_method: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     """What was made of the image: tiles on the tissue, and before and after stain normalisation.
 
-    kept: the spots of the features; side: of a tile, in full-resolution pixels. Returns file names and
-    data URIs, as `draw_all`.
+    kept: the spots of the features. Returns file names and data URIs, as `draw_all`.
     """
     tissue = tissue_of(kept)
-    figures = {"tiles": tiles_figure(features, tissue.position, side, tissue.um_per_px)}
+    figures = {"tiles": tiles_figure(features, tissue.position, features.side_px, tissue.um_per_px)}
     if stain_method != "none":
         figures["stain"] = stain_figure(features, tissue.position, stain_method, tissue.um_per_px)
     return _written(stem, figures)

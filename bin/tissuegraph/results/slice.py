@@ -61,14 +61,13 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
     answer = next(method for method in methods if method.name == final)
     panels = _panels(columns, methods, final, codes, names, rows)
     files, pictures = draw_all(outdir / inputs.sample, data, spots, kept, panels, answer.confidence, curves)
-    histology, image_files, image_pictures = _histology(inputs, kept, arrays, records, outdir)
+    histology, image_files, image_pictures = _histology(inputs, kept, records, outdir)
     files, pictures = files | image_files, pictures | image_pictures
     assemble(kept, arrays, methods, final, baseline, columns, rows, records)
     kept.write_h5ad(outdir / f"{inputs.sample}.h5ad", compression="gzip", compression_opts=1)
 
     described = {
-        **summary.quality_summary(spots),
-        "histograms": summary.histograms(records),
+        **summary.quality_summary(records),
         "n_genes": kept.n_vars,
         "n_domains": len(np.unique(columns[keys.DOMAIN])),
         "n_labelled": int((codes >= 0).sum()) if codes is not None else 0,
@@ -82,7 +81,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         "n_seeds": answer.n_seeds,
         "scores": rows,
         "gain": {method.name: gain(rows, method.name) for method in methods},
-        "degrees": _degrees(arrays),
+        "degrees": summary.degrees(records, final),
         "training": summary.thinned(curves),
         "seconds": {
             step_name(r): r.metrics["seconds"] for r in records if r.metrics.get("seconds") is not None
@@ -129,19 +128,16 @@ def _panels(
 
 
 def _histology(
-    inputs: SliceInputs, kept: anndata.AnnData, arrays: SliceArrays, records: Sequence[Record], outdir: Path
+    inputs: SliceInputs, kept: anndata.AnnData, records: Sequence[Record], outdir: Path
 ) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
     """What the image gave, and its pictures; all empty for a slice without one."""
     if inputs.features is None:
         return {}, {}, {}
     from tissuegraph.histology.features import ImageFeatures
-    from tissuegraph.histology.tiles import tile_side
 
     found = next((record.metrics for record in records if record.step == "encode_histology"), {})
     features = ImageFeatures.load(inputs.features)
     kept.obsm[keys.HISTOLOGY] = features.features
-    um_per_px = kept.uns.get(keys.TISSUEGRAPH, {}).get("um_per_px")
-    side = tile_side(features.tile_um, um_per_px, arrays.pitch, lambda _reason: None)
     stain = str(found.get("stain_method", "none"))
     described = {
         "encoder": features.encoder,
@@ -152,7 +148,7 @@ def _histology(
         "image_source": found.get("source"),
         "stain_method": stain,
     }
-    return described, *draw_histology(outdir / inputs.sample, features, kept, side, stain)
+    return described, *draw_histology(outdir / inputs.sample, features, kept, stain)
 
 
 def _note(row: Mapping[str, Any]) -> str:
@@ -160,21 +156,6 @@ def _note(row: Mapping[str, Any]) -> str:
         return ""
     spread = f", sd {row['ari_sd']:.2f} over {row['n_seeds']} seeds" if row.get("ari_sd") is not None else ""
     return f"ARI {row['ari']:.2f}{spread}"
-
-
-def _degrees(arrays: SliceArrays) -> dict[str, dict[str, Any]]:
-    """Mean, range and distribution of neighbours per spot for both graphs."""
-    found = {}
-    for name, graph in (("spatial", arrays.spatial), ("feature", arrays.feature)):
-        degree = np.diff(graph.indptr)
-        share = 100 * np.bincount(degree) / len(degree)
-        found[name] = {
-            "mean": float(degree.mean()),
-            "min": int(degree.min()),
-            "max": int(degree.max()),
-            "distribution": [[k, round(float(s), 3)] for k, s in enumerate(share) if s > 0],
-        }
-    return found
 
 
 def _scalars(record: Record) -> dict[str, Any]:

@@ -6,29 +6,39 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from tissuegraph import keys
-from tissuegraph.records import Record
+from tissuegraph.errors import InputError
+from tissuegraph.records import Record, step_name
 
 _CURVE_POINTS = 100  # per loss term: enough for a line, and forty slices stay light
 
 
-def quality_summary(spots: pd.DataFrame) -> dict[str, Any]:
-    """How many spots were kept and dropped, and medians over the kept ones."""
-    kept = spots[spots["keep"].astype(bool)]
+def metrics_of(records: Sequence[Record], step: str, method: str | None = None) -> Mapping[str, Any]:
+    """What the record of a step says, of one method where it ran per method; InputError if there is none."""
+    for record in records:
+        if record.step == step and record.metrics.get("method") == method:
+            return record.metrics
+    name = f"{step} of {method}" if method else step
+    given = ", ".join(step_name(record) for record in records) or "none"
+    raise InputError(f"the record of {name} is needed, got {given}; give it with --record")
+
+
+def quality_summary(records: Sequence[Record]) -> dict[str, Any]:
+    """How many spots QC kept and dropped, and its medians over the kept ones; None where unknown."""
+    found = metrics_of(records, "qc")
+    medians = {name: found[name] for name in ("median_counts", "median_genes", "median_mito")}
     return {
-        "n_spots": len(kept),
-        "n_dropped": int(len(spots) - len(kept)),
-        "median_counts": _median(kept[keys.TOTAL_COUNTS]),
-        "median_genes": _median(kept[keys.N_GENES]),
-        "median_mito": _median(kept[keys.PCT_MITO]),
+        "n_spots": found["n_spots"],
+        "n_dropped": found["n_spots_raw"] - found["n_spots"],
+        **medians,
+        "histograms": found["histograms"],
     }
 
 
-def histograms(records: Sequence[Record]) -> dict[str, Any]:
-    """The distributions over spots that QC recorded: name -> {edges, counts}; empty without a QC record."""
-    return next((record.metrics["histograms"] for record in records if "histograms" in record.metrics), {})
+def degrees(records: Sequence[Record], method: str) -> dict[str, Any]:
+    """Mean, range and distribution of neighbours per spot in both graphs of a method."""
+    found = metrics_of(records, "graph", method)
+    return {name: found[f"{name}_degree"] for name in ("spatial", "feature")}
 
 
 def n_domains_evidence(records: Sequence[Record]) -> dict[str, dict[str, float]]:
@@ -70,8 +80,3 @@ def _thin(values: np.ndarray) -> list[list[float]]:
     mean = np.nanmean(values, axis=0)
     chosen = np.unique(np.linspace(0, len(mean) - 1, min(_CURVE_POINTS, len(mean))).round().astype(int))
     return [[int(k) + 1, float(f"{mean[k]:.5g}")] for k in chosen if np.isfinite(mean[k])]
-
-
-def _median(values: pd.Series) -> float | None:
-    known = values.dropna()
-    return float(known.median()) if len(known) else None

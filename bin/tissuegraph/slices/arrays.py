@@ -23,7 +23,7 @@ class SliceArrays:
     spatial:  CSR (N, N) bool, symmetric, zero diagonal
     feature:  CSR (N, N) bool, symmetric, zero diagonal
     genes:    (G,) str
-    pitch:    median distance to the nearest spot, in pixels
+    pitch:    distance of neighbouring spots in full-resolution pixels, as ingest measured it over all spots
 
     Construction converts types and checks shapes; raises InputError naming the array at fault.
     """

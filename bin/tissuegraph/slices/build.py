@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import DegreeReport, feature_graph, median_pitch, spatial_graph
+from tissuegraph.slices.graphs import DegreeReport, feature_graph, spatial_graph
 from tissuegraph.slices.preprocess import prepare
 
 
@@ -23,15 +23,17 @@ class BuiltArrays:
 
 
 def build_arrays(
-    counts: sparse.csr_matrix, genes: np.ndarray, position: np.ndarray, settings: Any
+    counts: sparse.csr_matrix, genes: np.ndarray, position: np.ndarray, pitch: float, settings: Any
 ) -> BuiltArrays:
     """Select genes, make the features, build both graphs.
 
-    counts: CSR (N, G) raw; genes: (G,) str; position: (N, 2) in full-resolution pixels; settings: those of a
-    method with the topics preprocess, spatial_graph and feature_graph. Raises InputError as the parts do.
+    counts: CSR (N, G) raw; genes: (G,) str; position: (N, 2) and pitch, as ingest measured it over all
+    spots, in full-resolution pixels; settings: those of a method with the topics preprocess, spatial_graph
+    and feature_graph. Raises InputError as the parts do.
     """
     prepared = prepare(counts, settings.preprocess)
-    spatial = spatial_graph(position, settings.spatial_graph.rule, settings.spatial_graph.value)
+    rule = settings.spatial_graph
+    spatial = spatial_graph(position, rule.rule, rule.value, pitch)
     feature = feature_graph(prepared.features, settings.feature_graph.k, settings.feature_graph.metric)
     arrays = SliceArrays(
         counts=counts[:, prepared.selected],
@@ -41,6 +43,6 @@ def build_arrays(
         spatial=spatial.adjacency,
         feature=feature.adjacency,
         genes=genes[prepared.selected],
-        pitch=median_pitch(position),
+        pitch=pitch,
     )
     return BuiltArrays(arrays, spatial.degrees, feature.degrees)

@@ -7,6 +7,7 @@ CSR (N, N), symmetric, with a zero diagonal.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -26,12 +27,16 @@ _SHELL_SEARCH = 0.25  # how far from the wanted mean degree a cut between two sh
 
 @dataclass(frozen=True)
 class DegreeReport:
-    """Neighbours per spot: mean, smallest and largest of the final graph; isolated before attachment."""
+    """Neighbours per spot: mean, smallest and largest of the final graph; isolated before attachment.
+
+    distribution: pairs of a number of neighbours and the per cent of the spots that have it, ascending.
+    """
 
     mean: float
     min: int
     max: int
     isolated: int
+    distribution: tuple[tuple[int, float], ...]
 
     def warnings(self, name: str, n_spots: int) -> list[str]:
         """One line per thing a user should look at; empty when all is well.
@@ -47,7 +52,7 @@ class DegreeReport:
             found.append(f"{name} graph: {self.isolated} isolated spots were attached to their nearest spot")
         return found
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -62,13 +67,13 @@ class Graph:
 # Building graphs ------------------------------------------------------------------------------------
 
 
-def spatial_graph(position: np.ndarray, rule: str, value: float) -> Graph:
+def spatial_graph(position: np.ndarray, rule: str, value: float, pitch: float | None = None) -> Graph:
     """Neighbours on the tissue by one of four rules; spots left alone join their nearest spot.
 
     position: (N, 2). rule and value: `mean_degree` (neighbours; also right for irregular cells),
-    `radius_pitch` (multiples of the median nearest-neighbour distance), `radius_px` (pixels: means
-    something else on every slide), `knn` (neighbours, edges over 3 x the median length dropped).
-    Raises SettingsError for an unknown rule, InputError for unusable positions.
+    `radius_pitch` (multiples of the slice's pitch, which this rule needs, in the unit of position),
+    `radius_px` (pixels: means something else on every slide), `knn` (neighbours, edges over 3 x the median
+    length dropped). Raises SettingsError for an unknown rule, InputError for unusable positions.
     """
     position = usable_positions(position)
     if rule == "knn":
@@ -76,7 +81,9 @@ def spatial_graph(position: np.ndarray, rule: str, value: float) -> Graph:
     elif rule == "mean_degree":
         adjacency = radius_graph(position, mean_degree_radius(position, value))
     elif rule == "radius_pitch":
-        adjacency = radius_graph(position, value * median_pitch(position))
+        if pitch is None or not pitch > 0:
+            raise InputError(f"the rule radius_pitch needs the pitch of the slice, a distance; got {pitch}")
+        adjacency = radius_graph(position, value * pitch)
     elif rule == "radius_px":
         adjacency = radius_graph(position, value)
     else:
@@ -95,20 +102,6 @@ def feature_graph(features: np.ndarray | sparse.csr_matrix, k: int, metric: str 
         raise InputError(f"a graph needs at least two spots, got {n_spots}")
     adjacency = _symmetric(nearest_in_features(features, k, metric, seed=seed))
     return Graph(adjacency, degree_report(adjacency))
-
-
-def median_pitch(position: np.ndarray) -> float:
-    """Median distance from a spot to its nearest other spot, in the unit of position (N, 2).
-
-    Spots at the same place do not count. Raises InputError when there are no two different places.
-    """
-    position = usable_positions(position)
-    distance = cKDTree(position).query(position, k=2)[0][:, 1]
-    if not (distance > 0).any():
-        raise InputError(
-            f"all {len(position)} spots lie at shared positions; check the coordinates of the slice"
-        )
-    return float(np.median(distance[distance > 0]))
 
 
 def radius_graph(position: np.ndarray, radius: float) -> sparse.csr_matrix:
@@ -183,7 +176,9 @@ def degree_report(adjacency: sparse.csr_matrix, isolated: int | None = None) -> 
     degree = _degrees(adjacency)
     if isolated is None:
         isolated = int((degree == 0).sum())
-    return DegreeReport(float(degree.mean()), int(degree.min()), int(degree.max()), isolated)
+    share = 100 * np.bincount(degree) / len(degree)
+    distribution = tuple((int(k), round(float(share[k]), 3)) for k in np.flatnonzero(share))
+    return DegreeReport(float(degree.mean()), int(degree.min()), int(degree.max()), isolated, distribution)
 
 
 # Operators ------------------------------------------------------------------------------------------

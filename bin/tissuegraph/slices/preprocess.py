@@ -1,6 +1,10 @@
 """Raw counts to features: gene selection, depth normalisation, log, scaling and PCA.
 
 Plain arrays, N spots x G genes in CSR; nothing is ever made dense at that size.
+
+Own code, which tests hold equal to scanpy's, for two reasons. Importing scanpy takes 3 s and 300 MB per task,
+while all steps here take about 1 s for 3,600 spots; and training has to run where torch, scikit-learn and
+scipy are all there is.
 """
 
 from __future__ import annotations

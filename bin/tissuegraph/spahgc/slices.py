@@ -19,7 +19,7 @@ class HistologySlice:
     group:    slices of other groups are never its references; None is a group too
     image:    (N, F) float32, finite
     position: (N, 2) float64, x and y in full-resolution pixels
-    pitch:    median distance to the nearest spot, in pixels
+    pitch:    distance of neighbouring spots in full-resolution pixels, as ingest measured it
     counts:   CSR (N, G) float32, raw; None for a slice without sequencing
     genes:    (G,) str, unique; empty where there are no counts
 

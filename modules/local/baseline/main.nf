@@ -10,7 +10,7 @@ process BASELINE {
     output:
     tuple val(meta), path('baseline.npz'), path('baseline.json'), emit: domains, optional: true
     tuple val(meta), path('baseline.json')                      , emit: record
-    tuple val(task.process), eval('versions.py h5py scikit-learn scipy'), topic: versions
+    tuple val(task.process), eval('versions.py h5py scikit-learn scikit-misc scipy'), topic: versions
 
     script:
     """

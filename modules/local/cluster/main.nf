@@ -10,7 +10,7 @@ process CLUSTER {
     output:
     tuple val(meta), val(method), path("${method}.domains.npz"), path("${method}.cluster.json"), emit: domains, optional: true
     tuple val(meta), path("${method}.cluster.json")                                            , emit: record
-    tuple val(task.process), eval('versions.py leidenalg scikit-learn scipy'), topic: versions
+    tuple val(task.process), eval('versions.py igraph scikit-learn scipy'), topic: versions
 
     script:
     """

@@ -1,10 +1,12 @@
 """Clusterers behind one interface, number of domains, consensus over seeds, refinement."""
 
+import random
 import re
 
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.neighbors import kneighbors_graph
 
 from tissuegraph.clustering import CLUSTERERS, Labels, Vote, cluster
 from tissuegraph.clustering.consensus import consensus, support
@@ -38,6 +40,35 @@ def test_every_clusterer_recovers_separated_groups_and_repeats_itself(name):
 def test_leiden_finds_the_number_asked_for_on_a_gradient():
     gradient = np.random.default_rng(0).random((500, 2)) * [10, 1]
     assert len(np.unique(cluster(gradient, 6, "leiden").labels)) == 6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_leiden_finds_the_communities_that_scanpy_finds():
+    scanpy = pytest.importorskip("scanpy")
+    points, truth = blobs(5)
+    ours = cluster(points, 5, "leiden").labels
+    nearest = kneighbors_graph(points, 15)
+    adata = scanpy.AnnData(sparse.csr_matrix((len(points), 1)))
+    scanpy.tl.leiden(
+        adata,
+        resolution=0.1,
+        adjacency=((nearest + nearest.T) > 0).astype(float),
+        flavor="igraph",
+        n_iterations=2,
+        directed=False,
+    )
+    theirs = adata.obs["leiden"].to_numpy().astype(int)
+    assert theirs.max() == 4
+    assert adjusted_rand(contingency(ours, theirs, 5)) == pytest.approx(1)
+    assert adjusted_rand(contingency(ours, truth, 5)) > 0.98
+
+
+def test_leiden_leaves_the_random_numbers_of_others_alone():
+    random.seed(3)
+    expected = random.random()
+    random.seed(3)
+    cluster(blobs(2)[0], 2, "leiden", seed=1)
+    assert random.random() == expected
 
 
 def test_one_domain_needs_no_clusterer():

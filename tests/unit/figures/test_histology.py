@@ -32,6 +32,7 @@ def image_of(n_rows: int = 8, n_columns: int = 8, n_shown: int = 6, matrix=None)
         encoder="handcrafted",
         tile_um=100.0,
         tile_px=40.0,
+        side_px=80.0,
         shown=np.linspace(0, n_spots - 1, n_shown).astype(int),
         tiles_before=tiles,
         tiles_after=255 - tiles,

@@ -240,6 +240,8 @@ def test_without_an_image_the_best_one_of_the_slice_is_read(tmp_path, images, ki
     result, record = run(tmp_path, "--tile-um", 80)
     assert result.exit_code == 0, result.output
     assert record["metrics"]["source"] == kind
+    features = ImageFeatures.load(tmp_path / "features.npz")
+    assert (features.side_px, features.tile_px) == (16, 8)  # 80 um, where a pitch of 20 pixels is 100 um
     np.testing.assert_array_equal(seen_number(ImageFeatures.load(tmp_path / "features.npz").features), number)
 
 

@@ -10,10 +10,11 @@ from sklearn.metrics import adjusted_rand_score
 from tissuegraph.clustering.domains import find_domains
 from tissuegraph.errors import InputError
 from tissuegraph.histology.trust import contiguous_blocks, image_trust, spatial_patterns, view_evidence
+from tissuegraph.io.canonical import nearest_neighbour_distance
 from tissuegraph.multist.training import train_seeds
 from tissuegraph.presets import load_settings
 from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import median_pitch, spatial_graph
+from tissuegraph.slices.graphs import spatial_graph
 from tissuegraph.slices.preprocess import prepare
 from tissuegraph.synthetic.settings import SliceSettings
 from tissuegraph.synthetic.slices import make_slice
@@ -41,7 +42,7 @@ def generated(case):
         spatial=graph,
         feature=graph,
         genes=made.genes[prepared.selected],
-        pitch=median_pitch(made.position),
+        pitch=nearest_neighbour_distance(made.position),
     )
     return arrays, tile_statistics(made), made.domain
 

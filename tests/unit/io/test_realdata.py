@@ -48,6 +48,8 @@ def test_development_slices_are_read_and_kept(
     record = Record("S", "qc")
     metrics = spot_metrics(adata.X, adata.var["gene_symbol"].to_numpy())
     pitch = adata.uns["tissuegraph"]["pitch_px"]
-    reasons = judge(record, adata.X, adata.obsm["spatial"], pitch, metrics, Thresholds())
+    reasons = judge(
+        record, adata.X, adata.obsm["spatial"], pitch, metrics, Thresholds(min_counts=10, min_genes=5)
+    )
     assert record.status != FAILED
     assert (reasons != "").sum() == n_dropped

@@ -20,6 +20,7 @@ def files(tmp_path):
     slice_.obs_names = ["a", "b", "c", "d"]
     slice_.var_names = ["g1", "g2", "g3"]
     slice_.var["gene_symbol"] = ["S1", "S2", "S3"]
+    slice_.var["gene_id"] = ["I1", "I2", "I3"]
     slice_.obsm["spatial"] = np.array([[0.0, 0], [1, 0], [2, 0], [3, 0]])
     slice_.uns["tissuegraph"] = {"pitch_px": 1.0}
     slice_.write_h5ad(tmp_path / "slice.h5ad")
@@ -43,6 +44,7 @@ def test_kept_spots_keep_their_order_counts_and_positions(files):
     assert kept.counts.toarray().tolist() == [[3, 4, 5], [9, 10, 11]]
     assert kept.xy.tolist() == [[1, 0], [3, 0]]
     assert kept.genes.astype(str).tolist() == ["g1", "g2", "g3"]
+    assert kept.gene_ids.astype(str).tolist() == ["I1", "I2", "I3"]
 
 
 def test_a_table_of_other_spots_is_refused(files):

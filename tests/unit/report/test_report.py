@@ -146,6 +146,7 @@ def test_columns_that_no_slice_has_are_left_out(tmp_path):
     _, content = summarise(tmp_path)
     table = section(content, "general_statistics")
     assert "median_mito" not in table["headers"]
+    assert "mitochondrial share is unknown" in table["parent_description"]
     assert "ari_stmfg" in table["headers"]
 
 
@@ -184,6 +185,8 @@ def test_the_methods_paragraph_cites_what_ran_and_nothing_else(three):
     assert "2 slices with" in text
     assert "10.48550/arXiv.2512.16188" in text
     assert "2601.13331" not in text  # MultiST did not run
+    assert "scanpy" not in text.lower()  # no step imports it
+    assert "10.1016/j.cell.2019.05.031" in text  # the score that ranks genes
     assert "trained for 200 epochs from each of 5 seeds" in text
     assert "fewer than 10 UMIs or fewer than 5 genes" in text
     assert text.index("[1]") < text.index("[2]") < text.index("[3]") < text.index("[4]")

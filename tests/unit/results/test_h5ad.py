@@ -76,9 +76,14 @@ def files(tmp_path):
     trained = Record("a.b", "train", metrics={"epochs": 3, "losses": {"total": [[3, 2, 1], [3, 2, 2]]}})
     trained.metrics["settings"] = {"optimiser": {"epochs": 3, "clip": None}}
     trained.write(tmp_path / "train.json")
-    warned = Record("a.b", "qc")
+    counted = {"n_spots_raw": N_SPOTS, "n_spots": n_kept, "histograms": {}}
+    counted |= {"median_counts": 36.0, "median_genes": 11.0, "median_mito": None}
+    warned = Record("a.b", "qc", metrics=counted)
     warned.warn("few counts")
     warned.write(tmp_path / "qc.json")
+    degree = {"mean": 2.0, "min": 2, "max": 2, "isolated": 0, "distribution": [[2, 100.0]]}
+    graph = {"method": "stmfg", "spatial_degree": degree, "feature_degree": degree}
+    Record("a.b", "graph", metrics=graph).write(tmp_path / "graph.json")
     return tmp_path
 
 
@@ -96,6 +101,7 @@ def run(files, *more: str):
         "arrays.npz",
     ]
     arguments += ["--baseline", "baseline.npz", "--record", "train.json", "--record", "qc.json"]
+    arguments += ["--record", "graph.json"]
     for method in more or ("stmfg",):
         arguments += ["--method", method, "--embedding", "embedding.npz", "--domains", "domains.npz"]
     in_place = [str(files / word) if (files / word).is_file() else word for word in arguments]

@@ -49,7 +49,7 @@ def write_member(folder, name, *, counts=True, seed=0):
     empty = np.zeros((0, 4, 4, 3))
     ImageFeatures(
         features=image, names=[f"f{number}" for number in range(F)], background=np.zeros(N), encoder="test",
-        tile_um=100, tile_px=10, shown=[], tiles_before=empty, tiles_after=empty,
+        tile_um=100, tile_px=10, side_px=10, shown=[], tiles_before=empty, tiles_after=empty,
         overview_before=np.zeros((4, 4, 3)), overview_after=np.zeros((4, 4, 3)), overview_matrix=np.eye(3),
     ).save(folder / "features.npz")  # fmt: skip
     return folder

@@ -21,8 +21,8 @@ def slice_files(tmp_path):
     adata = anndata.AnnData(sparse.csr_matrix(counts.astype(np.float32)))
     adata.obs_names = [f"spot{i}" for i in range(N_SPOTS)]
     adata.var_names = [f"gene{i}" for i in range(40)]
-    adata.var["gene_symbol"] = adata.var_names
-    adata.uns["tissuegraph"] = {"pitch_px": 100.0}
+    adata.var["gene_symbol"] = adata.var["gene_id"] = adata.var_names
+    adata.uns["tissuegraph"] = {"pitch_px": 100.5}  # the median over all spots, not over the kept ones
     adata.obsm["spatial"] = np.column_stack(np.divmod(np.arange(N_SPOTS), 8)) * 100.0
     adata.write_h5ad(tmp_path / "slice.h5ad")
     spots = pd.DataFrame({"keep": np.arange(N_SPOTS) % 9 != 0}, index=adata.obs_names)
@@ -52,10 +52,16 @@ def test_arrays_hold_the_kept_spots_in_slice_order(slice_files):
     selected = [int(name.removeprefix("gene")) for name in arrays.genes]
     np.testing.assert_array_equal(arrays.counts.toarray(), counts[keep][:, selected])
     np.testing.assert_array_equal(arrays.depth, counts[keep].sum(axis=1))
-    assert arrays.pitch == 100
+    assert arrays.pitch == 100.5
     metrics = read_record(folder / "graph.json").metrics
     assert metrics["n_genes"] == len(selected)
     assert metrics["spatial_degree"]["mean"] == pytest.approx(arrays.spatial.nnz / 56)
+    spots_by_degree = np.bincount(np.diff(arrays.spatial.indptr))
+    for neighbours, percent in metrics["spatial_degree"]["distribution"]:
+        assert percent == pytest.approx(100 * spots_by_degree[neighbours] / 56, abs=1e-3)
+    assert sum(percent for _, percent in metrics["feature_degree"]["distribution"]) == pytest.approx(
+        100, abs=0.01
+    )
 
 
 def test_two_runs_write_the_same_arrays(slice_files):

@@ -26,6 +26,7 @@ def files(tmp_path):
         encoder="colour",
         tile_um=100,
         tile_px=20,
+        side_px=20,
         shown=np.array([], dtype=int),
         tiles_before=nothing,
         tiles_after=nothing,

@@ -39,7 +39,7 @@ def assert_is_graph(graph) -> None:
 @pytest.mark.parametrize(("radius", "neighbours"), [(1.2, 6), (2.05, 18), (3.8, 54), (4.1, 60)])
 def test_hexagonal_shells_hold_6_18_54_60_neighbours(radius, neighbours, rounded):
     position = hexagons(rounded=rounded)
-    graph = graphs.spatial_graph(position, "radius_pitch", radius).adjacency
+    graph = graphs.spatial_graph(position, "radius_pitch", radius, PITCH).adjacency
     assert_is_graph(graph)
     inner = interior(position, 4.2 * PITCH)
     assert inner.sum() > 50
@@ -73,7 +73,7 @@ def test_a_mean_degree_holds_on_irregular_cells(n_spots):
 
 def test_a_mean_degree_beyond_the_slice_joins_all_spots():
     graph = graphs.spatial_graph(LINE, "mean_degree", 18)
-    assert graph.degrees == graphs.DegreeReport(mean=3, min=3, max=3, isolated=0)
+    assert graph.degrees == graphs.DegreeReport(mean=3, min=3, max=3, isolated=0, distribution=((3, 100.0),))
 
 
 def test_radius_follows_density_and_knn_does_not():
@@ -98,7 +98,9 @@ def test_knn_is_symmetrised_by_or_and_long_edges_are_dropped_but_nobody_is_left_
     assert degrees(graphs.knn_graph(LINE, 1)).tolist() == [1, 2, 1, 0]  # edge of 7.5 against a median of 1.25
     graph = graphs.spatial_graph(LINE, "knn", 1)
     assert (graph.adjacency != without_cap).nnz == 0
-    assert graph.degrees == graphs.DegreeReport(mean=1.5, min=1, max=2, isolated=1)
+    assert graph.degrees == graphs.DegreeReport(
+        mean=1.5, min=1, max=2, isolated=1, distribution=((1, 50.0), (2, 50.0))
+    )
 
 
 def test_isolated_spots_join_their_nearest_and_are_reported():
@@ -113,7 +115,8 @@ def test_isolated_spots_join_their_nearest_and_are_reported():
 
 @pytest.mark.parametrize(("mean", "words"), [(2.9, ["widen"]), (3.0, []), (100.0, []), (101.0, ["narrow"])])
 def test_unusual_mean_degrees_are_warned_about(mean, words):
-    lines = graphs.DegreeReport(mean=mean, min=1, max=200, isolated=0).warnings("spatial", 500)
+    report = graphs.DegreeReport(mean=mean, min=1, max=200, isolated=0, distribution=())
+    lines = report.warnings("spatial", 500)
     assert len(lines) == len(words)
     assert all(word in line for word, line in zip(words, lines, strict=True))
 
@@ -130,17 +133,20 @@ def test_an_unknown_rule_names_the_known_ones():
 
 @pytest.mark.parametrize(
     ("position", "words"),
-    [(LINE[:1], "at least two spots"), (np.full((3, 2), np.nan), "finite"), (np.zeros((3, 2)), "shared")],
+    [(LINE[:1], "at least two spots"), (np.full((3, 2), np.nan), "finite")],
 )
 def test_unusable_positions_are_refused(position, words):
     with pytest.raises(InputError, match=words):
-        graphs.spatial_graph(position, "radius_pitch", 1.2)
+        graphs.spatial_graph(position, "radius_pitch", 1.2, 1.0)
 
 
-def test_pitch_is_the_median_nearest_distance_of_different_places():
-    assert graphs.median_pitch(LINE) == 1.25  # of 1, 1, 1.5, 7.5
-    assert graphs.median_pitch(np.vstack([LINE, LINE[:1]])) == 1.5  # spot 0 and its copy do not count
-    assert graphs.median_pitch(hexagons(5)) == pytest.approx(PITCH)
+def test_the_pitch_is_the_one_given_and_not_that_of_the_spots_at_hand():
+    every_second = hexagons()[::2]
+    graph = graphs.spatial_graph(every_second, "radius_pitch", 1.2, PITCH).adjacency
+    assert (graph != graphs.spatial_graph(every_second, "radius_px", 1.2 * PITCH).adjacency).nnz == 0
+    for pitch in (None, float("nan"), 0.0):
+        with pytest.raises(InputError, match="radius_pitch needs the pitch of the slice"):
+            graphs.spatial_graph(every_second, "radius_pitch", 1.2, pitch)
 
 
 def test_spots_at_one_place_are_neighbours_of_each_other_but_not_of_themselves():

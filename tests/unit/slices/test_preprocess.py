@@ -85,6 +85,27 @@ def test_hvg_scores_and_genes_equal_scanpy_seurat_v3(tissue):
     assert selected.tolist() == np.flatnonzero(table["highly_variable"]).tolist()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_normalised_logged_and_scaled_counts_equal_those_of_scanpy(tissue):
+    scanpy = pytest.importorskip("scanpy")
+    adata = scanpy.AnnData(tissue.copy())
+    scanpy.pp.normalize_total(adata)
+    scanpy.pp.log1p(adata)
+    ours = preprocess.log1p(preprocess.normalise(tissue, preprocess.total_counts(tissue)))
+    np.testing.assert_allclose(ours.toarray(), adata.X.toarray(), rtol=1e-5)
+    scanpy.pp.scale(adata, zero_center=False)
+    np.testing.assert_allclose(preprocess.scale(ours).toarray(), adata.X.toarray(), rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_components_equal_those_of_scanpy_up_to_their_sign(tissue):
+    scanpy = pytest.importorskip("scanpy")
+    ours = preprocess.pca(tissue, 5)
+    theirs = scanpy.pp.pca(tissue, n_comps=5, svd_solver="arpack", dtype="float64")
+    signs = np.sign((ours * theirs).sum(axis=0))
+    np.testing.assert_allclose(ours, theirs * signs, rtol=1e-3, atol=1e-3 * np.abs(ours).max())
+
+
 @pytest.mark.parametrize("n_genes", [2, 10, 60], ids=["two", "ten", "sixty equal means"])
 def test_few_or_equal_genes_still_get_finite_scores(n_genes):
     rng = np.random.default_rng(0)

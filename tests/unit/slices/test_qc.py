@@ -16,14 +16,13 @@ from tissuegraph.slices.qc import (
     drop_reasons,
     histograms,
     judge,
-    mitochondrial,
     reason_per_spot,
     spot_metrics,
     write_spots,
 )
 
 SYMBOLS = np.array(["ACTB", "GFAP", "MT-CO1"])
-OFF = Thresholds(min_counts=None, min_genes=None)
+OFF = Thresholds()
 
 
 def metrics_of(rows, symbols=SYMBOLS):
@@ -66,20 +65,16 @@ def test_metrics_equal_those_of_scanpy(prefix):
         np.testing.assert_allclose(getattr(ours, name), adata.obs[name], rtol=1e-6)
 
 
-def test_only_mitochondrial_symbols_count_as_such():
-    assert mitochondrial(np.array(["MT-CO1", "mt-Nd1", "Mt-nd2"])).all()
-    assert not mitochondrial(np.array(["MTOR", "MT1A", "ENSG00000198804", "mt", "GMT-A"])).any()
-
-
 def test_without_symbols_the_mitochondrial_share_is_unknown_not_zero():
-    metrics = metrics_of([[1, 2, 3]], ["ENSG1", "ENSG2", "ENSG3"])
+    metrics = metrics_of([[1, 2, 3]], ["ENSG00000075624", "G2", "MTOR"])
     assert np.isnan(metrics.pct_counts_mt).all()
     assert not metrics.knows_mito
-    record, reasons = judged(
-        np.ones((30, 3)), Thresholds(max_mito=1, min_counts=0, min_genes=0), symbols=["A"] * 3
-    )
+    record, reasons = judged(np.ones((30, 3)), Thresholds(max_mito=1), symbols=["A"] * 3)
     assert (reasons == "").all()
-    assert record.reasons[-1] == "max_mito was not applied: no gene symbol starts with MT- or mt-"
+    assert record.reasons[-1] == (
+        "max_mito was not applied: no mitochondrial gene was recognised; symbols (MT-CO1) or Ensembl "
+        "identifiers of human or mouse tell them"
+    )
     assert record.metrics["median_mito"] is None
 
 
@@ -107,7 +102,7 @@ def test_deviations_set_a_lower_limit_on_log_counts():
     # log1p of the counts: 2, 3, 3, 4, 4, 5 times log(2): median 3.5, deviations 1.5 .5 .5 .5 .5 1.5 -> .5
     counts = 2.0 ** np.array([2, 3, 3, 4, 4, 5]) - 1
     metrics = metrics_of([[value, 0, 0] for value in counts])
-    dropped, limits = drop_reasons(metrics, Thresholds(min_counts=None, min_genes=None, n_mads=2))
+    dropped, limits = drop_reasons(metrics, Thresholds(n_mads=2))
     assert dropped["mad_counts"].tolist() == [True, False, False, False, False, False]
     assert limits["mad_counts"] == pytest.approx(2**2.5 - 1)  # median - 2 * 0.5, back from the logarithm
     assert "mad_genes" not in limits  # all spots have one gene: no deviation, no outliers
@@ -116,7 +111,7 @@ def test_deviations_set_a_lower_limit_on_log_counts():
 def test_deviations_set_an_upper_limit_on_the_mitochondrial_share():
     shares = [1, 2, 3, 4, 50]  # median 3, absolute deviations 2 1 0 1 47 -> 1
     metrics = metrics_of([[100 - share, 0, share] for share in shares])
-    dropped, limits = drop_reasons(metrics, Thresholds(min_counts=None, min_genes=None, n_mads=3))
+    dropped, limits = drop_reasons(metrics, Thresholds(n_mads=3))
     assert dropped["mad_mito"].tolist() == [False] * 4 + [True]
     assert limits["mad_mito"] == 6.0
 
@@ -134,7 +129,7 @@ def test_a_sound_slice_passes_with_its_numbers():
     counts = np.ones((40, 3)) * 40
     counts[:, 2] = 20
     counts[:2] = 0
-    record, reasons = judged(counts, Thresholds(min_genes=2))
+    record, reasons = judged(counts, Thresholds(min_counts=10, min_genes=2))
     assert (record.status, record.reasons) == ("passed", [])
     assert (reasons == "").sum() == 38
     found = record.metrics
@@ -159,7 +154,7 @@ def test_a_sound_slice_passes_with_its_numbers():
         (np.ones((19, 3)), {}, "19 spots passed quality control, at least 20 are needed: none was dropped"),
         (
             np.ones((30, 3)),
-            {"thresholds": Thresholds(min_counts=4, min_genes=0)},
+            {"thresholds": Thresholds(min_counts=4)},
             "no spot is left after quality control: 30 of 30 spots were dropped (min_counts 30); lower",
         ),
     ],

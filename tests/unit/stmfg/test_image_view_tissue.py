@@ -7,9 +7,10 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from tissuegraph.clustering.domains import find_domains
+from tissuegraph.io.canonical import nearest_neighbour_distance
 from tissuegraph.presets import load_settings
 from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import feature_graph, median_pitch, spatial_graph
+from tissuegraph.slices.graphs import feature_graph, spatial_graph
 from tissuegraph.slices.preprocess import prepare
 from tissuegraph.stmfg import training
 from tissuegraph.stmfg.image_view import judge_image
@@ -35,7 +36,7 @@ def generated(**knobs):
         spatial=spatial_graph(xy, SETTINGS.spatial_graph.rule, SETTINGS.spatial_graph.value).adjacency,
         feature=feature_graph(prepared.features, SETTINGS.feature_graph.k).adjacency,
         genes=made.genes[prepared.selected],
-        pitch=median_pitch(xy),
+        pitch=nearest_neighbour_distance(xy),
     )
     picture, scale = made.image(IMAGE_PX)
     half = round(HALF_TILE_UM / made.settings.um_per_px * scale)
