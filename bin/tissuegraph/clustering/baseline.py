@@ -40,7 +40,15 @@ class Baseline:
 def baseline(
     counts: sparse.csr_matrix, position: np.ndarray, n_domains: int | None, seed: int = 0
 ) -> Baseline:
-    """Domains without learning. counts: raw, (N, G); position: (N, 2); n_domains: estimated when None."""
+    """Domains without learning. counts: raw, (N, G); position: (N, 2); n_domains: estimated when None.
+
+    Raises InputError for more domains than spots.
+    """
+    if n_domains is not None and n_domains > counts.shape[0]:
+        raise InputError(
+            f"{n_domains} domains were asked for, but only {counts.shape[0]} spots passed quality control; "
+            f"lower n_domains or the thresholds"
+        )
     features = baseline_features(counts)
     n_neighbours = smoothing_scale(features, position)
     smoothed = np.asarray(mean_over_nearest(position, n_neighbours) @ features, dtype=np.float32)

@@ -135,7 +135,6 @@ def judge(
     pitch: float,
     metrics: SpotMetrics,
     thresholds: Thresholds,
-    n_domains: int | None = None,
 ) -> np.ndarray:
     """Decide which spots stay and whether the slice does; fills the record (inplace).
 
@@ -162,12 +161,12 @@ def judge(
         "largest_piece_share": float(pieces.max() / pieces.sum()) if len(pieces) else None,
         "histograms": histograms(metrics),
     }
-    _refuse(record.metrics, n_domains)
+    _refuse(record.metrics)
     _warn(record, metrics, thresholds, pieces)
     return reasons
 
 
-def _refuse(found: dict[str, Any], n_domains: int | None) -> None:
+def _refuse(found: dict[str, Any]) -> None:
     n_spots, n_raw = found["n_spots"], found["n_spots_raw"]
     why = ", ".join(f"{name} {count}" for name, count in found["dropped"].items() if count)
     lost = (
@@ -176,11 +175,6 @@ def _refuse(found: dict[str, Any], n_domains: int | None) -> None:
     if n_spots == 0:
         raise InputError(
             f"no spot is left after quality control: {lost}; lower the thresholds for this slice"
-        )
-    if n_domains is not None and n_spots < n_domains:
-        raise InputError(
-            f"{n_domains} domains were asked for, but only {n_spots} spots passed quality control: {lost}; "
-            f"lower n_domains or the thresholds"
         )
     if n_spots < MIN_SPOTS:
         raise InputError(

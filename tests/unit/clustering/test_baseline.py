@@ -8,6 +8,7 @@ from tissuegraph.clustering.baseline import baseline
 from tissuegraph.clustering.domains import find_domains
 from tissuegraph.clustering.labels import adjusted_rand, contingency
 from tissuegraph.clustering.settings import Clustering
+from tissuegraph.errors import InputError
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import spatial_graph
 from tissuegraph.slices.smoothing import SMOOTHING_SCALES, mean_over_nearest, smoothing_scale
@@ -127,3 +128,9 @@ def test_auto_averages_over_the_scale_of_the_network_input(tissue, arrays):
     automatic = find_domains(noisy[None], arrays, 3, settings(smooth_neighbours="auto"))
     given = find_domains(noisy[None], arrays, 3, settings(smooth_neighbours=scale))
     np.testing.assert_array_equal(automatic.labels, given.labels)
+
+
+def test_more_domains_than_spots_is_one_line_with_both_numbers():
+    counts, position = sparse.csr_matrix(np.ones((30, 3))), np.random.default_rng(0).random((30, 2))
+    with pytest.raises(InputError, match="31 domains were asked for, but only 30 spots passed"):
+        baseline(counts, position, 31)

@@ -34,12 +34,12 @@ def lattice(n):
     return np.stack([np.arange(n) % 10, np.arange(n) // 10], axis=1).astype(float)
 
 
-def judged(counts, thresholds=OFF, xy=None, n_domains=None, symbols=SYMBOLS):
+def judged(counts, thresholds=OFF, xy=None, symbols=SYMBOLS):
     counts = sparse.csr_matrix(np.asarray(counts, dtype=np.float32))
     record = Record("S", "qc")
     xy = lattice(counts.shape[0]) if xy is None else xy
     metrics = spot_metrics(counts, symbols)
-    return record, judge(record, counts, xy, 1.0, metrics, thresholds, n_domains)
+    return record, judge(record, counts, xy, 1.0, metrics, thresholds)
 
 
 def test_metrics_by_hand():
@@ -145,11 +145,6 @@ def test_a_sound_slice_passes_with_its_numbers():
             np.zeros((30, 3)),
             {},
             "no spot is left after quality control: 30 of 30 spots were dropped (zero_counts 30)",
-        ),
-        (
-            np.ones((30, 3)),
-            {"n_domains": 31},
-            "31 domains were asked for, but only 30 spots passed quality control",
         ),
         (np.ones((19, 3)), {}, "19 spots passed quality control, at least 20 are needed: none was dropped"),
         (
