@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from helpers.fake_slices import fake_run
 
-from tissuegraph.report import maps, n_domains
+from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
 from tissuegraph.report.scores import claim
@@ -41,6 +41,10 @@ def summarise(folder: Path):
 
 def section(content: Path, name: str) -> dict:
     return json.loads((content / f"{name}_mqc.json").read_text())
+
+
+def order_of(content: Path) -> dict:
+    return json.loads((content / ORDER_FILE).read_text())
 
 
 def outcomes_of(folder: Path) -> list[Outcome]:
@@ -101,14 +105,13 @@ def test_a_slice_whose_task_died_without_a_record_is_failed_not_forgotten(tmp_pa
     assert rows[1]["reason"] == "no result: a task after ingest stopped; see pipeline_info for its log"
 
 
-def test_failed_slices_come_before_warned_ones_and_both_before_all_else(three, root):
+def test_failed_slices_come_before_warned_ones_and_both_before_all_else(three):
     _, content = summarise(three)
     text = section(content, "status")["data"]
     assert text.index(SAMPLE_1) < text.index(SAMPLE_2)
     assert SAMPLE_0 not in text
     assert "1 slice of 3 failed and left the run; 1 slice of 3 finished with a warning; 1 passed." in text
-    order = (root / "assets" / "multiqc_config.yml").read_text()
-    assert order.index("- tissuegraph_status") < order.index("- tissuegraph_overview")
+    assert order_of(content)["custom_content"]["order"][:2] == ["tissuegraph_status", "tissuegraph_overview"]
 
 
 def test_a_run_without_trouble_says_so_in_one_line(tmp_path):
@@ -122,7 +125,8 @@ def test_a_run_in_which_every_slice_failed_still_has_a_report(tmp_path):
     rows, content = summarise(tmp_path)
     assert {row["status"] for row in rows} == {"failed"}
     written = {path.name for path in content.iterdir()}
-    assert written == {"status_mqc.json", "general_statistics_mqc.json", "parameters_mqc.json"}
+    names = ("status", "general_statistics", "parameters")
+    assert written == {ORDER_FILE, *(f"{name}_mqc.json" for name in names)}
 
 
 def test_what_users_wrote_cannot_become_markup(three):
@@ -234,30 +238,49 @@ def test_few_slices_are_all_open_and_many_have_a_chooser(three, tmp_path_factory
     assert gallery.count('class="tg-card"') == gallery.count('class="tg-slice"') == 6
 
 
+def multiqc(folder: Path, content: Path, *configs: Path) -> str:
+    """The page that MultiQC makes of the content, with configurations as the pipeline gives them."""
+    (content / "software_mqc_versions.yml").write_text("INGEST:\n  anndata: 0.12.1\n")
+    command = [sys.executable, "-m", "multiqc", "--force"]
+    for config in (content / ORDER_FILE, *configs):
+        command += ["--config", str(config)]
+    command += ["--filename", "multiqc_report.html", "--outdir", str(folder / "mqc"), str(content)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (folder / "mqc" / "multiqc_report.html").read_text()
+
+
+def headings(page: str) -> list[str]:
+    """Ids of the chapters in the order of the page."""
+    return re.findall(r'<h2 class="mb-0" id="([^"]+)"', page)
+
+
 def test_multiqc_builds_one_offline_page_with_the_names_of_the_sheet(three, root):
     _, content = summarise(three)
-    (content / "software_mqc_versions.yml").write_text("INGEST:\n  anndata: 0.12.1\n")
-    command = [
-        sys.executable,
-        "-m",
-        "multiqc",
-        "--force",
-        "--config",
-        str(root / "assets" / "multiqc_config.yml"),
-    ]
-    command += ["--filename", "multiqc_report.html", "--outdir", str(three / "mqc"), str(content)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=three, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    page = (three / "mqc" / "multiqc_report.html").read_text()
+    page = multiqc(three, content, root / "assets" / "multiqc_config.yml")
     for text in (SAMPLE_0, SAMPLE_1, SAMPLE_2, "Slices that need attention", "Software Versions", "0.12.1"):
         assert text in page
     assert not re.search(r"<(script|link|iframe)[^>]*(src|href)=.https?:", page)  # nothing is fetched
     assert "Summarize report" not in page  # no button that sends data away
     assert (three / "mqc" / "multiqc_data").is_dir()
-    order = ["status", "overview", "maps", "scores", "n_domains", "composition", "quality"]
-    order += ["training", "graphs", "methods", "parameters"]
-    headings = [page.index(f'<h2 class="mb-0" id="tissuegraph_{name}"') for name in order]
-    assert headings == sorted(headings)
+
+
+def test_the_page_follows_the_list_of_chapters_and_the_order_within_each(three, root):
+    _, content = summarise(three)
+    page = multiqc(three, content, root / "assets" / "multiqc_config.yml")
+    chapters = [f"tissuegraph_{module.__name__.rpartition('.')[2]}" for module in CHAPTERS]
+    without = {"tissuegraph_expression", "tissuegraph_histology"}  # no image in this run
+    assert headings(page)[:-1] == [name for name in chapters if name not in without]
+    within = ["scores_summary", "scores_agreement", "scores_table", "qc_counts", "qc_genes", "qc_mito"]
+    places = [page.index(f'id="mqc-section-wrapper-{name}"') for name in within]
+    assert places == sorted(places)
+
+
+def test_a_users_own_configuration_may_change_the_order_of_chapters(three, tmp_path):
+    _, content = summarise(three)
+    own = tmp_path / "own.yml"
+    own.write_text("run_modules: [custom_content]\ncustom_content:\n  order: [tissuegraph_parameters]\n")
+    assert headings(multiqc(three, content, own))[0] == "tissuegraph_parameters"
 
 
 def test_evidence_for_the_number_of_domains_is_shown_where_it_was_estimated_and_only_there(three):
