@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.clustering import cluster
+from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
 from tissuegraph.slices.preprocess import log1p, normalise, pca, select_genes, total_counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from tissuegraph.clustering.labels import Labels, compact
 class Leiden:
     """leidenalg's RB modularity on the k-nearest-neighbour graph of the embedding."""
 
+    title: ClassVar[str] = "Leiden"
     n_neighbours: int = 15  # edges per spot before symmetrising
     resolutions: tuple[float, float] = (1e-3, 10.0)  # searched range
     n_trials: int = 25  # bisections, on the logarithm of the resolution

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.clustering import clusterer_title
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count
 
@@ -137,13 +138,7 @@ def _method_sentence(method: str, title: str, outcomes: Sequence[Outcome], setti
     else:
         parts.append("from one seed")
     if clusterer:
-        names = {
-            "vote": "a vote of mixtures",
-            "gmm": "a Gaussian mixture",
-            "kmeans": "KMeans",
-            "leiden": "Leiden",
-        }
-        parts.append(f", clustered by {names.get(clusterer, clusterer)}")
+        parts.append(f", clustered by {clusterer_title(clusterer)}")
     return " ".join(parts).replace(" ,", ",") + "."
 
 
