@@ -11,7 +11,7 @@ from tissuegraph.records import Record
 from tissuegraph.scores.table import gain
 
 PIXEL = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
-METHODS = {"stmfg": "stMFG"}
+METHODS = ["stmfg"]
 TERMS = ("total", "zinb", "contrastive", "regulariser")
 
 
@@ -45,7 +45,13 @@ def fake_run(
             summary.metrics = fake_metrics(sample, rng, labelled=index % 3 != 2, draw=draw)
             write(summary, folder / "summaries" / str(index) / "slice.json")
     (folder / "rows.json").write_text(json.dumps(rows))
-    settings = {"outdir": "results", "preset": "default", "n_seeds": 5, "min_counts": 10, "min_genes": 5}
+    settings = {
+        "outdir": "results",
+        "stmfg_preset": "default",
+        "n_seeds": 5,
+        "min_counts": 10,
+        "min_genes": 5,
+    }
     (folder / "params.json").write_text(json.dumps({**settings, "max_mito": None, "input": "sheet.csv"}))
 
 

@@ -1,4 +1,4 @@
-"""All slices of a run: what became of each one, and the table that a next run can start from."""
+"""All slices of a run: what became of each one, read from the records of its steps."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tissuegraph.methods import title_of
 from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, worst
 
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
@@ -63,11 +64,9 @@ def read_outcomes(rows: Sequence[Mapping[str, Any]], summaries: Path, records: P
 
 
 def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
-    """Every method of the run by its name in columns, with its title; in the order first seen."""
-    found: dict[str, str] = {}
-    for outcome in outcomes:
-        found |= outcome.metrics.get("methods", {})
-    return found
+    """Every method that found domains, by its name in columns, with its title; in the order first seen."""
+    names = (name for outcome in outcomes for name in outcome.metrics.get("methods", ()))
+    return {name: title_of(name) for name in names}
 
 
 def _finished(row: Mapping[str, Any], entry: Record) -> Outcome:

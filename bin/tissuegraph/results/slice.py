@@ -13,6 +13,7 @@ import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.figures.domains import LabelPanel
+from tissuegraph.methods import title_of
 from tissuegraph.records import Record, read_record, step_name, worst
 from tissuegraph.results import summary
 from tissuegraph.results.h5ad import annotation_codes, assemble, kept_slice, number_domains
@@ -21,8 +22,6 @@ from tissuegraph.scores.labellings import MethodResult, read_baseline, read_meth
 from tissuegraph.scores.metrics import agreement_scores, coherence_scores
 from tissuegraph.scores.table import gain, score_table
 from tissuegraph.slices.arrays import SliceArrays
-
-TITLES = {"stmfg": "stMFG", "multist": "MultiST"}  # how the papers write their names
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         "n_domains_evidence": summary.n_domains_evidence(records),
         "mean_confidence": float(np.nanmean(answer.confidence)),
         "final_method": final,
-        "methods": {method.name: title_of(method.name) for method in methods},
+        "methods": [method.name for method in methods],
         "n_seeds": answer.n_seeds,
         "scores": rows,
         "gain": {method.name: gain(rows, method.name) for method in methods},
@@ -102,11 +101,6 @@ def take_home(inputs: SliceInputs, final: str, outdir: Path) -> None:
         metrics=described,
     )
     entry.write(outdir / "slice.json")
-
-
-def title_of(method: str) -> str:
-    """A method's name as people write it."""
-    return TITLES.get(method, method)
 
 
 def _panels(

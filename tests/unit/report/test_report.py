@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 from helpers.fake_slices import fake_run
 
-from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains
+from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, scores
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
-from tissuegraph.report.scores import claim
+from tissuegraph.scores.table import gain
 
 SAMPLE_0, SAMPLE_1, SAMPLE_2 = "donor1.section_1-v0", "donor1.section_2-v1", "donor1.section_3-v2"
 
@@ -154,32 +154,52 @@ def test_columns_that_no_slice_has_are_left_out(tmp_path):
 
 
 def with_gains(*verdicts: str) -> list[Outcome]:
-    difference = {"above": 0.05, "within": 0.0, "below": -0.05, "one seed": 0.2}
+    """Slices on which a method is above, within or below its controls, by scores that say so."""
+    ari = {"above": 0.65, "within": 0.6, "below": 0.55, "one seed": 0.8}
     found = []
     for number, verdict in enumerate(verdicts):
-        gain = {"ari": 0.6 + difference[verdict], "best_control_ari": 0.6, "gain": difference[verdict]}
-        gain |= {"spread": 0.01, "verdict": verdict}
-        found.append(Outcome(str(number), {}, "passed", (), {"gain": {"m": gain}}))
+        rows = [
+            {"key": "m", "method": "m", "kind": "learned", "what": "consensus", "ari": ari[verdict]},
+            {"key": "baseline", "method": "baseline", "kind": "control", "what": "PCA", "ari": 0.6},
+        ]
+        if verdict != "one seed":
+            rows[0] |= {"ari_mean": ari[verdict], "ari_sd": 0.01}
+        metrics = {"methods": ["m"], "scores": rows, "gain": {"m": gain(rows, "m")}, "n_labelled": 9}
+        found.append(Outcome(f"S{number}", {}, "passed", (), metrics))
     return found
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "says"),
+    ("verdicts", "says", "gained"),
     [
-        (("above", "above", "within"), "on 2 of 3, below on 0."),
-        (("above", "within"), "No gain of M over the controls is shown here."),
-        (("below",), "No gain of M over the controls is shown here."),
-        (("one seed",), "no gain is claimed"),
+        (("above", "above", "within"), "above controls on 2, no difference shown on 1", True),
+        (("above", "within"), "Over all 2, no gain of m over its controls is shown here.", False),
+        (("above",), "Judged by its spread over seeds: above controls.", True),
+        (("below",), "Judged by its spread over seeds: below a control.", False),
+        (("one seed",), "no gain is claimed", False),
     ],
 )
-def test_no_more_is_claimed_than_the_scores_show(verdicts, says):
-    text = " ".join(claim(with_gains(*verdicts), "m", "M"))
+def test_no_more_is_claimed_than_the_scores_show(verdicts, says, gained):
+    text = scores.sections(with_gains(*verdicts), {})[0].data
     assert says in text
-    assert ("No gain" in text) == (says.startswith("No gain"))
+    assert ("no gain" not in text.lower()) == gained
+
+
+def test_text_and_both_tables_give_a_slice_the_same_verdict():
+    (outcome,) = with_gains("above")
+    text, _, table = scores.sections([outcome], {})
+    (general,) = overview.sections([outcome], {})
+    assert "above controls" in text.data
+    assert table.data["S0 · m"]["verdict"] == "above controls"
+    assert "+0.05 ± 0.01, above controls" in general.data["S0"]["gain_m"]
 
 
 def test_nothing_is_claimed_without_labels():
-    assert claim([Outcome("a", {}, "passed", (), {"gain": {"m": None}})], "m", "M") == []
+    (outcome,) = with_gains("within")
+    rows = [{**row, "ari": None, "pas": 0.1} for row in outcome.metrics["scores"]]
+    outcome.metrics.update(scores=rows, gain={"m": gain(rows, "m")}, n_labelled=0)
+    text = scores.sections([outcome], {})[0].data
+    assert text.startswith("<p>1 slice without annotation cannot be scored")
 
 
 def test_the_methods_paragraph_cites_what_ran_and_nothing_else(three):

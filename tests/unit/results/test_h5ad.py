@@ -13,11 +13,8 @@ from click.testing import CliRunner
 from helpers.fake_slices import lattice
 from scipy import sparse
 
-from tissuegraph.errors import InputError
 from tissuegraph.records import Record, read_record
 from tissuegraph.results.h5ad import annotation_codes, versions
-from tissuegraph.scores.labellings import number_alike, read_baseline
-from tissuegraph.scores.table import gain
 from tissuegraph.slices.arrays import SliceArrays
 
 N_SPOTS, N_DROPPED, N_GENES = 64, 3, 12
@@ -209,32 +206,6 @@ def test_every_method_needs_its_embedding_and_domains(files):
     assert "each --method needs one --embedding and one --domains, got 2, 1 and 1" in result.output
 
 
-def test_a_baseline_that_is_not_one_is_refused(tmp_path):
-    (tmp_path / "baseline.npz").write_bytes(b"no zip")
-    with pytest.raises(InputError, match="lacks what assembly needs"):
-        read_baseline(tmp_path / "baseline.npz", 5)
-
-
-def test_without_annotation_domains_are_numbered_by_size():
-    numbered, _ = number_alike(np.array([5, 5, 9, 9, 9, 2]), [], None)
-    assert numbered.tolist() == [2, 2, 1, 1, 1, 3]
-
-
-def test_a_domain_that_matches_no_region_gets_a_number_of_its_own():
-    # Regions 0, 1 and 2; domain 7 covers region 0, domain 8 regions 1 and 2 but for one spot of 30.
-    annotation = np.repeat([0, 1, 2], [30, 40, 30])
-    final = np.repeat([7, 8, 6, 8], [30, 40, 1, 29])
-    numbered, others = number_alike(final, [final * 2], annotation)
-    assert dict(zip(final.tolist(), numbered.tolist(), strict=True)) == {7: 1, 8: 2, 6: 4}
-    assert (others[0] == numbered).all()
-
-
-def test_unlabelled_spots_do_not_decide_numbers():
-    annotation = np.array([0, 0, 1, 1, -1, -1, -1, -1, -1])
-    final = np.array([3, 3, 4, 4, 3, 4, 4, 4, 4])
-    assert number_alike(final, [], annotation)[0].tolist() == [1, 1, 2, 2, 1, 2, 2, 2, 2]
-
-
 def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():
     data = anndata.AnnData(np.zeros((4, 1), dtype=np.float32))
     data.obs["annotation"] = pd.Categorical(["L10", None, "L2", "WM"])
@@ -242,34 +213,6 @@ def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():
     assert (codes.tolist(), names) == ([1, -1, 0, 2], ("L2", "L10", "WM"))
     data.obs["annotation"] = pd.Categorical([None] * 4)
     assert annotation_codes(data) == (None, ())
-
-
-@pytest.mark.parametrize(
-    ("ari", "spread", "verdict"),
-    [
-        (0.64, 0.01, "above"),
-        (0.60, 0.03, "within"),
-        (0.55, 0.01, "below"),
-        (0.605, 0.0, "within"),
-        (0.9, None, "one seed"),
-    ],
-)
-def test_a_gain_counts_only_beyond_the_spread(ari, spread, verdict):
-    rows = [
-        {"method": "stmfg", "kind": "learned", "what": "consensus", "ari": ari, "ari_sd": spread},
-        {"method": "stmfg", "kind": "control", "what": "untrained network", "ari": 0.6},
-        {"method": "baseline", "kind": "control", "what": "smoothed PCA", "ari": 0.5},
-    ]
-    found = gain(rows, "stmfg")
-    assert (found["verdict"], found["best_control"]) == (verdict, "untrained network")
-
-
-def test_the_spread_of_the_control_counts_too():
-    rows = [
-        {"method": "stmfg", "kind": "learned", "what": "consensus", "ari": 0.64, "ari_sd": 0.01},
-        {"method": "stmfg", "kind": "control", "what": "untrained network", "ari": 0.6, "ari_sd": 0.05},
-    ]
-    assert gain(rows, "stmfg")["verdict"] == "within"
 
 
 def test_the_effect_of_refinement_is_scored_before_and_after(files, taken_home):
