@@ -26,7 +26,8 @@ paths = {"required": True, "multiple": True, "type": existing_file}
 @one_line_errors
 def main(sample, slice_path, spots_path, methods, embeddings, domains, records, final, outdir, **inputs):
     """Write SAMPLE.h5ad, SAMPLE.<figure>.png and .svg, and slice.json into OUTDIR."""
-    from tissuegraph.results.slice import SliceInputs, take_home
+    from tissuegraph.results.slice import assemble_slice
+    from tissuegraph.results.steps import StepFiles
 
     if not len(methods) == len(embeddings) == len(domains):
         raise click.UsageError(
@@ -38,7 +39,7 @@ def main(sample, slice_path, spots_path, methods, embeddings, domains, records, 
             f"{final!r} is not among the methods {', '.join(methods)}", param_hint="--final"
         )
     outdir.mkdir(parents=True, exist_ok=True)
-    inputs = SliceInputs(
+    files = StepFiles(
         sample=sample,
         slice_path=slice_path,
         spots_path=spots_path,
@@ -46,7 +47,7 @@ def main(sample, slice_path, spots_path, methods, embeddings, domains, records, 
         records=records,
         **inputs,
     )
-    take_home(inputs, final or methods[0], outdir)
+    assemble_slice(files, final or methods[0], outdir)
 
 
 if __name__ == "__main__":

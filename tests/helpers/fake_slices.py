@@ -112,7 +112,6 @@ def fake_metrics(sample: str, rng: np.random.Generator, *, labelled: bool = True
             term: [[int(e), float(scale * (0.3 + np.exp(-e / 40)) * rng.uniform(0.98, 1.02))] for e in epochs]
             for term, scale in zip(TERMS, (5, 2, 3, 0.7), strict=True)
         }},
-        "seconds": {"train_stmfg": 9.0},
         "steps": {
             "baseline": {"n_neighbours": int(rng.integers(12, 24))},
             "train_stmfg": {"epochs": 200},

@@ -7,14 +7,42 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from tissuegraph import keys
-from tissuegraph.records import Record
+from tissuegraph.records import Record, step_name
+from tissuegraph.results.answers import Answers
+from tissuegraph.results.steps import Steps
+
+LossCurves = Mapping[str, Mapping[str, np.ndarray]]  # method -> term -> (seeds, epochs)
 
 _CURVE_POINTS = 100  # per loss term: enough for a line, and forty slices stay light
 
 
-def quality_summary(spots: pd.DataFrame) -> dict[str, Any]:
+def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[str, Any]:
+    """All of it, but for the figures."""
+    return {
+        **spot_summary(steps.spots),
+        "histograms": histograms(steps.records),
+        "n_genes": steps.kept.n_vars,
+        "n_domains": len(np.unique(answers.domain)),
+        **_annotation_summary(steps.annotation, steps.regions),
+        "composition": composition(answers.domain),
+        "n_domains_evidence": n_domains_evidence(steps.records),
+        "mean_confidence": float(np.nanmean(answers.final.confidence)),
+        "final_method": answers.final.name,
+        "methods": [method.name for method in steps.methods],
+        "n_seeds": answers.final.n_seeds,
+        "scores": answers.scores,
+        "gain": answers.gains,
+        "degrees": {"spatial": degrees(steps.arrays.spatial), "feature": degrees(steps.arrays.feature)},
+        "training": thinned(curves),
+        "steps": {step_name(record): _scalars(record) for record in steps.records},
+        "histology": image_facts(steps),
+    }
+
+
+def spot_summary(spots: pd.DataFrame) -> dict[str, Any]:
     """How many spots were kept and dropped, and medians over the kept ones."""
     kept = spots[spots["keep"].astype(bool)]
     return {
@@ -44,26 +72,67 @@ def composition(numbers: np.ndarray) -> dict[str, int]:
     return {str(value): int(size) for value, size in zip(values, sizes, strict=True)}
 
 
-def loss_curves(records: Sequence[Record], methods: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
-    """method -> term -> (seeds, epochs), from the records of training; empty where none has curves."""
-    trained = [record for record in records if record.step == "train"]
+def loss_curves(records: Sequence[Record]) -> LossCurves:
+    """method -> term -> (seeds, epochs), the total first, from the records of training."""
     found = {}
-    for index, record in enumerate(trained):
-        name = str(record.metrics.get("method") or (methods[index] if index < len(methods) else index))
-        terms = record.metrics.get("losses") or record.metrics.get("loss_curves") or {}
-        curves = {term: np.atleast_2d(np.array(values, dtype=float)) for term, values in terms.items()}
-        total_first = sorted(curves, key=lambda term: term != "total")
-        curves = {term: curves[term] for term in total_first if curves[term].size}
-        if curves:
-            found[name] = curves
+    for record in records:
+        if record.step == "train":
+            losses = record.metrics["losses"]
+            terms = sorted(losses, key=lambda term: term != "total")
+            found[record.metrics["method"]] = {
+                term: np.atleast_2d(np.array(losses[term], dtype=float)) for term in terms
+            }
     return found
 
 
-def thinned(curves: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, list[list[float]]]]:
+def image_facts(steps: Steps) -> dict[str, Any]:
+    """What was made of the slice's image; empty for a slice without one."""
+    if steps.image is None:
+        return {}
+    told = next((record.metrics for record in steps.records if record.step == "encode_histology"), {})
+    return {
+        "encoder": steps.image.encoder,
+        "n_features": steps.image.features.shape[1],
+        "tile_um": steps.image.tile_um,
+        "tile_px": steps.image.tile_px,
+        "mean_background": float(steps.image.background.mean()),
+        "image_source": told.get("source"),
+        "stain_method": told.get("stain_method", "none"),
+    }
+
+
+def degrees(graph: sparse.csr_matrix) -> dict[str, Any]:
+    """Mean, range and distribution (neighbours, per cent of spots) of neighbours per spot."""
+    degree = np.diff(graph.indptr)
+    share = 100 * np.bincount(degree) / len(degree)
+    return {
+        "mean": float(degree.mean()),
+        "min": int(degree.min()),
+        "max": int(degree.max()),
+        "distribution": [[k, round(float(s), 3)] for k, s in enumerate(share) if s > 0],
+    }
+
+
+def thinned(curves: LossCurves) -> dict[str, dict[str, list[list[float]]]]:
     """method -> term -> [[epoch, mean over seeds], ...] at no more than 100 epochs."""
     return {
         method: {term: _thin(values) for term, values in terms.items()} for method, terms in curves.items()
     }
+
+
+def _annotation_summary(annotation: np.ndarray | None, regions: Sequence[str]) -> dict[str, Any]:
+    if annotation is None:
+        return {"n_labelled": 0, "annotation_names": [], "annotation_composition": {}}
+    return {
+        "n_labelled": int((annotation >= 0).sum()),
+        "annotation_names": list(regions),
+        "annotation_composition": composition(annotation + 1),
+    }
+
+
+def _scalars(record: Record) -> dict[str, Any]:
+    """A record's scalar metrics: what the methods paragraph cites."""
+    return {k: v for k, v in record.metrics.items() if isinstance(v, str | int | float | bool | None)}
 
 
 def _thin(values: np.ndarray) -> list[list[float]]:

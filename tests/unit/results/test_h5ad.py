@@ -14,7 +14,8 @@ from helpers.fake_slices import lattice
 from scipy import sparse
 
 from tissuegraph.records import Record, read_record
-from tissuegraph.results.h5ad import annotation_codes, versions
+from tissuegraph.results.h5ad import versions
+from tissuegraph.results.kept import annotation_codes
 from tissuegraph.slices.arrays import SliceArrays
 
 N_SPOTS, N_DROPPED, N_GENES = 64, 3, 12
@@ -70,7 +71,9 @@ def files(tmp_path):
         untrained=baseline,
         untrained_per_seed=np.array([baseline, baseline]),
     )
-    trained = Record("a.b", "train", metrics={"epochs": 3, "losses": {"total": [[3, 2, 1], [3, 2, 2]]}})
+    trained = Record(
+        "a.b", "train", metrics={"method": "stmfg", "epochs": 3, "losses": {"total": [[3, 2, 1], [3, 2, 2]]}}
+    )
     trained.metrics["settings"] = {"optimiser": {"epochs": 3, "clip": None}}
     trained.write(tmp_path / "train.json")
     warned = Record("a.b", "qc")
@@ -132,7 +135,7 @@ def test_the_h5ad_has_every_promised_slot(taken_home):
 
 def test_settings_versions_and_scores_travel_in_uns(taken_home):
     told = taken_home.uns["tissuegraph"]
-    assert told["settings"]["train"]["settings"]["optimiser"]["epochs"] == 3
+    assert told["settings"]["train_stmfg"]["settings"]["optimiser"]["epochs"] == 3
     assert told["versions"]["tissuegraph"] == versions()["tissuegraph"]
     assert list(told["warnings"]) == ["few counts"]
     scores = told["scores"]
