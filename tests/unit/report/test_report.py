@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from helpers.fake_slices import fake_run
+from helpers.scripts import invoke_script
 
 from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, scores
 from tissuegraph.report.outcomes import Outcome, read_outcomes
@@ -25,15 +25,13 @@ SAMPLE_0, SAMPLE_1, SAMPLE_2 = "donor1.section_1-v0", "donor1.section_2-v1", "do
 
 def summarise(folder: Path):
     """Run the script in bin/; returns the table's rows and the content folder."""
-    import summarise as script
-
     options = {name: folder / name for name in ("summaries", "records")}
     options |= {"rows": folder / "rows.json", "params": folder / "params.json"}
     options |= {"table": folder / "slices.csv", "content": folder / "content"}
-    words = [word for name, path in options.items() for word in (f"--{name}", str(path))]
+    words = [word for name, path in options.items() for word in (f"--{name}", path)]
     for name in ("summaries", "records"):
         options[name].mkdir(exist_ok=True)
-    result = CliRunner().invoke(script.main, words, catch_exceptions=False)
+    result = invoke_script("summarise", *words)
     assert result.exit_code == 0, result.output
     with open(folder / "slices.csv", newline="") as file:
         return list(csv.DictReader(file)), folder / "content"

@@ -9,99 +9,21 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-from helpers.fake_slices import lattice
-from scipy import sparse
+from helpers.scripts import invoke_script
+from helpers.step_files import N_DROPPED, N_SPOTS, assemble_words, write_steps
 
-from tissuegraph.records import Record, read_record
+from tissuegraph.records import read_record
 from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import annotation_codes
-from tissuegraph.slices.arrays import SliceArrays
-
-N_SPOTS, N_DROPPED, N_GENES = 64, 3, 12
 
 
 @pytest.fixture
 def files(tmp_path):
-    """All files of one slice, as the steps before write them: two halves, the first spots dropped."""
-    rng = np.random.default_rng(0)
-    position = lattice(8, 8)
-    counts = sparse.csr_matrix(rng.poisson(3, (N_SPOTS, N_GENES)).astype(np.float32))
-    data = anndata.AnnData(counts)
-    data.obs_names = [f"spot{k}-1" for k in range(N_SPOTS)]
-    data.var_names = [f"gene{k}" for k in range(N_GENES)]
-    data.obsm["spatial"] = position
-    half = (position[:, 0] > position[:, 0].mean()).astype(int)
-    data.obs["annotation"] = pd.Categorical(np.array(["L2", "L10"])[half])
-    data.obs.loc[data.obs_names[10:14], "annotation"] = np.nan
-    data.uns["tissuegraph"] = {"sample": "a.b", "platform": "h5ad", "pitch_px": 100.0, "um_per_px": 1.0}
-    image = np.full((40, 50, 3), 180, dtype=np.uint8)
-    data.uns["spatial"] = {"a.b": {"images": {"hires": image}, "scalefactors": {"tissue_hires_scalef": 0.05}}}
-    data.write_h5ad(tmp_path / "slice.h5ad")
-
-    keep = np.arange(N_SPOTS) >= N_DROPPED
-    columns = {"n_genes_by_counts": counts.getnnz(axis=1), "total_counts": np.asarray(counts.sum(1)).ravel()}
-    spots = pd.DataFrame(
-        {**columns, "pct_counts_mt": np.nan, "keep": keep, "drop_reason": ""}, data.obs_names
-    )
-    spots.to_csv(tmp_path / "spots.csv.gz", index_label="barcode")
-
-    half, n_kept = half[keep], int(keep.sum())
-    ring = sparse.csr_matrix(np.roll(np.eye(n_kept), 1, 1) + np.roll(np.eye(n_kept), -1, 1))
-    SliceArrays(
-        counts=counts[keep][:, :8],
-        features=rng.normal(size=(n_kept, 4)),
-        depth=columns["total_counts"][keep],
-        position=position[keep],
-        spatial=ring,
-        feature=ring,
-        genes=np.array(data.var_names[:8]),
-        pitch=100.0,
-    ).save(tmp_path / "arrays.npz")
-    baseline = np.where(np.arange(n_kept) < 6, 1 - half, half)  # six spots in the wrong half
-    latent = rng.normal(size=(n_kept, 5))
-    np.savez(tmp_path / "baseline.npz", baseline=baseline, pca_kmeans=np.arange(n_kept) % 2, embedding=latent)
-    np.savez(tmp_path / "embedding.npz", embeddings=rng.normal(size=(2, n_kept, 6)), seeds=[0, 1])
-    np.savez(
-        tmp_path / "domains.npz",
-        domain=1 - half,
-        unrefined=np.where(np.arange(n_kept) < 4, half, 1 - half),  # refinement moved four spots
-        confidence=np.full(n_kept, 0.75),
-        per_seed=np.array([half, 1 - half]),
-        untrained=baseline,
-        untrained_per_seed=np.array([baseline, baseline]),
-    )
-    trained = Record(
-        "a.b", "train", metrics={"method": "stmfg", "epochs": 3, "losses": {"total": [[3, 2, 1], [3, 2, 2]]}}
-    )
-    trained.metrics["settings"] = {"optimiser": {"epochs": 3, "clip": None}}
-    trained.write(tmp_path / "train.json")
-    warned = Record("a.b", "qc")
-    warned.warn("few counts")
-    warned.write(tmp_path / "qc.json")
-    return tmp_path
+    return write_steps(tmp_path)
 
 
-def run(files, *more: str):
-    import assemble  # the script in bin/
-
-    arguments = [
-        "--sample",
-        "a.b",
-        "--slice",
-        "slice.h5ad",
-        "--spots",
-        "spots.csv.gz",
-        "--arrays",
-        "arrays.npz",
-    ]
-    arguments += ["--baseline", "baseline.npz", "--record", "train.json", "--record", "qc.json"]
-    for method in more or ("stmfg",):
-        arguments += ["--method", method, "--embedding", "embedding.npz", "--domains", "domains.npz"]
-    in_place = [str(files / word) if (files / word).is_file() else word for word in arguments]
-    return CliRunner().invoke(
-        assemble.main, [*in_place, "--outdir", str(files / "out")], catch_exceptions=False
-    )
+def run(files, *methods: str):
+    return invoke_script("assemble", *assemble_words(files, *(methods or ("stmfg",))))
 
 
 @pytest.fixture
@@ -195,18 +117,6 @@ def test_files_of_different_runs_are_refused_in_one_line(files):
     result = run(files)
     assert result.exit_code == 1
     assert re.search(r"domains.npz: domain has 60 spots, the slice kept 61", result.output)
-
-
-def test_every_method_needs_its_embedding_and_domains(files):
-    import assemble
-
-    words = ["--sample", "a", "--method", "x", "--method", "y"]
-    for option, name in (("slice", "slice.h5ad"), ("spots", "spots.csv.gz"), ("arrays", "arrays.npz")):
-        words += [f"--{option}", str(files / name)]
-    words += ["--baseline", str(files / "baseline.npz"), "--embedding", str(files / "embedding.npz")]
-    result = CliRunner().invoke(assemble.main, [*words, "--domains", str(files / "domains.npz")])
-    assert result.exit_code == 2
-    assert "each --method needs one --embedding and one --domains, got 2, 1 and 1" in result.output
 
 
 def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():

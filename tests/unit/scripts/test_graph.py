@@ -4,7 +4,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from helpers.scripts import invoke_script
 from scipy import sparse
 
 from tissuegraph.records import read_record
@@ -31,8 +31,6 @@ def slice_files(tmp_path):
 
 
 def run(folder, preset="default"):
-    import graph
-
     files = {
         "--slice": "slice.h5ad",
         "--spots": "spots.csv.gz",
@@ -40,7 +38,7 @@ def run(folder, preset="default"):
         "--record": "graph.json",
     }
     options = [part for option, name in files.items() for part in (option, str(folder / name))]
-    return CliRunner().invoke(graph.main, ["--sample", "S", "--preset", str(preset), *options])
+    return invoke_script("graph", "--sample", "S", "--preset", preset, *options)
 
 
 def test_arrays_hold_the_kept_spots_in_slice_order(slice_files):

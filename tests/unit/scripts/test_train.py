@@ -4,10 +4,9 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from helpers.image_view_tiny import N_SPOTS, small_arrays, small_image
+from helpers.scripts import invoke_script
 
-import train
 from tissuegraph.histology.features import ImageFeatures
 
 FEW = ["model.dims=[8]", "model.decoder_dim=8", "optimiser.epochs=2"]
@@ -39,7 +38,7 @@ def run(folder, *options):
     arguments += ["--record", folder / "train.json", "--device", "cpu", *options]
     for override in FEW:
         arguments += ["--set", override]
-    outcome = CliRunner().invoke(train.main, [str(word) for word in arguments])
+    outcome = invoke_script("train", *arguments)
     assert outcome.exit_code == 0, outcome.output
     return json.loads((folder / "train.json").read_text())["metrics"]
 
