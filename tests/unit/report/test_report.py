@@ -19,6 +19,7 @@ from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, 
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
 from tissuegraph.scores.table import gain
+from tissuegraph.sheet.check import read_samplesheet
 
 SAMPLE_0, SAMPLE_1, SAMPLE_2 = "donor1.section_1-v0", "donor1.section_2-v1", "donor1.section_3-v2"
 
@@ -64,8 +65,12 @@ def test_the_table_has_one_row_per_slice_in_the_order_of_the_sheet(three):
     assert [row["status"] for row in rows] == ["passed", "failed", "warned"]
 
 
-def test_a_next_run_can_start_from_the_table(three):
+def test_a_next_run_can_start_from_the_table(three, root):
     rows, _ = summarise(three)
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    again = read_samplesheet(three / "slices.csv", schema)
+    assert again.problems == []
+    assert [row["sample"] for row in again.rows] == [SAMPLE_0, SAMPLE_1, SAMPLE_2]
     assert rows[0]["path"] == f"results/slices/{SAMPLE_0}/{SAMPLE_0}.h5ad"
     assert (rows[0]["platform"], rows[0]["annotation"]) == ("h5ad", "annotation")
     assert int(rows[0]["n_domains"]) >= 2

@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.scripts import invoke_script
-from helpers.step_files import N_DROPPED, N_SPOTS, assemble_words, write_steps
+from helpers.step_files import N_DROPPED, assemble_words, write_steps
 
+from tissuegraph.io.reading import read_slice
+from tissuegraph.io.request import Request
 from tissuegraph.records import read_record
 from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import annotation_codes
+from tissuegraph.slices.arrays import SliceArrays
 
 
 @pytest.fixture
@@ -39,20 +42,28 @@ def test_the_h5ad_holds_raw_counts_of_all_spots_that_passed_annotated_or_not(tak
     assert taken_home.obs["annotation"].isna().sum() == 4
 
 
-def test_the_h5ad_has_every_promised_slot(taken_home):
-    n_kept = N_SPOTS - N_DROPPED
+def test_the_h5ad_has_every_promised_slot(taken_home, files):
     for column in ("domain", "domain_stmfg", "domain_baseline", "domain_pca_kmeans"):
         assert list(taken_home.obs[column].cat.categories) == ["1", "2"]
     assert (taken_home.obs["domain"] == taken_home.obs["domain_stmfg"]).all()
     assert (taken_home.obs["domain_confidence"] == 0.75).all()
     assert {"total_counts", "n_genes_by_counts", "pct_counts_mt"} <= set(taken_home.obs)
-    assert taken_home.obsm["X_stmfg"].shape == (n_kept, 6)
-    assert taken_home.obsm["X_baseline"].shape == (n_kept, 5)
-    assert taken_home.obsm["spatial"].shape == (n_kept, 2)
-    for graph in ("spatial_graph", "feature_graph"):
-        assert taken_home.obsp[graph].nnz == 2 * n_kept
-    assert taken_home.uns["spatial"]["a.b"]["images"]["hires"].shape == (40, 50, 3)
+    with np.load(files / "embedding.npz") as stored:  # of the first seed
+        assert np.array_equal(taken_home.obsm["X_stmfg"], stored["embeddings"][0].astype(np.float32))
+    with np.load(files / "baseline.npz") as stored:
+        assert np.array_equal(taken_home.obsm["X_baseline"], stored["embedding"].astype(np.float32))
+    arrays = SliceArrays.load(files / "arrays.npz")
+    assert np.array_equal(taken_home.obsm["spatial"], arrays.position)
+    assert (taken_home.obsp["spatial_graph"] != arrays.spatial).nnz == 0
+    assert (taken_home.obsp["feature_graph"] != arrays.feature).nnz == 0
+    assert (taken_home.uns["spatial"]["a.b"]["images"]["hires"] == 180).all()
     assert taken_home.var["in_model"].sum() == 8
+
+
+def test_a_next_run_reads_the_h5ad_as_it_reads_any_other(taken_home, files):
+    again = read_slice(Request(path=files / "out" / "a.b.h5ad", sample="a.b", annotation="annotation"))
+    assert (again.X != taken_home.X).nnz == 0
+    assert again.obs["annotation"].isna().sum() == 4
 
 
 def test_settings_versions_and_scores_travel_in_uns(taken_home):

@@ -96,8 +96,9 @@ def test_a_slice_with_counts_is_held_out_and_compared(cohort, tmp_path):
     assert not record.metrics["goes_on"]
     assert not (tmp_path / "C" / "on").exists()
     slice_ = anndata.read_h5ad(tmp_path / "C" / "C.inferred.h5ad")
-    assert slice_.layers["measured"].shape == (N, G)
     prediction = Prediction.load(tmp_path / "C" / "prediction.npz")
+    assert np.array_equal(slice_.layers["measured"], prediction.measured)
+    assert np.array_equal(slice_.X, prediction.predicted)
     assert set(prediction.baselines) == {"ridge", "knn", "mean"}
     own = np.corrcoef(prediction.measured[:, 0], prediction.predicted[:, 0])[0, 1]
     assert slice_.var["pcc"].iloc[0] == pytest.approx(own, abs=1e-4)
