@@ -1,52 +1,38 @@
 #!/usr/bin/env python3
 """Put all results of one slice into one h5ad, draw its figures and summarise it for the report."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
 
-from tissuegraph.cli import existing_file, one_line_errors, sample_option, slice_option, spots_option
-
-paths = {"required": True, "multiple": True, "type": existing_file}
+from tissuegraph.cli import (
+    existing_directory,
+    failed_slice_is_a_result,
+    outdir_option,
+    record_option,
+    sample_option,
+)
+from tissuegraph.records import Record
 
 
 @click.command()
 @sample_option
-@slice_option
-@spots_option
-@click.option("--arrays", required=True, type=existing_file, help="Graphs and features (npz).")
-@click.option("--features", type=existing_file, help="Image features (npz), where the slice has an image.")
-@click.option("--baseline", required=True, type=existing_file, help="Domains without a network (npz).")
-@click.option("--method", "methods", required=True, multiple=True, help="Name of a method; may repeat.")
-@click.option("--embedding", "embeddings", **paths, help="Its embedding (npz), in the order of --method.")
-@click.option("--domains", **paths, help="Its domains (npz), in the order of --method.")
-@click.option("--record", "records", multiple=True, type=existing_file, help="Record of a step; may repeat.")
-@click.option("--final", help="Method whose domains are the final answer; the first one if not given.")
-@click.option("--outdir", default=".", type=click.Path(file_okay=False, path_type=Path), show_default=True)
-@one_line_errors
-def main(sample, slice_path, spots_path, methods, embeddings, domains, records, final, outdir, **inputs):
-    """Write SAMPLE.h5ad, SAMPLE.<figure>.png and .svg, and slice.json into OUTDIR."""
-    from tissuegraph.results.slice import SliceInputs, take_home
+@click.option("--parts", required=True, type=existing_directory, help="Files of all steps of the slice.")
+@click.option(
+    "--methods",
+    required=True,
+    help="Methods of the run, joined by commas; the first that answered gives the final domains.",
+)
+@outdir_option
+@record_option
+@failed_slice_is_a_result("assemble")
+def main(record: Record, parts: Path, methods: str, outdir: Path) -> None:
+    """Write SAMPLE.h5ad and SAMPLE.<figure>.png and .svg into OUTDIR."""
+    from tissuegraph.results.slice import assemble_slice
 
-    if not len(methods) == len(embeddings) == len(domains):
-        raise click.UsageError(
-            f"each --method needs one --embedding and one --domains, "
-            f"got {len(methods)}, {len(embeddings)} and {len(domains)}"
-        )
-    if final and final not in methods:
-        raise click.BadParameter(
-            f"{final!r} is not among the methods {', '.join(methods)}", param_hint="--final"
-        )
-    outdir.mkdir(parents=True, exist_ok=True)
-    inputs = SliceInputs(
-        sample=sample,
-        slice_path=slice_path,
-        spots_path=spots_path,
-        methods=tuple(zip(methods, embeddings, domains, strict=True)),
-        records=records,
-        **inputs,
-    )
-    take_home(inputs, final or methods[0], outdir)
+    assemble_slice(record, parts, methods.split(","), outdir)
 
 
 if __name__ == "__main__":

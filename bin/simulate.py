@@ -1,4 +1,4 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 """Write generated slices with known truth, and the samplesheet that runs them."""
 
 from __future__ import annotations

@@ -1,35 +1,46 @@
 #!/usr/bin/env python3
 """One table over all slices, failed ones included, and the content of the report."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
 import click
 
-from tissuegraph.cli import existing_file, one_line_errors, output_file
-
-directory = click.Path(exists=True, file_okay=False, path_type=Path)
+from tissuegraph.cli import existing_directory, existing_file, one_line_errors, output_directory, output_file
 
 
 @click.command()
-@click.option("--summaries", required=True, type=directory, help="Holds slice.json of each assembled slice.")
-@click.option("--records", required=True, type=directory, help="Holds <step>.json of all slices.")
+@click.option("--records", required=True, type=existing_directory, help="Holds the records of all steps.")
 @click.option("--rows", required=True, type=existing_file, help="Validated samplesheet (JSON).")
-@click.option("--params", required=True, type=existing_file, help="Parameters of the run (JSON).")
+@click.option(
+    "--context",
+    required=True,
+    type=existing_file,
+    help="JSON: params as given, lost tasks (process, tag, attempt, exitStatus, said).",
+)
+@click.option("--params", required=True, type=output_file, help="Parameters of the run to write (JSON).")
 @click.option("--table", required=True, type=output_file, help="Cohort table to write (CSV).")
-@click.option("--content", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--content", required=True, type=output_directory, help="Directory for MultiQC's content.")
+@click.option("--verdict", required=True, type=output_file, help="How the run ends, to write (JSON).")
 @one_line_errors
-def main(summaries, records, rows, params, table, content):
+def main(
+    records: Path, rows: Path, context: Path, params: Path, table: Path, content: Path, verdict: Path
+) -> None:
     """Write TABLE and, into CONTENT, one MultiQC file per section of the report."""
     from tissuegraph.report import write_sections
-    from tissuegraph.report.outcomes import read_outcomes
+    from tissuegraph.report.outcomes import read_outcomes, verdict_of
     from tissuegraph.report.table import write_table
 
-    settings = json.loads(params.read_text())
-    outcomes = read_outcomes(json.loads(rows.read_text()), summaries, records)
+    known = json.loads(context.read_text(encoding="utf-8"))
+    settings = known["params"]
+    outcomes = read_outcomes(json.loads(rows.read_text(encoding="utf-8")), records, known.get("lost", ()))
     write_table(outcomes, str(settings.get("outdir") or "results"), table)
     content.mkdir(parents=True, exist_ok=True)
     write_sections(outcomes, settings, content)
+    params.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+    verdict.write_text(json.dumps(verdict_of(outcomes), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

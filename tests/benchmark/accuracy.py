@@ -82,7 +82,7 @@ def score_controls(out: Path, n_seeds: int) -> None:
     import anndata
 
     from tissuegraph.clustering.baseline import baseline
-    from tissuegraph.results.h5ad import annotation_codes
+    from tissuegraph.results.kept import annotation_codes
     from tissuegraph.scores.metrics import agreement_scores
 
     scores: dict[str, dict[str, list[dict[str, float]]]] = {"baseline": {}, "pca_kmeans": {}}

@@ -157,7 +157,7 @@ def _annotation_ari(out: Path, entry: ImageSlice, found) -> list[float]:
     import anndata
     import pandas as pd
 
-    from tissuegraph.results.h5ad import annotation_codes, kept_slice
+    from tissuegraph.results.kept import annotation_codes, kept_slice
     from tissuegraph.scores.metrics import agreement_scores
 
     data = anndata.read_h5ad(out / entry.sample / "slice.h5ad")

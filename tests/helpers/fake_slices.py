@@ -11,7 +11,7 @@ from tissuegraph.records import Record
 from tissuegraph.scores.table import gain
 
 PIXEL = "data:image/webp;base64,UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
-METHODS = {"stmfg": "stMFG"}
+METHODS = ["stmfg"]
 TERMS = ("total", "zinb", "contrastive", "regulariser")
 
 
@@ -23,7 +23,7 @@ def fake_run(
     warned: tuple[int, ...] = (),
     draw: bool = False,
 ) -> None:
-    """Write summaries/, records/, rows.json and params.json for `n_slices` slices.
+    """Write records/, rows.json and context.json for `n_slices` slices.
 
     Every third slice has no annotation. `draw` makes real pictures, otherwise each is one pixel.
     """
@@ -43,10 +43,25 @@ def fake_run(
         if index not in failed:
             summary = Record(sample, "assemble", entry.status, [f"qc: {r}" for r in entry.reasons])
             summary.metrics = fake_metrics(sample, rng, labelled=index % 3 != 2, draw=draw)
-            write(summary, folder / "summaries" / str(index) / "slice.json")
+            write(summary, folder / "records" / str(index) / "assemble.json")
     (folder / "rows.json").write_text(json.dumps(rows))
-    settings = {"outdir": "results", "preset": "default", "n_seeds": 5, "min_counts": 10, "min_genes": 5}
-    (folder / "params.json").write_text(json.dumps({**settings, "max_mito": None, "input": "sheet.csv"}))
+    settings = {
+        "outdir": "results",
+        "stmfg_preset": "default",
+        "n_seeds": 5,
+        "min_counts": 10,
+        "min_genes": 5,
+    }
+    params = {**settings, "max_mito": None, "input": "sheet.csv"}
+    (folder / "context.json").write_text(json.dumps({"params": params, "lost": []}))
+
+
+def summarise_words(folder: Path) -> list[str]:
+    """The options of summarise.py for what `fake_run` wrote; results go beside it."""
+    names = {"records": "records", "rows": "rows.json", "context": "context.json", "params": "params.json"}
+    names |= {"table": "slices.csv", "content": "content", "verdict": "verdict.json"}
+    (folder / "records").mkdir(exist_ok=True)
+    return [word for option, name in names.items() for word in (f"--{option}", str(folder / name))]
 
 
 def fake_row(sample: str, index: int) -> dict:
@@ -106,7 +121,6 @@ def fake_metrics(sample: str, rng: np.random.Generator, *, labelled: bool = True
             term: [[int(e), float(scale * (0.3 + np.exp(-e / 40)) * rng.uniform(0.98, 1.02))] for e in epochs]
             for term, scale in zip(TERMS, (5, 2, 3, 0.7), strict=True)
         }},
-        "seconds": {"train_stmfg": 9.0},
         "steps": {
             "baseline": {"n_neighbours": int(rng.integers(12, 24))},
             "train_stmfg": {"epochs": 200},

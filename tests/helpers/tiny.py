@@ -92,3 +92,24 @@ def tiny_anndata(counts=COUNTS, **obs) -> anndata.AnnData:
 def write_h5ad(path: Path, adata: anndata.AnnData | None = None) -> Path:
     (tiny_anndata() if adata is None else adata).write_h5ad(path)
     return path
+
+
+def write_halves(folder: Path) -> np.ndarray:
+    """Write slice.h5ad and spots.csv.gz of 16 x 16 spots in two halves that express different genes.
+
+    Quality control dropped every ninth spot; returns the half (0 or 1) of each kept one.
+    """
+    side, n_genes = 16, 40
+    column, row = np.divmod(np.arange(side**2), side)
+    half = (column >= side // 2).astype(int)
+    rate = np.where((half[:, None] == 0) ^ (np.arange(n_genes) % 2 == 0), 6.0, 1.0)
+    adata = anndata.AnnData(sparse.csr_matrix(np.random.default_rng(0).poisson(rate).astype(np.float32)))
+    adata.obs_names = [f"spot{i}" for i in range(side**2)]
+    adata.var_names = [f"gene{i}" for i in range(n_genes)]
+    adata.var["gene_symbol"] = adata.var_names
+    adata.uns["tissuegraph"] = {"pitch_px": 100.0}
+    adata.obsm["spatial"] = np.column_stack([column, row]) * 100.0
+    adata.write_h5ad(folder / "slice.h5ad")
+    keep = np.arange(side**2) % 9 != 0
+    pd.DataFrame({"keep": keep}, index=adata.obs_names).to_csv(folder / "spots.csv.gz", index_label="barcode")
+    return half[keep]

@@ -1,4 +1,4 @@
-"""Faults injected into single tasks through the real engine: a slice that fails is a result, at every step."""
+"""Faults injected into single tasks of real runs: a slice that fails is a result, at every step."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from .conftest import ROOT, Run, run_pipeline, write_sheet
 pytestmark = pytest.mark.pipeline
 
 STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")
-# A task fails where the slice is called after its process: bad_train exits with 1 in TRAIN, killed_train as if
-# killed for want of memory at each attempt, crashed_qc as a crashed library. MultiST trains on no slice `half`.
+# A task fails where the slice is called after its process: bad_train exits with 1 in TRAIN, killed_train as
+# if killed for want of memory at each attempt, crashed_ingest as a crashed library. MultiST does not train on
+# the slice `half`.
 FAULTS = """
 process {
     beforeScript = {
         def step = task.process.tokenize(':').last().toLowerCase()
-        def status = [bad: 1, killed: 137, crashed: 139].find { word, _status -> task.tag?.tokenize(' ')?.first() == word + '_' + step }?.value
+        def slice = task.tag?.tokenize(' ')?.first()
+        def status = [bad: 1, killed: 137, crashed: 139]
+            .find { word, _exit -> slice == word + '_' + step }?.value
         status = task.process.endsWith('TRAIN') && task.tag == 'half multist' ? 1 : status
         status ? "echo 'injected fault of \\"quotes\\" and <b>' >&2; exit ${status}" : 'true'
     }
 }
 """
 QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
-QUICK_MULTIST = "method: multist\nextends: default\noptimiser:\n  epochs: 2\ngenes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
+QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
 
 
 def rows(*names: str) -> list[dict[str, str]]:
@@ -48,7 +51,7 @@ def run_with_faults(folder: Path, sheet: list[dict[str, str]], *more: str) -> Ru
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A cohort with one slice broken at each step, two killed ones, one that loses a method, and a good one."""
+    """One slice broken at each step, a killed and a crashed one, one that loses a method, and a good one."""
     folder = tmp_path_factory.mktemp("faults")
     sheet = rows("good", "half", *(f"bad_{step}" for step in STEPS), "killed_train", "crashed_ingest")
     return run_with_faults(folder, sheet, "--methods", "stmfg,multist")

@@ -11,6 +11,7 @@ WORDS = {"annotation", "barcode", "counts", "domain", "inferred", "measured", "s
 SLOTS = {value for name, value in vars(keys).items() if name.isupper() and value not in WORDS}
 # The files of other tools, which these modules read or write, have names of their own
 FOREIGN = {
+    "presets/method.py": {"spatial_graph", "feature_graph"},  # topics of a preset
     "io/spaceranger.py": {"array_row", "array_col"},
     "synthetic/writers.py": {"array_row", "array_col"},
 }

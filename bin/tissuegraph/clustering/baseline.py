@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.clustering import cluster
+from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
 from tissuegraph.errors import InputError

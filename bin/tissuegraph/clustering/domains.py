@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.clustering import cluster
 from tissuegraph.clustering.baseline import N_PCS
+from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.consensus import consensus, support
 from tissuegraph.clustering.labels import by_size
 from tissuegraph.clustering.propagation import propagate

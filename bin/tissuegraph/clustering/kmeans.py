@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from tissuegraph.clustering.labels import Labels
 class KMeans:
     """What most published methods put behind their embedding."""
 
+    title: ClassVar[str] = "KMeans"
     n_init: int = 10
 
     def __call__(self, embedding: np.ndarray, n_domains: int, seed: int) -> Labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Leiden:
     Called directly: scanpy takes 3 s to import and would wrap the same call in an AnnData.
     """
 
+    title: ClassVar[str] = "Leiden"
     n_neighbours: int = 15  # edges per spot before symmetrising
     resolutions: tuple[float, float] = (1e-3, 10.0)  # searched range
     n_trials: int = 25  # bisections, on the logarithm of the resolution

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tissuegraph.clustering import CLUSTERERS
 from tissuegraph.presets.fields import choice, flag, whole
 
 
@@ -11,7 +12,7 @@ from tissuegraph.presets.fields import choice, flag, whole
 class Clustering:
     """Embedding to domains."""
 
-    clusterer: str = choice("vote", "gmm", "kmeans", "leiden")
+    clusterer: str = choice(*CLUSTERERS)
     smooth_neighbours: int | str = whole(0, 1000, "auto")  # average Z over so many nearest spots first;
     # 0: as it is; auto: the number that predicts left-out spots best, as for the baseline
     refine: bool | str = flag("propagation")  # majority vote among neighbours afterwards; propagation:

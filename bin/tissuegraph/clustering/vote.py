@@ -7,6 +7,7 @@ eight depends on neither by much. N spots, D latent dimensions, K domains.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class MixtureSettings:
 class Vote:
     """The vote of mixtures as a clusterer."""
 
+    title: ClassVar[str] = "a vote of mixtures"
     dims: tuple[int, ...] = (8, 10, 15, 20)  # leading principal components of the embedding
     mixture: MixtureSettings = MixtureSettings()
 
@@ -48,6 +50,7 @@ class Vote:
 class Gmm:
     """One tied mixture, the likelier of the two that the vote would fit."""
 
+    title: ClassVar[str] = "a Gaussian mixture"
     n_dims: int = 20
     mixture: MixtureSettings = MixtureSettings()
 

@@ -35,7 +35,7 @@ def tiles_figure(
     full-resolution pixel, None when unknown.
     """
     tissue = _on_overview(image, image.overview_before, position, um_per_px)
-    chosen = _spread(len(image.shown), _EXAMPLES)
+    chosen = evenly_spread(len(image.shown), _EXAMPLES)
     with matplotlib.rc_context(STYLE):
         figure, axes = panel_grid(2 + bool(len(chosen)), tissue.aspect)
         draw_image(axes[0], tissue)
@@ -66,7 +66,7 @@ def stain_figure(
     """
     before = _on_overview(image, image.overview_before, position, um_per_px)
     after = _on_overview(image, image.overview_after, position, um_per_px)
-    chosen = _spread(len(image.shown), _PAIRS)
+    chosen = evenly_spread(len(image.shown), _PAIRS)
     with matplotlib.rc_context(STYLE):
         figure, axes = panel_grid(2 + bool(len(chosen)), before.aspect)
         for ax, tissue, title, note in (
@@ -118,7 +118,7 @@ def _montage(ax: Axes, tiles: np.ndarray, captions: Sequence[str] = ()) -> None:
     box, figure = ax.get_position(), ax.figure
     width, height = box.width * figure.get_figwidth(), box.height * figure.get_figheight()  # inches
     wide, high = tiles.shape[2] / tiles.shape[1], 1 + (_LABEL if captions else _GAP)
-    columns, cell = _best_grid(len(tiles), width, height, wide + _GAP, high)
+    columns, cell = roomiest_grid(len(tiles), width, height, wide + _GAP, high)
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
         left, top = column * (wide + _GAP), row * high
@@ -129,7 +129,7 @@ def _montage(ax: Axes, tiles: np.ndarray, captions: Sequence[str] = ()) -> None:
     ax.set_axis_off()
 
 
-def _best_grid(n_tiles: int, width: float, height: float, wide: float, high: float) -> tuple[int, float]:
+def roomiest_grid(n_tiles: int, width: float, height: float, wide: float, high: float) -> tuple[int, float]:
     """Columns of the grid whose cells (wide x high units) are largest within width x height, and the unit."""
     units = {
         columns: min(width / (columns * wide), height / (-(-n_tiles // columns) * high))
@@ -145,6 +145,6 @@ def _side_by_side(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.concatenate([before, line, after], axis=2)
 
 
-def _spread(available: int, wanted: int) -> np.ndarray:
+def evenly_spread(available: int, wanted: int) -> np.ndarray:
     """At most `wanted` of range(available), evenly spread."""
     return np.unique(np.linspace(0, available - 1, min(available, wanted)).round().astype(int))

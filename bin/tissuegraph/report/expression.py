@@ -7,13 +7,18 @@ from html import escape
 from statistics import mean, stdev
 from typing import Any
 
+from tissuegraph.methods import title_of
+from tissuegraph.report.claims import claim
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, count, html_table
+from tissuegraph.scores.gain import Result, gain_over
 
-TITLES = {"spahgc": "SpaHGC", "ridge": "Ridge regression", "knn": "Nearest images", "mean": "Mean expression"}
+# What a method has to beat
+CONTROLS = {"ridge": "Ridge regression", "knn": "Nearest images", "mean": "Mean expression"}
+_BEATEN = "ridge regression on the image, nearest images and mean expression"
+LEAST_DIFFERENCE = 0.005  # in mean PCC: less is no gain
 N_GENES = 15  # genes at either end of the list
-MARGIN = 0.005  # a difference in mean PCC below this is none
 PARENT = (
     "tissuegraph_expression",
     "Inferred expression",
@@ -45,32 +50,34 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     return [*found, _maps(shown)]
 
 
-def claim(outcomes: Sequence[Outcome]) -> str:
-    """What the held-out slices allow to be said of SpaHGC against its baselines."""
-    scores = {name: per_slice(outcomes, name, "pcc") for name in TITLES}
-    average = {name: mean(values) for name, values in scores.items() if values}
-    best = max((name for name in average if name != "spahgc"), key=average.__getitem__)
-    pairs = list(zip(scores["spahgc"], scores[best], strict=True))
-    ahead = sum(own > other for own, other in pairs)
-    text = (
-        f"Over {count(len(pairs), 'held-out slice')}, <strong>SpaHGC</strong> reaches a mean PCC of "
-        f"{average['spahgc']:.3f} per gene against {average[best]:.3f} of the best baseline "
-        f"({TITLES[best].lower()}); it is ahead on {ahead} of {len(pairs)}."
-    )
-    if average["spahgc"] - average[best] <= MARGIN or 2 * ahead <= len(pairs):
-        text += " <strong>No gain of SpaHGC over this baseline is shown here.</strong>"
-    return text
+def gain_of(outcome: Outcome) -> dict[str, Any] | None:
+    """The method's PCC on one held-out slice beside its controls, see `scores.gain`; None where unknown."""
+    runs = _found(outcome)["scores"]
+    results = {name: result for name in runs if (result := _result(name, runs[name], "pcc"))}
+    own = results.pop(_method(outcome), None)
+    return gain_over(own, list(results.values()), LEAST_DIFFERENCE) if own and results else None
 
 
-def per_slice(outcomes: Sequence[Outcome], method: str, name: str) -> list[float]:
-    """One score of a method on each held-out slice, mean over seeds; slices without it are left out."""
-    found = []
-    for outcome in outcomes:
-        values = [run.get(name) for run in _found(outcome)["scores"].get(method, ())]
-        values = [value for value in values if value is not None]
-        if values:
-            found.append(mean(values))
-    return found
+def _result(name: str, runs: Sequence[Mapping[str, Any]], score: str) -> Result | None:
+    """Mean and spread over seeds of one score; None where no run has it."""
+    values = [run[score] for run in runs if run.get(score) is not None]
+    if not values:
+        return None
+    return Result(_title(name), mean(values), stdev(values) if len(values) > 1 else None)
+
+
+def _results(outcomes: Sequence[Outcome], name: str, score: str) -> list[Result]:
+    """One score of one result on each held-out slice that has it."""
+    found = (_result(name, _found(outcome)["scores"].get(name, ()), score) for outcome in outcomes)
+    return [result for result in found if result]
+
+
+def _title(name: str) -> str:
+    return CONTROLS.get(name) or title_of(name)
+
+
+def _method(outcome: Outcome) -> str:
+    return _found(outcome)["method"]
 
 
 def _found(outcome: Outcome) -> Mapping[str, Any]:
@@ -87,7 +94,7 @@ def _words(shown: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
             "genes shown for them elsewhere in this report rest on <strong>inferred</strong> expression."
         )
     if compared:
-        lines.append(claim(compared))
+        lines += _claims(compared)
         by = {_found(outcome).get("held_out_by") for outcome in compared}
         what = "the slice was held out" if by == {"slice"} else "all slices of the patient were held out"
         lines.append(
@@ -98,28 +105,22 @@ def _words(shown: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
     return "".join(f"<p>{line}</p>" for line in lines)
 
 
+def _claims(compared: Sequence[Outcome]) -> list[str]:
+    """What may be said of each method that inferred."""
+    lines = []
+    for method in dict.fromkeys(map(_method, compared)):
+        gains = [gain for outcome in compared if _method(outcome) == method and (gain := gain_of(outcome))]
+        if gains:
+            words = {"score": "a PCC per gene", "controls": _BEATEN, "slices": "held-out slice"}
+            lines.append(claim(gains, title_of(method), **words, digits=3))
+    return lines
+
+
 def _methods(compared: Sequence[Outcome]) -> Section:
-    """A row per method: mean over held-out slices, spread over slices, spread over seeds."""
-    data = {}
-    for method, title in TITLES.items():
-        pcc = per_slice(compared, method, "pcc")
-        if not pcc:
-            continue
-        seeds = [
-            stdev(run["pcc"] for run in runs)
-            for runs in (_found(outcome)["scores"].get(method, ()) for outcome in compared)
-            if len(runs) > 1 and all(run.get("pcc") is not None for run in runs)
-        ]
-        row: dict[str, Any] = {"pcc": mean(pcc), "n_slices": len(pcc)}
-        if len(pcc) > 1:
-            row["sd_slices"] = stdev(pcc)
-        if seeds:
-            row["sd_seeds"] = mean(seeds)
-        for name in ("spot_pcc", "rmse"):
-            values = per_slice(compared, method, name)
-            if values:
-                row[name] = mean(values)
-        data[title] = row
+    """A row per method and control: mean over held-out slices, spread over slices, spread over seeds."""
+    own = list(dict.fromkeys(map(_method, compared)))
+    data = {_title(name): _row(compared, name) for name in (*own, *CONTROLS)}
+    data = {title: row for title, row in data.items() if row}
     headers = {
         "pcc": {"title": "PCC", "description": "per gene, mean over genes and slices", "format": "{:,.3f}"},
         "sd_slices": {"title": "± slices", "description": "standard deviation over held-out slices"},
@@ -133,12 +134,33 @@ def _methods(compared: Sequence[Outcome]) -> Section:
         header["scale"] = False
     filled = {name for row in data.values() for name in row}
     return Section(
-        "expression_methods", "SpaHGC beside its baselines", PARENT, "table", data,
+        "expression_methods", f"{_listed(own)} beside the controls", PARENT, "table", data,
         config={
             "col1_header": "Method", "sort_rows": False, "no_violin": True, "rows_are_samples": False,
         },
         headers={name: header for name, header in headers.items() if name in filled},
     )  # fmt: skip
+
+
+def _row(compared: Sequence[Outcome], name: str) -> dict[str, Any]:
+    """One method or control over the held-out slices; empty where it has no PCC on any."""
+    pcc = _results(compared, name, "pcc")
+    if not pcc:
+        return {}
+    row: dict[str, Any] = {"pcc": mean(result.score for result in pcc), "n_slices": len(pcc)}
+    if len(pcc) > 1:
+        row["sd_slices"] = stdev(result.score for result in pcc)
+    spreads = [result.spread for result in pcc if result.spread is not None]
+    if spreads:
+        row["sd_seeds"] = mean(spreads)
+    for score in ("spot_pcc", "rmse"):
+        if found := _results(compared, name, score):
+            row[score] = mean(result.score for result in found)
+    return row
+
+
+def _listed(methods: Sequence[str]) -> str:
+    return " and ".join(map(title_of, methods))
 
 
 def _distributions(shown: Sequence[Outcome]) -> Section:

@@ -3,48 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph import __version__
+from tissuegraph.clustering import clusterer_title
+from tissuegraph.methods import title_of
 from tissuegraph.report.outcomes import Outcome, methods_of
+from tissuegraph.report.references import is_cited, reference
 from tissuegraph.report.section import Section, count
 
-REFERENCES = {
-    "nextflow": (
-        "Di Tommaso P, et al. Nextflow enables reproducible computational workflows. "
-        "Nat Biotechnol 35, 316-319 (2017).",
-        "10.1038/nbt.3820",
-    ),
-    "anndata": (
-        "Virshup I, et al. anndata: Access and store annotated data matrices. "
-        "J Open Source Softw 9, 4371 (2024).",
-        "10.21105/joss.04371",
-    ),
-    "stmfg": ("stMFG. arXiv:2512.16188 (2025).", "10.48550/arXiv.2512.16188"),
-    "multist": ("MultiST. arXiv:2601.13331 (2026).", "10.48550/arXiv.2601.13331"),
-    "spahgc": ("SpaHGC. arXiv:2603.22821 (2026).", "10.48550/arXiv.2603.22821"),
-    "hvg": (
-        "Stuart T, et al. Comprehensive integration of single-cell data. Cell 177, 1888-1902 (2019).",
-        "10.1016/j.cell.2019.05.031",
-    ),
-    "leiden": (
-        "Traag VA, Waltman L, van Eck NJ. From Louvain to Leiden: guaranteeing well-connected communities. "
-        "Sci Rep 9, 5233 (2019).",
-        "10.1038/s41598-019-41695-z",
-    ),
-    "mclust": (
-        "Scrucca L, et al. mclust 5: clustering, classification and density estimation using Gaussian finite "
-        "mixture models. R J 8, 289-317 (2016).",
-        "10.32614/RJ-2016-021",
-    ),
-    "ari": ("Hubert L, Arabie P. Comparing partitions. J Classif 2, 193-218 (1985).", "10.1007/BF01908075"),
-    "multiqc": (
-        "Ewels P, et al. MultiQC: summarize analysis results for multiple tools and samples in a single "
-        "report. Bioinformatics 32, 3047-3048 (2016).",
-        "10.1093/bioinformatics/btw354",
-    ),
-}
+Cite = Callable[[str], str]  # notes a reference, returns its number in brackets
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -54,7 +24,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         return []
     cited: list[str] = []
     text = " ".join(_sentences(done, settings, cited))
-    items = "".join(f"<li>{_reference(key)}</li>" for key in dict.fromkeys(cited))
+    items = "".join(f"<li>{reference(key)}</li>" for key in dict.fromkeys(cited))
     content = f"<p>{text}</p><p>References:</p><ol>{items}</ol>"
     parent = (
         "tissuegraph_methods",
@@ -70,43 +40,35 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         cited.append(key)
         return f"[{list(dict.fromkeys(cited)).index(key) + 1}]"
 
-    steps = [outcome.metrics.get("steps", {}) for outcome in outcomes]
     spots = sum(outcome.metrics["n_spots"] for outcome in outcomes)
-    sentences = [
+    return [
         f"{count(len(outcomes), 'slice')} with {spots:,} spots in total "
-        f"{'was' if len(outcomes) == 1 else 'were'} analysed with tissuegraph {escape(_version())} "
+        f"{'was' if len(outcomes) == 1 else 'were'} analysed with tissuegraph {escape(__version__)} "
         f"under Nextflow {cite('nextflow')}.",
         "Total counts, detected genes and the mitochondrial percentage were computed per spot; "
         f"{_thresholds(settings)}. Genes were ranked by variance beyond the trend of the mean {cite('hvg')}.",
+        *_expression_sentences(outcomes, settings, cite),
+        *(_method_sentence(method, outcomes, settings, cite) for method in methods_of(outcomes)),
+        _baseline_sentence(outcomes, cite),
+        *_judging_sentences(outcomes, settings, cite),
+        f"Results were stored as AnnData {cite('anndata')} and reported with MultiQC {cite('multiqc')}.",
     ]
-    sentences += _expression_sentences(outcomes, settings, cite)
-    for method, title in methods_of(outcomes).items():
-        sentences.append(_method_sentence(method, title, outcomes, settings, cite))
-    smoothing = _values(steps, "baseline", "n_neighbours")
-    sentences.append(
-        "As a baseline without learning, principal components of log-normalised counts were averaged over "
-        f"each spot and its {smoothing or 'nearest'} nearest spots"
-        + (", a number chosen without labels," if smoothing else "")
-        + " and clustered by a vote of tied-covariance Gaussian mixtures, "
-        + f"started as mclust {cite('mclust')} does."
-    )
-    if any(not (outcome.row.get("n_domains") or settings.get("n_domains")) for outcome in outcomes):
-        sentences.append("Where the number of domains was not given it was estimated on the baseline.")
-    if any(outcome.metrics.get("n_labelled") for outcome in outcomes):
-        sentences.append(
-            f"Domains were compared with the manual annotation by the adjusted Rand index {cite('ari')} over "
-            "the annotated spots; labels were used for this only, never for training, model selection or "
-            "clustering."
-        )
-    sentences.append(
-        f"Results were stored as AnnData {cite('anndata')} and reported with MultiQC {cite('multiqc')}."
-    )
-    return sentences
 
 
-def _expression_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite) -> list[str]:
-    """What was inferred from images, and what was held out to judge that; nothing where neither was."""
-    found = [outcome.metrics.get("expression", {}) for outcome in outcomes]
+def _expression_sentences(
+    outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite: Cite
+) -> Iterable[str]:
+    """What each method inferred from images, and what was held out to judge that."""
+    found = [outcome.metrics["expression"] for outcome in outcomes if "expression" in outcome.metrics]
+    for method in dict.fromkeys(each["method"] for each in found if each.get("method")):
+        own = [each for each in found if each.get("method") == method]
+        done = _inferred_and_held_out(own)
+        if done:
+            name = f"{escape(title_of(method))} {cite(method)}{_preset(method, settings)}"
+            yield f"With {name}, {done}; every choice was made on the references."
+
+
+def _inferred_and_held_out(found: Sequence[Mapping[str, Any]]) -> str:
     inferred = sum(bool(each.get("goes_on")) for each in found)
     held_out = [each["held_out_by"] for each in found if each.get("scores")]
     parts = []
@@ -119,38 +81,52 @@ def _expression_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, An
             f"{count(len(held_out), 'slice')} with counts {were} held out{whole} to compare inferred with "
             "measured expression"
         )
-    if not parts:
-        return []
-    text = " and ".join(parts)
-    preset = escape(str(settings.get("spahgc_preset")))
-    return [
-        f"With SpaHGC {cite('spahgc')}, preset {preset}, {text}; every choice was made on the references."
-    ]
+    return " and ".join(parts)
 
 
-def _method_sentence(method: str, title: str, outcomes: Sequence[Outcome], settings, cite) -> str:
-    seeds = _common(outcome.metrics.get("n_seeds") for outcome in outcomes)
-    steps = [outcome.metrics.get("steps", {}) for outcome in outcomes]
-    epochs = _values(steps, f"train_{method}", "epochs")
-    clusterer = _values(steps, f"cluster_{method}", "clusterer")
-    paper = f" {cite(method)}" if method in REFERENCES else ""
-    preset = settings.get("preset" if method == "stmfg" else f"{method}_preset")
-    parts = [f"Tissue domains were learned with {escape(title)}{paper}, preset {escape(str(preset))},"]
-    parts.append(f"trained for {epochs} epochs" if epochs else "trained to the last epoch")
-    if seeds and int(seeds) > 1:
-        parts.append(f"from each of {seeds} seeds; domains are the consensus over the seeds")
+def _method_sentence(
+    method: str, outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite: Cite
+) -> str:
+    seeds = _largest(outcome.metrics.get("n_seeds") for outcome in outcomes)
+    epochs = _values(outcomes, f"train_{method}", "epochs")
+    clusterer = _values(outcomes, f"cluster_{method}", "clusterer")
+    name = f"{escape(title_of(method))} {cite(method)}{_preset(method, settings)}"
+    trained = f"trained for {epochs} epochs" if epochs else "trained to the last epoch"
+    if seeds and seeds > 1:
+        runs = f"from each of {seeds} seeds; domains are the consensus over the seeds"
     else:
-        parts.append("from one seed")
-    if clusterer:
-        names = {
-            "vote": "a vote of mixtures",
-            "gmm": "a Gaussian mixture",
-            "kmeans": "KMeans",
-            "leiden": "Leiden",
-        }
-        algorithm = f" {cite(clusterer)}" if clusterer in REFERENCES else ""
-        parts.append(f", clustered by {names.get(clusterer, clusterer)}{algorithm}")
-    return " ".join(parts).replace(" ,", ",") + "."
+        runs = "from one seed"
+    clustered = f", clustered by {escape(clusterer_title(clusterer))}" if clusterer else ""
+    if clusterer and is_cited(clusterer):
+        clustered += f" {cite(clusterer)}"
+    return f"Tissue domains were learned with {name}, {trained} {runs}{clustered}."
+
+
+def _preset(method: str, settings: Mapping[str, Any]) -> str:
+    """`, preset default`; empty where the run's parameters name none."""
+    preset = settings.get(f"{method}_preset")
+    return f", preset {escape(str(preset))}" if preset else ""
+
+
+def _baseline_sentence(outcomes: Sequence[Outcome], cite: Cite) -> str:
+    smoothing = _values(outcomes, "baseline", "n_neighbours")
+    chosen = ", a number chosen without labels," if smoothing else ""
+    return (
+        "As a baseline without learning, principal components of log-normalised counts were averaged over "
+        f"each spot and its {smoothing or 'nearest'} nearest spots{chosen} and clustered by a vote of "
+        f"tied-covariance Gaussian mixtures, started as mclust {cite('mclust')} does."
+    )
+
+
+def _judging_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite: Cite) -> Iterable[str]:
+    if any(not (outcome.row.get("n_domains") or settings.get("n_domains")) for outcome in outcomes):
+        yield "Where the number of domains was not given it was estimated on the baseline."
+    if any(outcome.metrics.get("n_labelled") for outcome in outcomes):
+        yield (
+            f"Domains were compared with the manual annotation by the adjusted Rand index {cite('ari')} over "
+            "the annotated spots; labels were used for this only, never for training, model selection or "
+            "clustering."
+        )
 
 
 def _thresholds(settings: Mapping[str, Any]) -> str:
@@ -171,8 +147,9 @@ def _thresholds(settings: Mapping[str, Any]) -> str:
     return f"spots with {listed} were dropped unless the samplesheet set other thresholds for a slice"
 
 
-def _values(steps: Sequence[Mapping[str, Any]], step: str, name: str) -> str:
+def _values(outcomes: Sequence[Outcome], step: str, name: str) -> str:
     """The value that all slices share, or `a to b`; empty when no record has it."""
+    steps = [outcome.metrics.get("steps", {}) for outcome in outcomes]
     values = [s[step][name] for s in steps if s.get(step, {}).get(name) is not None]
     if not values:
         return ""
@@ -183,17 +160,5 @@ def _values(steps: Sequence[Mapping[str, Any]], step: str, name: str) -> str:
     return escape(str(Counter(values).most_common(1)[0][0]))
 
 
-def _common(values) -> Any:
-    known = {value for value in values if value is not None}
-    return max(known) if known else None
-
-
-def _reference(key: str) -> str:
-    text, doi = REFERENCES[key]
-    return f'{escape(text)} <a href="https://doi.org/{doi}" target="_blank" rel="noopener">doi:{doi}</a>'
-
-
-def _version() -> str:
-    from tissuegraph import __version__
-
-    return __version__
+def _largest(values: Iterable[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)

@@ -1,4 +1,4 @@
-"""All slices of a run: what became of each one, and the table that a next run can start from."""
+"""All slices of a run: what became of each one, read from the records of its steps."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tissuegraph.methods import title_of
 from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, worst
 
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
+_NO_EXIT_STATUS = 2**31 - 1  # what the engine says of a task that it lost sight of
+_NAMED = 10  # failed slices named in a sentence
 _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing where counts are inferred
 
 
@@ -40,38 +43,62 @@ class Outcome:
         return None
 
 
-def read_outcomes(rows: Sequence[Mapping[str, Any]], summaries: Path, records: Path) -> list[Outcome]:
+def read_outcomes(
+    rows: Sequence[Mapping[str, Any]], records: Path, lost: Sequence[Mapping[str, Any]] = ()
+) -> list[Outcome]:
     """One outcome per row of the samplesheet, in its order.
 
-    A slice without a summary has failed, whether a record says why or its task died.
+    records: directory with the records of all steps and slices. lost: tasks that ended without one, see
+    `_reason_of_lost`. A slice that was not assembled has failed; one that lost a part on the way is warned.
     """
-    assembled = {entry.sample: entry for entry in map(read_record, sorted(summaries.rglob("*.json")))}
     steps: dict[str, list[Record]] = {}
-    expression: dict[str, Record] = {}
     for entry in map(read_record, sorted(records.rglob("*.json"))):
-        if entry.step == EXPRESSION:
-            expression[entry.sample] = entry
-            entry = replace(entry, metrics={})
         steps.setdefault(entry.sample, []).append(entry)
-    outcomes = [
-        _finished(row, assembled[row["sample"]])
-        if row["sample"] in assembled
-        else _stopped(row, steps.get(row["sample"], []))
-        for row in rows
-    ]
-    return [_with_expression(outcome, expression.get(outcome.sample)) for outcome in outcomes]
+    reasons: dict[str, list[str]] = {}
+    for task in lost:
+        sample, *_method = (task.get("tag") or " ").split(" ")
+        reasons.setdefault(sample, []).append(_reason_of_lost(task))
+    return [_outcome(row, steps.get(row["sample"], []), reasons.get(row["sample"], [])) for row in rows]
+
+
+def _outcome(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[str]) -> Outcome:
+    expression = next((entry for entry in records if entry.step == EXPRESSION), None)
+    done = next((entry for entry in records if entry.step == ASSEMBLED and entry.status != FAILED), None)
+    others = [replace(entry, metrics={}) if entry is expression else entry for entry in records]
+    outcome = _finished(row, done, others, lost) if done else _stopped(row, others, lost)
+    return _with_expression(outcome, expression)
+
+
+def _reason_of_lost(task: Mapping[str, Any]) -> str:
+    """`step: reason` of a task that was killed or crashed; task: process, tag, attempt, exitStatus, said."""
+    step = str(task["process"]).rpartition(":")[2].lower()
+    method = (task.get("tag") or "").partition(" ")[2]
+    status = task.get("exitStatus")
+    ended = (
+        "was lost without an exit status" if status in (None, _NO_EXIT_STATUS) else f"exit status {status}"
+    )
+    said = " ".join(str(task.get("said") or "").split())
+    return (
+        f"{step}: {f'{method}: ' if method else ''}the task left no result, {ended}, attempt "
+        f"{task.get('attempt') or 1}" + (f"; its last line: {said}" if said else "")
+    )
 
 
 def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
-    """Every method of the run by its name in columns, with its title; in the order first seen."""
-    found: dict[str, str] = {}
-    for outcome in outcomes:
-        found |= outcome.metrics.get("methods", {})
-    return found
+    """Every method that found domains, by its name in columns, with its title; in the order first seen."""
+    names = (name for outcome in outcomes for name in outcome.metrics.get("methods", ()))
+    return {name: title_of(name) for name in names}
 
 
-def _finished(row: Mapping[str, Any], entry: Record) -> Outcome:
-    return Outcome(entry.sample, row, entry.status, tuple(entry.reasons), entry.metrics)
+def _finished(
+    row: Mapping[str, Any], done: Record, records: Sequence[Record], lost: Sequence[str]
+) -> Outcome:
+    """A slice that was assembled: with the reasons of the steps that it went on without."""
+    failed = [
+        f"{entry.step}: {reason}" for entry in records if entry.status == FAILED for reason in entry.reasons
+    ]
+    reasons = tuple(dict.fromkeys([*done.reasons, *failed, *lost]))
+    return Outcome(row["sample"], row, WARNED if reasons else done.status, reasons, done.metrics)
 
 
 def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
@@ -88,12 +115,33 @@ def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
     )
 
 
-def _stopped(row: Mapping[str, Any], records: Sequence[Record]) -> Outcome:
-    reasons = [f"{record.step}: {reason}" for record in records for reason in record.reasons]
-    if worst(PASSED, *(record.status for record in records)) != FAILED:
+def _stopped(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[str]) -> Outcome:
+    reasons = [f"{entry.step}: {reason}" for entry in records for reason in entry.reasons]
+    reasons += lost
+    if not lost and worst(PASSED, *(entry.status for entry in records)) != FAILED:
         last = records[-1].step if records else "ingest"
         reasons.append(f"no result: a task after {last} stopped; see pipeline_info for its log")
     metrics: dict[str, Any] = {}
-    for record in records:
-        metrics |= record.metrics
-    return Outcome(row["sample"], row, FAILED, tuple(reasons), metrics)
+    for entry in records:
+        metrics |= entry.metrics
+    return Outcome(row["sample"], row, FAILED, tuple(dict.fromkeys(reasons)), metrics)
+
+
+def verdict_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """How the run ends, for the workflow: numbers of slices, and one sentence."""
+    failed = [outcome.sample for outcome in outcomes if outcome.status == FAILED]
+    n_warned = sum(outcome.status == WARNED for outcome in outcomes)
+    total = len(outcomes)
+    names = ", ".join(failed[:_NAMED]) + (f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
+    if len(failed) == total:
+        sentence = f"No slice is left: all {total} failed; slices.csv and the report say why"
+    elif failed:
+        sentence = f"{len(failed)} of {total} slices failed ({names}); slices.csv and the report say why"
+    else:
+        sentence = f"All {total} slices finished, {n_warned} of them with a warning"
+    return {
+        "n_slices": total,
+        "n_finished": total - len(failed),
+        "n_failed": len(failed),
+        "sentence": sentence,
+    }

@@ -7,14 +7,8 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.outcomes import Outcome, methods_of
-from tissuegraph.report.section import STATUS_COLOURS, Section, count
-
-VERDICTS = {
-    "above": "above controls",
-    "within": "no difference shown",
-    "below": "below a control",
-    "one seed": "one seed",
-}
+from tissuegraph.report.section import STATUS_COLOURS, Section, count, signed
+from tissuegraph.scores.gain import WORDS
 
 LISTED = 10  # names of slices in a sentence; more are counted
 
@@ -122,18 +116,13 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         row["expression"] = "inferred" if metrics["expression"].get("goes_on") else "measured"
     if not outcome.assembled:
         return row
-    for key in (*metrics.get("methods", {}), "baseline"):
+    for key in (*metrics.get("methods", ()), "baseline"):
         row |= {f"{name}_{key}": outcome.score(key, name) for name in ("ari", "nmi")}
     for method, gain in metrics.get("gain", {}).items():
         if gain:
-            text = f"{signed(gain['gain'], gain['spread'])}, {VERDICTS[gain['verdict']]}"
+            text = f"{signed(gain['gain'], gain['spread'])}, {WORDS[gain['verdict']]}"
             row[f"gain_{method}"] = f'<span style="white-space:nowrap">{text}</span>'
     return row
-
-
-def signed(value: float, spread: float | None) -> str:
-    """`+0.02 ± 0.01`; without a spread just the difference."""
-    return f"{value:+.2f}" + (f" ± {spread:.2f}" if spread is not None else "")
 
 
 def _text(value: Any) -> str | None:

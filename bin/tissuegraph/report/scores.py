@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from statistics import mean
 from typing import Any
 
+from tissuegraph.report.claims import claim
 from tissuegraph.report.outcomes import Outcome, methods_of
-from tissuegraph.report.overview import VERDICTS, signed
-from tissuegraph.report.section import Section, count
+from tissuegraph.report.section import Section, count, signed, with_spread
+from tissuegraph.scores.gain import WORDS
+from tissuegraph.scores.table import CONTROL, CONTROLS, LEARNED, UNREFINED
 
 _LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
 _CONTROLS = {"untrained": "#8C8C8C", "baseline": "#5A2D00", "pca_kmeans": "#D2B45A"}
@@ -22,6 +23,7 @@ _COHERENCE = {
     "asw": ("ASW", "Silhouette width of the domains on positions: higher is more compact"),
     "morans_i": ("Moran's I", "Spatial autocorrelation of the domains: higher is smoother"),
 }
+_BEATEN = "an untrained network of the same shape, smoothed PCA and plain PCA"
 PARENT = ("tissuegraph_scores", "Scores beside the controls", "")
 
 
@@ -38,11 +40,11 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
 
 
 def _words(outcomes: Sequence[Outcome]) -> str:
-    lines = [
-        sentence
-        for method, title in methods_of(outcomes).items()
-        for sentence in claim(outcomes, method, title)
-    ]
+    lines = []
+    for method, title in methods_of(outcomes).items():
+        gains = [gain for outcome in outcomes if (gain := outcome.metrics.get("gain", {}).get(method))]
+        if gains:
+            lines.append(claim(gains, title, score="an ARI", controls=_BEATEN, slices="labelled slice"))
     unlabelled = sum(not outcome.metrics.get("n_labelled") for outcome in outcomes)
     if unlabelled:
         lines.append(
@@ -52,41 +54,11 @@ def _words(outcomes: Sequence[Outcome]) -> str:
     return "".join(f"<p>{line}</p>" for line in lines)
 
 
-def claim(outcomes: Sequence[Outcome], method: str, title: str) -> list[str]:
-    """What the ARIs of one method allow to be said, in one or two sentences; none without labels."""
-    gains = [
-        outcome.metrics["gain"][method] for outcome in outcomes if outcome.metrics.get("gain", {}).get(method)
-    ]
-    if not gains:
-        return []
-    verdicts = [gain["verdict"] for gain in gains]
-    title = escape(title)
-    controls = "an untrained network of the same shape, smoothed PCA and plain PCA"
-    average = mean(gain["gain"] for gain in gains)
-    over = "On the labelled slice" if len(gains) == 1 else f"Over {len(gains)} labelled slices"
-    lines = [
-        f"{over}, <strong>{title}</strong> has an ARI of {mean(gain['ari'] for gain in gains):.2f} against "
-        f"{mean(gain['best_control_ari'] for gain in gains):.2f} of each slice's best control ({controls}): "
-        f"a difference of {average:+.2f}."
-    ]
-    if "one seed" in verdicts:
-        lines.append("With one seed there is no spread to judge this difference by: no gain is claimed.")
-        return lines
-    above, below = verdicts.count("above"), verdicts.count("below")
-    text = (
-        f"It is above all controls by more than its spread over seeds on {above} of {len(gains)}, "
-        f"below on {below}."
-    )
-    if above * 2 <= len(gains) or average <= 0:
-        text += f" <strong>No gain of {title} over the controls is shown here.</strong>"
-    lines.append(text)
-    return lines
-
-
 def _bars(outcomes: Sequence[Outcome]) -> Section:
     methods = methods_of(outcomes)
-    categories = {"pca_kmeans": {"name": "PCA + KMeans", "color": _CONTROLS["pca_kmeans"]}}
-    categories["baseline"] = {"name": "Smoothed PCA (baseline)", "color": _CONTROLS["baseline"]}
+    categories = {
+        key: {"name": CONTROLS[key].title, "color": _CONTROLS[key]} for key in reversed(list(CONTROLS))
+    }
     for method, title in methods.items():
         name = "Untrained network" if len(methods) == 1 else f"{title}, untrained"
         categories[f"{method}_untrained"] = {"name": name, "color": _CONTROLS["untrained"]}
@@ -115,56 +87,49 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
 def _table(outcomes: Sequence[Outcome]) -> Section:
     """One row per slice and result. Names of rows must be unique, so they hold both."""
     titles = methods_of(outcomes)
-    data = {}
-    for outcome in outcomes:
-        for row in outcome.metrics["scores"]:
-            cells: dict[str, Any] = {}
-            if row.get("ari_mean") is not None:
-                cells["seeds"] = signed_spread(row["ari_mean"], row.get("ari_sd"))
-            cells |= {k: row[k] for k in (*_AGREEMENT, *_COHERENCE) if row.get(k) is not None}
-            gain = outcome.metrics.get("gain", {}).get(row["method"]) if row["kind"] == "learned" else None
-            if gain:
-                cells |= {"gain": signed(gain["gain"], gain["spread"]), "verdict": VERDICTS[gain["verdict"]]}
-            data[f"{escape(outcome.sample)} · {_result(row, titles)}"] = cells
-    headers: dict[str, dict[str, Any]] = {}
-    headers["ari"] = {"title": "ARI", "scale": "YlGn", "min": 0, "max": 1, "format": "{:,.3f}"}
-    headers["seeds"] = {"title": "ARI over seeds", "description": "mean ± standard deviation", "scale": False}
-    for name in ("gain", "verdict"):
-        headers[name] = {"title": name.title(), "description": "against the best control", "scale": False}
-    for name, title in _AGREEMENT.items():
-        headers.setdefault(
-            name,
-            {
-                "title": title,
-                "scale": "YlGn",
-                "min": 0,
-                "max": 1,
-                "format": "{:,.3f}",
-                "hidden": name != "nmi",
-            },
-        )
-    for name, (title, description) in _COHERENCE.items():
-        headers[name] = {"title": title, "description": description, "scale": "Blues", "format": "{:,.3f}"}
+    data = {
+        f"{escape(outcome.sample)} · {_name(row, titles)}": _cells(row, outcome.metrics.get("gain", {}))
+        for outcome in outcomes
+        for row in outcome.metrics["scores"]
+    }
     filled = {name for row in data.values() for name in row}
     return Section(
         "scores_table", "All scores", PARENT, "table", data,
         config={
             "col1_header": "Slice · result", "sort_rows": False, "no_violin": True, "rows_are_samples": False,
         },
-        headers={name: header for name, header in headers.items() if name in filled},
+        headers={name: header for name, header in _headers().items() if name in filled},
     )  # fmt: skip
 
 
-def _result(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    if row["kind"] == "learned":
-        return escape(titles[row["method"]])
-    if row["kind"] == "unrefined":
-        return f"{escape(titles[row['method']])} before refinement"
-    if row["method"] in titles:
-        return f"{escape(titles[row['method']])} untrained"
-    return {"baseline": "smoothed PCA", "pca_kmeans": "PCA + KMeans"}.get(row["key"], escape(row["key"]))
+def _cells(row: Mapping[str, Any], gains: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the table; a method's answer also tells its gain over its controls."""
+    cells: dict[str, Any] = {}
+    if row.get("ari_mean") is not None:
+        cells["seeds"] = with_spread(row["ari_mean"], row.get("ari_sd"))
+    cells |= {name: row[name] for name in (*_AGREEMENT, *_COHERENCE) if row.get(name) is not None}
+    gain = gains.get(row["method"]) if row["kind"] == LEARNED else None
+    if gain:
+        cells |= {"gain": signed(gain["gain"], gain["spread"]), "verdict": WORDS[gain["verdict"]]}
+    return cells
 
 
-def signed_spread(value: float, spread: float | None) -> str:
-    """`0.61 ± 0.01`."""
-    return f"{value:.2f}" + (f" ± {spread:.2f}" if spread is not None else "")
+def _headers() -> dict[str, dict[str, Any]]:
+    unit = {"scale": "YlGn", "min": 0, "max": 1, "format": "{:,.3f}"}
+    headers: dict[str, dict[str, Any]] = {"ari": {"title": "ARI", **unit}}
+    headers["seeds"] = {"title": "ARI over seeds", "description": "mean ± standard deviation", "scale": False}
+    for name in ("gain", "verdict"):
+        headers[name] = {"title": name.title(), "description": "against the best control", "scale": False}
+    for name, title in _AGREEMENT.items():
+        headers.setdefault(name, {"title": title, "hidden": name != "nmi", **unit})
+    for name, (title, description) in _COHERENCE.items():
+        headers[name] = {"title": title, "description": description, "scale": "Blues", "format": "{:,.3f}"}
+    return headers
+
+
+def _name(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """What one row of scores is called: a method's answer, or one of its controls."""
+    if row["method"] in CONTROLS:
+        return CONTROLS[row["method"]].title
+    suffix = {LEARNED: "", UNREFINED: " before refinement", CONTROL: " untrained"}[row["kind"]]
+    return escape(titles[row["method"]]) + suffix

@@ -81,3 +81,13 @@ def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, height: in
 def count(number: int, singular: str, plural: str | None = None) -> str:
     """`1 slice`, `2 slices`."""
     return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def with_spread(value: float, spread: float | None) -> str:
+    """`0.61 ± 0.01`; without a spread just the value."""
+    return f"{value:.2f}" + (f" ± {spread:.2f}" if spread is not None else "")
+
+
+def signed(difference: float, spread: float | None) -> str:
+    """`+0.02 ± 0.01`; without a spread just the difference."""
+    return ("+" if difference >= 0 else "") + with_spread(difference, spread)

@@ -54,11 +54,12 @@ def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:
     found = outcome.metrics.get("expression", {})
     if not found.get("genes"):
         return {}
-    scores = [run["pcc"] for run in found["scores"].get("spahgc", ()) if run.get("pcc") is not None]
+    method = found["method"]
+    scores = [run["pcc"] for run in found["scores"].get(method, ()) if run.get("pcc") is not None]
     return {
         "inferred": bool(found.get("goes_on")),
         "reliability": found.get("median_reliability"),
-        "pcc_spahgc": sum(scores) / len(scores) if scores else None,
+        f"pcc_{method}": sum(scores) / len(scores) if scores else None,
         "inferred_h5ad": f"{folder}/{outcome.sample}.inferred.h5ad",
     }
 

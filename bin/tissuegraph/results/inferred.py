@@ -14,11 +14,13 @@ from tissuegraph import keys
 from tissuegraph.figures.expression import GeneMap, expression_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.io.hdf5 import open_hdf5
-from tissuegraph.results.h5ad import kept_slice, versions
+from tissuegraph.results.h5ad import versions
+from tissuegraph.results.kept import kept_slice
 from tissuegraph.results.pictures import tissue_of
 from tissuegraph.slices.qc import spot_metrics, write_spots
 from tissuegraph.spahgc.counts import whole_numbers
 from tissuegraph.spahgc.prediction import Prediction
+from tissuegraph.spahgc.settings import Panel
 
 N_MAPS = 6  # genes drawn
 _PANEL_PX = 300  # width of one panel in the report
@@ -60,7 +62,7 @@ def inferred_slice(
 
 
 def write_slice_to_go_on(
-    data: anndata.AnnData, prediction: Prediction, var: pd.DataFrame, panel: Any, outdir: Path
+    data: anndata.AnnData, prediction: Prediction, var: pd.DataFrame, panel: Panel, outdir: Path
 ) -> None:
     """Write slice.h5ad and spots.csv.gz of a slice without counts, with predicted counts in their place.
 

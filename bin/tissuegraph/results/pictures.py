@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import anndata
 import numpy as np
-import pandas as pd
+from matplotlib.figure import Figure
 
 from tissuegraph import keys
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure, single_domain_figure
@@ -17,10 +18,24 @@ from tissuegraph.figures.quality import quality_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
-from tissuegraph.histology.features import ImageFeatures
+from tissuegraph.methods import title_of
+from tissuegraph.results.answers import Answers
+from tissuegraph.results.steps import Steps
+from tissuegraph.results.summary import LossCurves, image_facts
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """files: figure -> file name of its PNG; pictures: figure -> data URI of a small copy for the report."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+
+    def __or__(self, other: Drawn) -> Drawn:
+        return Drawn(self.files | other.files, self.pictures | other.pictures)
 
 
 def tissue_of(data: anndata.AnnData) -> Tissue:
@@ -31,62 +46,69 @@ def tissue_of(data: anndata.AnnData) -> Tissue:
     return Tissue(position, image, scale, float(um_per_px) if um_per_px else None)
 
 
-def draw_all(
-    stem: Path,
-    data: anndata.AnnData,
-    spots: pd.DataFrame,
-    kept: anndata.AnnData,
-    panels: Sequence[LabelPanel],
-    confidence: np.ndarray,
-    curves: Mapping[str, Mapping[str, np.ndarray]],
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Draw every figure of a slice as `stem`.<figure>.png and .svg.
-
-    data: all spots before QC, with `spots` their QC table; kept: those that passed. The last panel's
-    numbers of method panels come from the caller; panels[0] after an annotation is the final answer.
-    Returns {figure: file name of its PNG} and {figure: data URI}.
-    """
-    tissue, before = tissue_of(kept), tissue_of(data)
-    final = next(panel for panel in panels if not panel.names)
+def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -> Drawn:
+    """Draw domains, confidence, quality and training of a slice as `stem`.<figure>.png and .svg."""
+    tissue, numbers = tissue_of(steps.kept), answers.domain
     figures = {
-        "domains": domain_figure(tissue, panels),
-        "confidence": confidence_figure(tissue, final.numbers, confidence),
+        "domains": domain_figure(tissue, label_panels(steps, answers)),
+        "confidence": confidence_figure(tissue, numbers, answers.final.confidence),
     }
-    if not data.uns.get(keys.TISSUEGRAPH, {}).get(keys.INFERRED):  # counts that were never measured
+    if not steps.whole.uns.get(keys.TISSUEGRAPH, {}).get(keys.INFERRED):  # counts that were never measured
         figures["quality"] = quality_figure(
-            before,
-            spots[keys.TOTAL_COUNTS].to_numpy(float),
-            spots[keys.N_GENES].to_numpy(float),
-            spots[keys.PCT_MITO].to_numpy(float),
-            spots[keys.KEEP].to_numpy(bool),
+            tissue_of(steps.whole),
+            steps.spots[keys.TOTAL_COUNTS].to_numpy(float),
+            steps.spots[keys.N_GENES].to_numpy(float),
+            steps.spots[keys.PCT_MITO].to_numpy(float),
+            steps.spots[keys.KEEP].to_numpy(bool),
         )
     if curves:
-        figures["training"] = training_figure(curves)
-    files, small = _written(stem, figures)
-    small["card"] = thumbnail(single_domain_figure(tissue, final.numbers), _CARD_PX)
-    return files, small
+        figures["training"] = training_figure({title_of(method): terms for method, terms in curves.items()})
+    drawn = _written(stem, figures)
+    card = {"card": thumbnail(single_domain_figure(tissue, numbers), _CARD_PX)}
+    return drawn | Drawn(pictures=card)
 
 
-def draw_histology(
-    stem: Path, features: ImageFeatures, kept: anndata.AnnData, stain_method: str
-) -> tuple[dict[str, str], dict[str, str]]:
-    """What was made of the image: tiles on the tissue, and before and after stain normalisation.
+def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
+    """Annotation, the final answer, the other methods, the baseline: the order in which to compare them."""
+    rows = {row["key"]: row for row in answers.scores}
+    panels = []
+    if steps.annotation is not None:
+        panels.append(LabelPanel("Annotation", steps.annotation + 1, names=steps.regions))
+    for method in sorted(steps.methods, key=lambda method: method.name != answers.final.name):
+        numbers = answers.columns[keys.domain(method.name)]
+        panels.append(LabelPanel(title_of(method.name), numbers, _note(rows[method.name])))
+    numbers = answers.columns[keys.DOMAIN_BASELINE]
+    panels.append(LabelPanel("Baseline: smoothed PCA", numbers, _note(rows["baseline"])))
+    return panels
 
-    kept: the spots of the features. Returns file names and data URIs, as `draw_all`.
-    """
-    tissue = tissue_of(kept)
-    figures = {"tiles": tiles_figure(features, tissue.position, features.side_px, tissue.um_per_px)}
+
+def draw_image(stem: Path, steps: Steps) -> Drawn:
+    """Tiles on the tissue, and before and after stain normalisation; nothing for a slice without image."""
+    image = steps.image
+    if image is None:
+        return Drawn()
+    tissue = tissue_of(steps.kept)
+    figures = {"tiles": tiles_figure(image, tissue.position, image.side_px, tissue.um_per_px)}
+    stain_method = image_facts(steps)["stain_method"]
     if stain_method != "none":
-        figures["stain"] = stain_figure(features, tissue.position, stain_method, tissue.um_per_px)
+        figures["stain"] = stain_figure(image, tissue.position, stain_method, tissue.um_per_px)
     return _written(stem, figures)
 
 
-def _written(stem: Path, figures: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+def _note(row: Mapping[str, Any]) -> str:
+    """The ARI under a panel's title; nothing without labels."""
+    if row.get("ari") is None:
+        return ""
+    spread = f", sd {row['ari_sd']:.2f} over {row['n_seeds']} seeds" if row.get("ari_sd") is not None else ""
+    return f"ARI {row['ari']:.2f}{spread}"
+
+
+def _written(stem: Path, figures: Mapping[str, Figure]) -> Drawn:
     files, small = {}, {}
     for name, figure in figures.items():
         files[name] = save(figure, Path(f"{stem}.{name}"))[0].name
         small[name] = thumbnail(figure, round(figure.get_figwidth() / 3.4 * _PANEL_PX))
-    return files, small
+    return Drawn(files, small)
 
 
 def _image(data: anndata.AnnData) -> tuple[np.ndarray | None, float]:

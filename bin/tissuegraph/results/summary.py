@@ -9,8 +9,34 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.records import Record, step_name
+from tissuegraph.results.answers import Answers
+from tissuegraph.results.steps import Steps
+
+LossCurves = Mapping[str, Mapping[str, np.ndarray]]  # method -> term -> (seeds, epochs)
 
 _CURVE_POINTS = 100  # per loss term: enough for a line, and forty slices stay light
+
+
+def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[str, Any]:
+    """All of it, but for the figures."""
+    return {
+        **spot_summary(steps.records),
+        "n_genes": steps.kept.n_vars,
+        "n_domains": len(np.unique(answers.domain)),
+        **_annotation_summary(steps.annotation, steps.regions),
+        "composition": composition(answers.domain),
+        "n_domains_evidence": n_domains_evidence(steps.records),
+        "mean_confidence": float(np.nanmean(answers.final.confidence)),
+        "final_method": answers.final.name,
+        "methods": [method.name for method in steps.methods],
+        "n_seeds": answers.final.n_seeds,
+        "scores": answers.scores,
+        "gain": answers.gains,
+        "degrees": degrees(steps.records, answers.final.name),
+        "training": thinned(curves),
+        "steps": {step_name(record): _scalars(record) for record in steps.records},
+        "histology": image_facts(steps),
+    }
 
 
 def metrics_of(records: Sequence[Record], step: str, method: str | None = None) -> Mapping[str, Any]:
@@ -20,10 +46,10 @@ def metrics_of(records: Sequence[Record], step: str, method: str | None = None) 
             return record.metrics
     name = f"{step} of {method}" if method else step
     given = ", ".join(step_name(record) for record in records) or "none"
-    raise InputError(f"the record of {name} is needed, got {given}; give it with --record")
+    raise InputError(f"the record of {name} is needed, got {given}; put it among the parts of the slice")
 
 
-def quality_summary(records: Sequence[Record]) -> dict[str, Any]:
+def spot_summary(records: Sequence[Record]) -> dict[str, Any]:
     """How many spots QC kept and dropped, and its medians over the kept ones; None where unknown."""
     found = metrics_of(records, "qc")
     medians = {name: found[name] for name in ("median_counts", "median_genes", "median_mito")}
@@ -33,12 +59,6 @@ def quality_summary(records: Sequence[Record]) -> dict[str, Any]:
         **medians,
         "histograms": found["histograms"],
     }
-
-
-def degrees(records: Sequence[Record], method: str) -> dict[str, Any]:
-    """Mean, range and distribution of neighbours per spot in both graphs of a method."""
-    found = metrics_of(records, "graph", method)
-    return {name: found[f"{name}_degree"] for name in ("spatial", "feature")}
 
 
 def n_domains_evidence(records: Sequence[Record]) -> dict[str, dict[str, float]]:
@@ -54,26 +74,61 @@ def composition(numbers: np.ndarray) -> dict[str, int]:
     return {str(value): int(size) for value, size in zip(values, sizes, strict=True)}
 
 
-def loss_curves(records: Sequence[Record], methods: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
-    """method -> term -> (seeds, epochs), from the records of training; empty where none has curves."""
-    trained = [record for record in records if record.step == "train"]
+def loss_curves(records: Sequence[Record]) -> LossCurves:
+    """method -> term -> (seeds, epochs), the total first, from the records of training."""
     found = {}
-    for index, record in enumerate(trained):
-        name = str(record.metrics.get("method") or (methods[index] if index < len(methods) else index))
-        terms = record.metrics.get("losses") or record.metrics.get("loss_curves") or {}
-        curves = {term: np.atleast_2d(np.array(values, dtype=float)) for term, values in terms.items()}
-        total_first = sorted(curves, key=lambda term: term != "total")
-        curves = {term: curves[term] for term in total_first if curves[term].size}
-        if curves:
-            found[name] = curves
+    for record in records:
+        if record.step == "train":
+            losses = record.metrics["losses"]
+            terms = sorted(losses, key=lambda term: term != "total")
+            found[record.metrics["method"]] = {
+                term: np.atleast_2d(np.array(losses[term], dtype=float)) for term in terms
+            }
     return found
 
 
-def thinned(curves: Mapping[str, Mapping[str, np.ndarray]]) -> dict[str, dict[str, list[list[float]]]]:
+def image_facts(steps: Steps) -> dict[str, Any]:
+    """What was made of the slice's image; empty for a slice without one."""
+    if steps.image is None:
+        return {}
+    told = next((record.metrics for record in steps.records if record.step == "encode_histology"), {})
+    return {
+        "encoder": steps.image.encoder,
+        "n_features": steps.image.features.shape[1],
+        "tile_um": steps.image.tile_um,
+        "tile_px": steps.image.tile_px,
+        "mean_background": float(steps.image.background.mean()),
+        "image_source": told.get("source"),
+        "stain_method": told.get("stain_method", "none"),
+    }
+
+
+def degrees(records: Sequence[Record], method: str) -> dict[str, Any]:
+    """Mean, range and distribution of neighbours per spot in both graphs of a method."""
+    found = metrics_of(records, "graph", method)
+    return {name: found[f"{name}_degree"] for name in ("spatial", "feature")}
+
+
+def thinned(curves: LossCurves) -> dict[str, dict[str, list[list[float]]]]:
     """method -> term -> [[epoch, mean over seeds], ...] at no more than 100 epochs."""
     return {
         method: {term: _thin(values) for term, values in terms.items()} for method, terms in curves.items()
     }
+
+
+def _annotation_summary(annotation: np.ndarray | None, regions: Sequence[str]) -> dict[str, Any]:
+    if annotation is None:
+        return {"n_labelled": 0, "annotation_names": [], "annotation_composition": {}}
+    return {
+        "n_labelled": int((annotation >= 0).sum()),
+        "annotation_names": list(regions),
+        "annotation_composition": composition(annotation + 1),
+    }
+
+
+def _scalars(record: Record) -> dict[str, Any]:
+    """A record's scalar metrics: what the methods paragraph cites."""
+    return {k: v for k, v in record.metrics.items() if isinstance(v, str | int | float | bool | None)}
 
 
 def _thin(values: np.ndarray) -> list[list[float]]:

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tissuegraph.scores.gain import Result, gain_over
 
 if TYPE_CHECKING:
     from tissuegraph.scores.labellings import BaselineResult, MethodResult
 
 LEAST_DIFFERENCE = 0.01  # in ARI: seeds may agree to the last spot, which does not make 0.002 a gain
+LEARNED, UNREFINED, CONTROL = "learned", "unrefined", "control"  # kinds of result
+
+
+@dataclass(frozen=True)
+class Control:
+    """A result without a network: title as people write it, and what it is."""
+
+    title: str
+    what: str
+
+
+# What every method has to beat, beside an untrained network of its own shape.
+CONTROLS = {
+    "baseline": Control("Smoothed PCA", "smoothed PCA, vote of mixtures"),
+    "pca_kmeans": Control("PCA + KMeans", "PCA, KMeans"),
+}
 Score = Callable[[np.ndarray], Mapping[str, float]]
 
 
@@ -27,70 +46,49 @@ def score_table(
     def score(labels: np.ndarray) -> dict[str, float]:
         return {**agreement(labels), **coherence(labels)}
 
-    rows = []
-    for method in methods:
-        what = f"consensus of {method.n_seeds} seeds" if method.n_seeds > 1 else "one seed"
-        for key, kind, words, labels, per_seed in (
-            (method.name, "learned", what, method.domain, method.per_seed),
-            (
-                f"{method.name}_untrained",
-                "control",
-                "untrained network",
-                method.untrained,
-                method.untrained_per_seed,
-            ),
-        ):
-            row = {"key": key, "method": method.name, "kind": kind, "what": words, "n_seeds": method.n_seeds}
-            rows.append({**row, **score(labels), **_over_seeds(per_seed, agreement)})
-        if not np.array_equal(method.unrefined, method.domain):
-            key, words = f"{method.name}_unrefined", "before spatial refinement"
-            row = {"key": key, "method": method.name, "kind": "unrefined", "what": words}
-            rows.append({**row, "n_seeds": method.n_seeds, **score(method.unrefined)})
-    for key, what, labels in (
-        ("baseline", "smoothed PCA, vote of mixtures", baseline.baseline),
-        ("pca_kmeans", "PCA, KMeans", baseline.pca_kmeans),
-    ):
-        rows.append(
-            {"key": key, "method": key, "kind": "control", "what": what, "n_seeds": 1, **score(labels)}
-        )
+    rows = [row for method in methods for row in _method_rows(method, score, agreement)]
+    for key, labels in (("baseline", baseline.baseline), ("pca_kmeans", baseline.pca_kmeans)):
+        row = {"key": key, "method": key, "kind": CONTROL, "what": CONTROLS[key].what, "n_seeds": 1}
+        rows.append({**row, **score(labels)})
     return rows
 
 
 def gain(rows: Sequence[Mapping[str, Any]], method: str) -> dict[str, Any] | None:
-    """How far a method's ARI is above its best control, in words that its spread allows.
+    """How far a method's ARI is above its best control, see `scores.gain`; None where there are no labels.
 
-    Returns None where no labels were there to score. `gain` = consensus minus the best control;
-    `spread` = standard deviation over the single seeds, the method's or that control's, whichever is
-    larger (None with one seed); `verdict`: `above` or `below` only where the difference is larger than the
-    spread and than 0.01, `within` otherwise, `one seed` where there is no spread to judge by.
+    Its controls are its own untrained network and the controls without a network, never another method's.
     """
-    own = next((row for row in rows if row["method"] == method and row["kind"] == "learned"), None)
-    controls = [
-        r for r in rows if r["kind"] == "control" and r["method"] in (method, "baseline", "pca_kmeans")
-    ]
-    scored = [row for row in controls if row.get("ari") is not None]
+    own = next((row for row in rows if row["method"] == method and row["kind"] == LEARNED), None)
+    controls = [row for row in rows if row["kind"] == CONTROL and row["method"] in (method, *CONTROLS)]
+    scored = [_result(row) for row in controls if row.get("ari") is not None]
     if own is None or own.get("ari") is None or not scored:
         return None
-    best = max(scored, key=lambda row: row["ari"])
-    difference, spread = own["ari"] - best["ari"], own.get("ari_sd")
-    if spread is not None:
-        spread = max(spread, best.get("ari_sd") or 0.0)
-    return {
-        "ari": own["ari"],
-        "best_control": best["what"],
-        "best_control_ari": best["ari"],
-        "gain": difference,
-        "spread": spread,
-        "verdict": _verdict(difference, spread),
-    }
+    return gain_over(_result(own), scored, LEAST_DIFFERENCE)
 
 
-def _verdict(difference: float, spread: float | None) -> str:
-    if spread is None:
-        return "one seed"
-    if abs(difference) <= max(spread, LEAST_DIFFERENCE):
-        return "within"
-    return "above" if difference > 0 else "below"
+def _result(row: Mapping[str, Any]) -> Result:
+    return Result(row["what"], row["ari"], row.get("ari_sd"))
+
+
+def _method_rows(method: MethodResult, score: Score, agreement: Score) -> list[dict[str, Any]]:
+    """The learned answer, its untrained control, and the answer before refinement where that differs."""
+    what = f"consensus of {method.n_seeds} seeds" if method.n_seeds > 1 else "one seed"
+    shared = {"method": method.name, "n_seeds": method.n_seeds}
+    learned = {"key": method.name, "kind": LEARNED, "what": what}
+    untrained = {"key": f"{method.name}_untrained", "kind": CONTROL, "what": "untrained network"}
+    rows = [
+        {**learned, **shared, **score(method.domain), **_over_seeds(method.per_seed, agreement)},
+        {
+            **untrained,
+            **shared,
+            **score(method.untrained),
+            **_over_seeds(method.untrained_per_seed, agreement),
+        },
+    ]
+    if not np.array_equal(method.unrefined, method.domain):
+        row = {"key": f"{method.name}_unrefined", "kind": UNREFINED, "what": "before spatial refinement"}
+        rows.append({**row, **shared, **score(method.unrefined)})
+    return rows
 
 
 def _over_seeds(per_seed: np.ndarray, agreement: Score) -> dict[str, float]:

@@ -16,6 +16,7 @@ process MULTIQC {
     """
     multiqc \\
         --force \\
+        --config content/report_order.yaml \\
         --config ${config} ${title_option} \\
         --filename multiqc_report.html \\
         content

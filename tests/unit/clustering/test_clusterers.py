@@ -2,18 +2,23 @@
 
 import random
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.neighbors import kneighbors_graph
 
-from tissuegraph.clustering import CLUSTERERS, Labels, Vote, cluster
+from tissuegraph.clustering import CLUSTERERS, clusterer_title
+from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.consensus import consensus, support
-from tissuegraph.clustering.labels import adjusted_rand, contingency
+from tissuegraph.clustering.labels import Labels, adjusted_rand, contingency
 from tissuegraph.clustering.n_domains import SearchSettings, estimate_n_domains
 from tissuegraph.clustering.refine import refine
+from tissuegraph.clustering.vote import Vote
 from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.presets import load_settings
 
 
 def blobs(k, n=600, d=8, seed=0):
@@ -96,6 +101,21 @@ def test_an_embedding_with_nan_is_refused():
 def test_an_unknown_clusterer_is_refused_with_the_known_names():
     with pytest.raises(SettingsError, match=re.escape("vote, gmm, kmeans, leiden, got 'louvain'")):
         cluster(np.zeros((4, 2)), 2, "louvain")
+
+
+@pytest.mark.parametrize("name", CLUSTERERS)
+def test_every_clusterer_can_be_chosen_in_a_preset_and_has_a_title(name):
+    assert load_settings("default", [f"clustering.clusterer={name}"]).clustering.clusterer == name
+    assert clusterer_title(name)
+
+
+def test_reading_the_names_of_clusterers_imports_no_library(root):
+    code = (
+        "import sys; sys.path.insert(0, 'bin'); import tissuegraph.clustering.settings; "
+        "print(sorted({'numpy', 'scipy', 'sklearn', 'igraph'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 # Number of domains

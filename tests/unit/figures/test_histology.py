@@ -9,7 +9,7 @@ import pytest
 from helpers.fake_slices import lattice
 from matplotlib.collections import PolyCollection
 
-from tissuegraph.figures.histology import _best_grid, _spread, stain_figure, tiles_figure
+from tissuegraph.figures.histology import evenly_spread, roomiest_grid, stain_figure, tiles_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.report import histology as report
@@ -110,15 +110,15 @@ def test_figures_are_saved_like_the_others(tmp_path):
 
 
 def test_the_grid_of_examples_is_the_one_with_the_largest_tiles():
-    assert _best_grid(9, 3.0, 3.0, 1.0, 1.0) == (3, 1.0)
-    assert _best_grid(4, 4.0, 1.0, 1.0, 1.0) == (4, 1.0)
-    assert _best_grid(4, 1.0, 4.0, 1.0, 1.0) == (1, 1.0)
+    assert roomiest_grid(9, 3.0, 3.0, 1.0, 1.0) == (3, 1.0)
+    assert roomiest_grid(4, 4.0, 1.0, 1.0, 1.0) == (4, 1.0)
+    assert roomiest_grid(4, 1.0, 4.0, 1.0, 1.0) == (1, 1.0)
 
 
 def test_examples_are_spread_over_those_available():
-    assert list(_spread(16, 4)) == [0, 5, 10, 15]
-    assert list(_spread(2, 9)) == [0, 1]
-    assert len(_spread(0, 9)) == 0
+    assert list(evenly_spread(16, 4)) == [0, 5, 10, 15]
+    assert list(evenly_spread(2, 9)) == [0, 1]
+    assert len(evenly_spread(0, 9)) == 0
 
 
 def outcome(sample: str, *, image: bool = True, pictures=None, reasons=()) -> Outcome:

@@ -19,7 +19,13 @@ def runs(*pcc):
 
 
 def outcome(sample, scores=None, goes_on=False, **more):
-    metrics = {"genes": GENES, "scores": scores or {}, "goes_on": goes_on, "held_out_by": "slice"}
+    metrics = {
+        "method": "spahgc",
+        "genes": GENES,
+        "scores": scores or {},
+        "goes_on": goes_on,
+        "held_out_by": "slice",
+    }
     metrics |= {"median_reliability": 0.45, "pictures": {"inferred": PIXEL}} | more
     return Outcome(sample, {"sample": sample}, "passed", (), {"expression": metrics})
 
@@ -37,22 +43,37 @@ def test_a_run_without_inference_has_no_such_chapter():
     assert expression.sections([Outcome("S", {}, "passed")], {}) == []
 
 
+def words_on(outcomes) -> str:
+    return by_id(outcomes)["expression_summary"].data
+
+
 def test_no_gain_is_claimed_where_a_baseline_is_as_good():
-    text = expression.claim([held_out("S", (0.2, 0.2), 0.2), held_out("T", (0.3, 0.3), 0.3)])
-    assert "0.250 per gene against 0.250 of the best baseline (ridge regression)" in text
-    assert "ahead on 0 of 2" in text
-    assert "No gain of SpaHGC" in text
+    text = words_on([held_out("S", (0.2, 0.2), 0.2), held_out("T", (0.3, 0.3), 0.3)])
+    assert "a PCC per gene of 0.250 against 0.250 of each slice's best control" in text
+    assert "above controls on 0, no difference shown on 2, below a control on 0 of 2" in text
+    assert "no gain of SpaHGC" in text
 
 
-def test_a_gain_is_the_mean_over_slices_beside_the_best_baseline():
-    two = [held_out("S", (0.3, 0.5), 0.2), held_out("T", (0.2,), 0.3)]
-    text = expression.claim(two)
-    assert "0.300 per gene against 0.250" in text
-    assert "ahead on 1 of 2" in text
-    assert "No gain" in text
-    text = expression.claim([*two, held_out("U", (0.6,), 0.4)])
-    assert "0.400 per gene against 0.300" in text
-    assert "No gain" not in text
+def test_a_gain_is_judged_on_each_slice_by_the_spread_over_its_seeds():
+    # 0.40 +- 0.014 against 0.2 is above, 0.25 +- 0.07 against 0.2 within, 0.6 against 0.4 above
+    two = [held_out("S", (0.39, 0.41), 0.2), held_out("T", (0.2, 0.3), 0.2)]
+    assert "above controls on 1, no difference shown on 1, below a control on 0 of 2" in words_on(two)
+    assert "Over all 2, no gain" in words_on(two)
+    text = words_on([*two, held_out("U", (0.6, 0.6), 0.4)])
+    assert "above controls on 2" in text
+    assert "a difference of +0.150" in text
+    assert "no gain" not in text.lower()
+
+
+def test_one_seed_has_no_spread_and_claims_no_gain():
+    assert "With one seed there is no spread" in words_on([held_out("S", (0.6,), 0.2)])
+
+
+def test_the_best_control_is_the_best_on_that_slice():
+    scores = {"spahgc": runs(0.5, 0.5), "ridge": runs(0.2), "knn": runs(0.4, 0.44), "mean": runs(0.0)}
+    found = expression.gain_of(outcome("S", scores))
+    assert (found["best_control"], found["best_control_score"]) == ("Nearest images", pytest.approx(0.42))
+    assert found["spread"] == pytest.approx(0.02 * 2**0.5)  # that of the control, which is the larger one
 
 
 def test_methods_have_their_spread_over_slices_and_over_seeds():
@@ -95,7 +116,7 @@ def test_an_evaluation_that_fails_warns_but_does_not_fail_the_slice(tmp_path):
     record = Record(rows[0]["sample"], "infer_expression")
     record.fail("no reference")
     record.write(tmp_path / "records" / "expression.json")
-    first, second = read_outcomes(rows, tmp_path / "summaries", tmp_path / "records")
+    first, second = read_outcomes(rows, tmp_path / "records")
     assert (first.status, second.status) == ("warned", "passed")
     assert "infer_expression: no reference" in first.reasons
 

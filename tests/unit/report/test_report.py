@@ -12,28 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
-from helpers.fake_slices import fake_run
+from helpers.fake_slices import fake_run, summarise_words
+from helpers.scripts import invoke_script
 
-from tissuegraph.report import maps, n_domains
+from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, scores
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
-from tissuegraph.report.scores import claim
+from tissuegraph.scores.table import gain
+from tissuegraph.sheet.check import read_samplesheet
 
 SAMPLE_0, SAMPLE_1, SAMPLE_2 = "donor1.section_1-v0", "donor1.section_2-v1", "donor1.section_3-v2"
 
 
 def summarise(folder: Path):
     """Run the script in bin/; returns the table's rows and the content folder."""
-    import summarise as script
-
-    options = {name: folder / name for name in ("summaries", "records")}
-    options |= {"rows": folder / "rows.json", "params": folder / "params.json"}
-    options |= {"table": folder / "slices.csv", "content": folder / "content"}
-    words = [word for name, path in options.items() for word in (f"--{name}", str(path))]
-    for name in ("summaries", "records"):
-        options[name].mkdir(exist_ok=True)
-    result = CliRunner().invoke(script.main, words, catch_exceptions=False)
+    result = invoke_script("summarise", *summarise_words(folder))
     assert result.exit_code == 0, result.output
     with open(folder / "slices.csv", newline="") as file:
         return list(csv.DictReader(file)), folder / "content"
@@ -43,10 +36,12 @@ def section(content: Path, name: str) -> dict:
     return json.loads((content / f"{name}_mqc.json").read_text())
 
 
+def order_of(content: Path) -> dict:
+    return json.loads((content / ORDER_FILE).read_text())
+
+
 def outcomes_of(folder: Path) -> list[Outcome]:
-    return read_outcomes(
-        json.loads((folder / "rows.json").read_text()), folder / "summaries", folder / "records"
-    )
+    return read_outcomes(json.loads((folder / "rows.json").read_text()), folder / "records")
 
 
 @pytest.fixture
@@ -62,8 +57,12 @@ def test_the_table_has_one_row_per_slice_in_the_order_of_the_sheet(three):
     assert [row["status"] for row in rows] == ["passed", "failed", "warned"]
 
 
-def test_a_next_run_can_start_from_the_table(three):
+def test_a_next_run_can_start_from_the_table(three, root):
     rows, _ = summarise(three)
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    again = read_samplesheet(three / "slices.csv", schema)
+    assert again.problems == []
+    assert [row["sample"] for row in again.rows] == [SAMPLE_0, SAMPLE_1, SAMPLE_2]
     assert rows[0]["path"] == f"results/slices/{SAMPLE_0}/{SAMPLE_0}.h5ad"
     assert (rows[0]["platform"], rows[0]["annotation"]) == ("h5ad", "annotation")
     assert int(rows[0]["n_domains"]) >= 2
@@ -94,21 +93,74 @@ def test_scores_of_methods_and_controls_are_columns(three):
 
 def test_a_slice_whose_task_died_without_a_record_is_failed_not_forgotten(tmp_path):
     fake_run(tmp_path, 2)
-    shutil.rmtree(tmp_path / "summaries" / "1")
     shutil.rmtree(tmp_path / "records" / "1")
     rows, _ = summarise(tmp_path)
     assert rows[1]["status"] == "failed"
     assert rows[1]["reason"] == "no result: a task after ingest stopped; see pipeline_info for its log"
 
 
-def test_failed_slices_come_before_warned_ones_and_both_before_all_else(three, root):
+def lose(folder: Path, **task) -> list[dict[str, str]]:
+    """Rows of the table after a task died without a record."""
+    context = json.loads((folder / "context.json").read_text())
+    (folder / "context.json").write_text(json.dumps({**context, "lost": [task]}))
+    return summarise(folder)[0]
+
+
+def test_a_task_that_died_is_named_with_attempt_status_and_last_line(tmp_path):
+    fake_run(tmp_path, 2)
+    (tmp_path / "records" / "1" / "assemble.json").unlink()
+    task = {"process": "DOMAINS:TRAIN", "tag": f"{SAMPLE_1} stmfg", "attempt": 2, "exitStatus": 137}
+    rows = lose(tmp_path, **task, said="Killed\n")
+    assert rows[1]["status"] == "failed"
+    expected = "train: stmfg: the task left no result, exit status 137, attempt 2; its last line: Killed"
+    assert rows[1]["reason"] == expected
+
+
+def test_a_lost_task_without_exit_status_says_so(tmp_path):
+    fake_run(tmp_path, 2)
+    (tmp_path / "records" / "1" / "assemble.json").unlink()
+    rows = lose(tmp_path, process="QC", tag=SAMPLE_1, attempt=6, exitStatus=2**31 - 1, said=None)
+    assert rows[1]["reason"] == "qc: the task left no result, was lost without an exit status, attempt 6"
+
+
+def test_a_slice_that_lost_one_method_is_warned_and_keeps_the_rest(tmp_path):
+    fake_run(tmp_path, 2)
+    rows = lose(
+        tmp_path, process="DOMAINS:TRAIN", tag=f"{SAMPLE_0} multist", attempt=1, exitStatus=1, said="no"
+    )
+    assert rows[0]["status"] == "warned"
+    assert rows[0]["reason"].startswith("train: multist: the task left no result, exit status 1")
+    assert rows[0]["ari_stmfg"]
+    assert rows[1]["status"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("failed", "expected"),
+    [
+        ((), "All 2 slices finished, 0 of them with a warning"),
+        ((1,), f"1 of 2 slices failed ({SAMPLE_1}); slices.csv and the report say why"),
+        ((0, 1), "No slice is left: all 2 failed; slices.csv and the report say why"),
+    ],
+)
+def test_the_verdict_of_a_run_is_one_true_sentence(tmp_path, failed, expected):
+    fake_run(tmp_path, 2, failed=failed)
+    summarise(tmp_path)
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    assert verdict == {
+        "n_slices": 2,
+        "n_finished": 2 - len(failed),
+        "n_failed": len(failed),
+        "sentence": expected,
+    }
+
+
+def test_failed_slices_come_before_warned_ones_and_both_before_all_else(three):
     _, content = summarise(three)
     text = section(content, "status")["data"]
     assert text.index(SAMPLE_1) < text.index(SAMPLE_2)
     assert SAMPLE_0 not in text
     assert "1 slice of 3 failed and left the run; 1 slice of 3 finished with a warning; 1 passed." in text
-    order = (root / "assets" / "multiqc_config.yml").read_text()
-    assert order.index("- tissuegraph_status") < order.index("- tissuegraph_overview")
+    assert order_of(content)["custom_content"]["order"][:2] == ["tissuegraph_status", "tissuegraph_overview"]
 
 
 def test_a_run_without_trouble_says_so_in_one_line(tmp_path):
@@ -122,24 +174,28 @@ def test_a_run_in_which_every_slice_failed_still_has_a_report(tmp_path):
     rows, content = summarise(tmp_path)
     assert {row["status"] for row in rows} == {"failed"}
     written = {path.name for path in content.iterdir()}
-    assert written == {"status_mqc.json", "general_statistics_mqc.json", "parameters_mqc.json"}
+    names = ("status", "general_statistics", "parameters")
+    assert written == {ORDER_FILE, *(f"{name}_mqc.json" for name in names)}
 
 
 def test_what_users_wrote_cannot_become_markup(three):
     entry = json.loads((three / "records" / "1" / "qc.json").read_text())
     entry["reasons"] = ["<script>alert(1)</script>"]
     (three / "records" / "1" / "qc.json").write_text(json.dumps(entry))
-    settings = json.loads((three / "params.json").read_text())
-    (three / "params.json").write_text(json.dumps({**settings, "input": "<img src=x>.csv"}))
+    context = json.loads((three / "context.json").read_text())
+    context["params"]["input"] = "<img src=x>.csv"
+    context["lost"] = [{"process": "TRAIN", "tag": f"{SAMPLE_1} stmfg", "exitStatus": 1, "said": "<b>"}]
+    (three / "context.json").write_text(json.dumps(context))
     _, content = summarise(three)
     assert "&lt;script&gt;alert(1)" in section(content, "status")["data"]
     assert "<img src=x>" not in section(content, "parameters")["data"]
+    assert "its last line: &lt;b&gt;" in section(content, "status")["data"]
 
 
 def test_columns_that_no_slice_has_are_left_out(tmp_path):
     fake_run(tmp_path, 3)
     for index in (0, 1, 2):
-        path = tmp_path / "summaries" / str(index) / "slice.json"
+        path = tmp_path / "records" / str(index) / "assemble.json"
         entry = json.loads(path.read_text())
         entry["metrics"]["median_mito"] = None
         path.write_text(json.dumps(entry))
@@ -151,32 +207,52 @@ def test_columns_that_no_slice_has_are_left_out(tmp_path):
 
 
 def with_gains(*verdicts: str) -> list[Outcome]:
-    difference = {"above": 0.05, "within": 0.0, "below": -0.05, "one seed": 0.2}
+    """Slices on which a method is above, within or below its controls, by scores that say so."""
+    ari = {"above": 0.65, "within": 0.6, "below": 0.55, "one seed": 0.8}
     found = []
     for number, verdict in enumerate(verdicts):
-        gain = {"ari": 0.6 + difference[verdict], "best_control_ari": 0.6, "gain": difference[verdict]}
-        gain |= {"spread": 0.01, "verdict": verdict}
-        found.append(Outcome(str(number), {}, "passed", (), {"gain": {"m": gain}}))
+        rows = [
+            {"key": "m", "method": "m", "kind": "learned", "what": "consensus", "ari": ari[verdict]},
+            {"key": "baseline", "method": "baseline", "kind": "control", "what": "PCA", "ari": 0.6},
+        ]
+        if verdict != "one seed":
+            rows[0] |= {"ari_mean": ari[verdict], "ari_sd": 0.01}
+        metrics = {"methods": ["m"], "scores": rows, "gain": {"m": gain(rows, "m")}, "n_labelled": 9}
+        found.append(Outcome(f"S{number}", {}, "passed", (), metrics))
     return found
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "says"),
+    ("verdicts", "says", "gained"),
     [
-        (("above", "above", "within"), "on 2 of 3, below on 0."),
-        (("above", "within"), "No gain of M over the controls is shown here."),
-        (("below",), "No gain of M over the controls is shown here."),
-        (("one seed",), "no gain is claimed"),
+        (("above", "above", "within"), "above controls on 2, no difference shown on 1", True),
+        (("above", "within"), "Over all 2, no gain of m over its controls is shown here.", False),
+        (("above",), "Judged by its spread over seeds: above controls.", True),
+        (("below",), "Judged by its spread over seeds: below a control.", False),
+        (("one seed",), "no gain is claimed", False),
     ],
 )
-def test_no_more_is_claimed_than_the_scores_show(verdicts, says):
-    text = " ".join(claim(with_gains(*verdicts), "m", "M"))
+def test_no_more_is_claimed_than_the_scores_show(verdicts, says, gained):
+    text = scores.sections(with_gains(*verdicts), {})[0].data
     assert says in text
-    assert ("No gain" in text) == (says.startswith("No gain"))
+    assert ("no gain" not in text.lower()) == gained
+
+
+def test_text_and_both_tables_give_a_slice_the_same_verdict():
+    (outcome,) = with_gains("above")
+    text, _, table = scores.sections([outcome], {})
+    (general,) = overview.sections([outcome], {})
+    assert "above controls" in text.data
+    assert table.data["S0 · m"]["verdict"] == "above controls"
+    assert "+0.05 ± 0.01, above controls" in general.data["S0"]["gain_m"]
 
 
 def test_nothing_is_claimed_without_labels():
-    assert claim([Outcome("a", {}, "passed", (), {"gain": {"m": None}})], "m", "M") == []
+    (outcome,) = with_gains("within")
+    rows = [{**row, "ari": None, "pas": 0.1} for row in outcome.metrics["scores"]]
+    outcome.metrics.update(scores=rows, gain={"m": gain(rows, "m")}, n_labelled=0)
+    text = scores.sections([outcome], {})[0].data
+    assert text.startswith("<p>1 slice without annotation cannot be scored")
 
 
 def test_the_methods_paragraph_cites_what_ran_and_nothing_else(three):
@@ -237,30 +313,49 @@ def test_few_slices_are_all_open_and_many_have_a_chooser(three, tmp_path_factory
     assert gallery.count('class="tg-card"') == gallery.count('class="tg-slice"') == 6
 
 
+def multiqc(folder: Path, content: Path, *configs: Path) -> str:
+    """The page that MultiQC makes of the content, with configurations as the pipeline gives them."""
+    (content / "software_mqc_versions.yml").write_text("INGEST:\n  anndata: 0.12.1\n")
+    command = [sys.executable, "-m", "multiqc", "--force"]
+    for config in (content / ORDER_FILE, *configs):
+        command += ["--config", str(config)]
+    command += ["--filename", "multiqc_report.html", "--outdir", str(folder / "mqc"), str(content)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (folder / "mqc" / "multiqc_report.html").read_text()
+
+
+def headings(page: str) -> list[str]:
+    """Ids of the chapters in the order of the page."""
+    return re.findall(r'<h2 class="mb-0" id="([^"]+)"', page)
+
+
 def test_multiqc_builds_one_offline_page_with_the_names_of_the_sheet(three, root):
     _, content = summarise(three)
-    (content / "software_mqc_versions.yml").write_text("INGEST:\n  anndata: 0.12.1\n")
-    command = [
-        sys.executable,
-        "-m",
-        "multiqc",
-        "--force",
-        "--config",
-        str(root / "assets" / "multiqc_config.yml"),
-    ]
-    command += ["--filename", "multiqc_report.html", "--outdir", str(three / "mqc"), str(content)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=three, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    page = (three / "mqc" / "multiqc_report.html").read_text()
+    page = multiqc(three, content, root / "assets" / "multiqc_config.yml")
     for text in (SAMPLE_0, SAMPLE_1, SAMPLE_2, "Slices that need attention", "Software Versions", "0.12.1"):
         assert text in page
     assert not re.search(r"<(script|link|iframe)[^>]*(src|href)=.https?:", page)  # nothing is fetched
     assert "Summarize report" not in page  # no button that sends data away
     assert (three / "mqc" / "multiqc_data").is_dir()
-    order = ["status", "overview", "maps", "scores", "n_domains", "composition", "quality"]
-    order += ["training", "graphs", "methods", "parameters"]
-    headings = [page.index(f'<h2 class="mb-0" id="tissuegraph_{name}"') for name in order]
-    assert headings == sorted(headings)
+
+
+def test_the_page_follows_the_list_of_chapters_and_the_order_within_each(three, root):
+    _, content = summarise(three)
+    page = multiqc(three, content, root / "assets" / "multiqc_config.yml")
+    chapters = [f"tissuegraph_{module.__name__.rpartition('.')[2]}" for module in CHAPTERS]
+    without = {"tissuegraph_expression", "tissuegraph_histology"}  # no image in this run
+    assert headings(page)[:-1] == [name for name in chapters if name not in without]
+    within = ["scores_summary", "scores_agreement", "scores_table", "qc_counts", "qc_genes", "qc_mito"]
+    places = [page.index(f'id="mqc-section-wrapper-{name}"') for name in within]
+    assert places == sorted(places)
+
+
+def test_a_users_own_configuration_may_change_the_order_of_chapters(three, tmp_path):
+    _, content = summarise(three)
+    own = tmp_path / "own.yml"
+    own.write_text("run_modules: [custom_content]\ncustom_content:\n  order: [tissuegraph_parameters]\n")
+    assert headings(multiqc(three, content, own))[0] == "tissuegraph_parameters"
 
 
 def test_evidence_for_the_number_of_domains_is_shown_where_it_was_estimated_and_only_there(three):

@@ -9,105 +9,24 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
-from helpers.fake_slices import lattice
-from scipy import sparse
+from helpers.scripts import invoke_script
+from helpers.step_files import N_DROPPED, assemble_words, write_steps
 
-from tissuegraph.errors import InputError
-from tissuegraph.records import Record, read_record
-from tissuegraph.results.h5ad import annotation_codes, versions
-from tissuegraph.scores.labellings import number_alike, read_baseline
-from tissuegraph.scores.table import gain
+from tissuegraph.io.reading import read_slice
+from tissuegraph.io.request import Request
+from tissuegraph.records import read_record
+from tissuegraph.results.h5ad import versions
+from tissuegraph.results.kept import annotation_codes
 from tissuegraph.slices.arrays import SliceArrays
-
-N_SPOTS, N_DROPPED, N_GENES = 64, 3, 12
 
 
 @pytest.fixture
 def files(tmp_path):
-    """All files of one slice, as the steps before write them: two halves, the first spots dropped."""
-    rng = np.random.default_rng(0)
-    position = lattice(8, 8)
-    counts = sparse.csr_matrix(rng.poisson(3, (N_SPOTS, N_GENES)).astype(np.float32))
-    data = anndata.AnnData(counts)
-    data.obs_names = [f"spot{k}-1" for k in range(N_SPOTS)]
-    data.var_names = [f"gene{k}" for k in range(N_GENES)]
-    data.obsm["spatial"] = position
-    half = (position[:, 0] > position[:, 0].mean()).astype(int)
-    data.obs["annotation"] = pd.Categorical(np.array(["L2", "L10"])[half])
-    data.obs.loc[data.obs_names[10:14], "annotation"] = np.nan
-    data.uns["tissuegraph"] = {"sample": "a.b", "platform": "h5ad", "pitch_px": 100.0, "um_per_px": 1.0}
-    image = np.full((40, 50, 3), 180, dtype=np.uint8)
-    data.uns["spatial"] = {"a.b": {"images": {"hires": image}, "scalefactors": {"tissue_hires_scalef": 0.05}}}
-    data.write_h5ad(tmp_path / "slice.h5ad")
-
-    keep = np.arange(N_SPOTS) >= N_DROPPED
-    columns = {"n_genes_by_counts": counts.getnnz(axis=1), "total_counts": np.asarray(counts.sum(1)).ravel()}
-    spots = pd.DataFrame(
-        {**columns, "pct_counts_mt": np.nan, "keep": keep, "drop_reason": ""}, data.obs_names
-    )
-    spots.to_csv(tmp_path / "spots.csv.gz", index_label="barcode")
-
-    half, n_kept = half[keep], int(keep.sum())
-    ring = sparse.csr_matrix(np.roll(np.eye(n_kept), 1, 1) + np.roll(np.eye(n_kept), -1, 1))
-    SliceArrays(
-        counts=counts[keep][:, :8],
-        features=rng.normal(size=(n_kept, 4)),
-        depth=columns["total_counts"][keep],
-        position=position[keep],
-        spatial=ring,
-        feature=ring,
-        genes=np.array(data.var_names[:8]),
-        pitch=100.0,
-    ).save(tmp_path / "arrays.npz")
-    baseline = np.where(np.arange(n_kept) < 6, 1 - half, half)  # six spots in the wrong half
-    latent = rng.normal(size=(n_kept, 5))
-    np.savez(tmp_path / "baseline.npz", baseline=baseline, pca_kmeans=np.arange(n_kept) % 2, embedding=latent)
-    np.savez(tmp_path / "embedding.npz", embeddings=rng.normal(size=(2, n_kept, 6)), seeds=[0, 1])
-    np.savez(
-        tmp_path / "domains.npz",
-        domain=1 - half,
-        unrefined=np.where(np.arange(n_kept) < 4, half, 1 - half),  # refinement moved four spots
-        confidence=np.full(n_kept, 0.75),
-        per_seed=np.array([half, 1 - half]),
-        untrained=baseline,
-        untrained_per_seed=np.array([baseline, baseline]),
-    )
-    trained = Record("a.b", "train", metrics={"epochs": 3, "losses": {"total": [[3, 2, 1], [3, 2, 2]]}})
-    trained.metrics["settings"] = {"optimiser": {"epochs": 3, "clip": None}}
-    trained.write(tmp_path / "train.json")
-    counted = {"n_spots_raw": N_SPOTS, "n_spots": n_kept, "histograms": {}}
-    counted |= {"median_counts": 36.0, "median_genes": 11.0, "median_mito": None}
-    warned = Record("a.b", "qc", metrics=counted)
-    warned.warn("few counts")
-    warned.write(tmp_path / "qc.json")
-    degree = {"mean": 2.0, "min": 2, "max": 2, "isolated": 0, "distribution": [[2, 100.0]]}
-    graph = {"method": "stmfg", "spatial_degree": degree, "feature_degree": degree}
-    Record("a.b", "graph", metrics=graph).write(tmp_path / "graph.json")
-    return tmp_path
+    return write_steps(tmp_path)
 
 
-def run(files, *more: str):
-    import assemble  # the script in bin/
-
-    arguments = [
-        "--sample",
-        "a.b",
-        "--slice",
-        "slice.h5ad",
-        "--spots",
-        "spots.csv.gz",
-        "--arrays",
-        "arrays.npz",
-    ]
-    arguments += ["--baseline", "baseline.npz", "--record", "train.json", "--record", "qc.json"]
-    arguments += ["--record", "graph.json"]
-    for method in more or ("stmfg",):
-        arguments += ["--method", method, "--embedding", "embedding.npz", "--domains", "domains.npz"]
-    in_place = [str(files / word) if (files / word).is_file() else word for word in arguments]
-    return CliRunner().invoke(
-        assemble.main, [*in_place, "--outdir", str(files / "out")], catch_exceptions=False
-    )
+def run(files, *methods: str):
+    return invoke_script("assemble", *assemble_words(files, *(methods or ("stmfg",))))
 
 
 @pytest.fixture
@@ -123,25 +42,33 @@ def test_the_h5ad_holds_raw_counts_of_all_spots_that_passed_annotated_or_not(tak
     assert taken_home.obs["annotation"].isna().sum() == 4
 
 
-def test_the_h5ad_has_every_promised_slot(taken_home):
-    n_kept = N_SPOTS - N_DROPPED
+def test_the_h5ad_has_every_promised_slot(taken_home, files):
     for column in ("domain", "domain_stmfg", "domain_baseline", "domain_pca_kmeans"):
         assert list(taken_home.obs[column].cat.categories) == ["1", "2"]
     assert (taken_home.obs["domain"] == taken_home.obs["domain_stmfg"]).all()
     assert (taken_home.obs["domain_confidence"] == 0.75).all()
     assert {"total_counts", "n_genes_by_counts", "pct_counts_mt"} <= set(taken_home.obs)
-    assert taken_home.obsm["X_stmfg"].shape == (n_kept, 6)
-    assert taken_home.obsm["X_baseline"].shape == (n_kept, 5)
-    assert taken_home.obsm["spatial"].shape == (n_kept, 2)
-    for graph in ("spatial_graph", "feature_graph"):
-        assert taken_home.obsp[graph].nnz == 2 * n_kept
-    assert taken_home.uns["spatial"]["a.b"]["images"]["hires"].shape == (40, 50, 3)
+    with np.load(files / "embedding.npz") as stored:  # of the first seed
+        assert np.array_equal(taken_home.obsm["X_stmfg"], stored["embeddings"][0].astype(np.float32))
+    with np.load(files / "baseline.npz") as stored:
+        assert np.array_equal(taken_home.obsm["X_baseline"], stored["embedding"].astype(np.float32))
+    arrays = SliceArrays.load(files / "arrays.npz")
+    assert np.array_equal(taken_home.obsm["spatial"], arrays.position)
+    assert (taken_home.obsp["spatial_graph"] != arrays.spatial).nnz == 0
+    assert (taken_home.obsp["feature_graph"] != arrays.feature).nnz == 0
+    assert (taken_home.uns["spatial"]["a.b"]["images"]["hires"] == 180).all()
     assert taken_home.var["in_model"].sum() == 8
+
+
+def test_a_next_run_reads_the_h5ad_as_it_reads_any_other(taken_home, files):
+    again = read_slice(Request(path=files / "out" / "a.b.h5ad", sample="a.b", annotation="annotation"))
+    assert (again.X != taken_home.X).nnz == 0
+    assert again.obs["annotation"].isna().sum() == 4
 
 
 def test_settings_versions_and_scores_travel_in_uns(taken_home):
     told = taken_home.uns["tissuegraph"]
-    assert told["settings"]["train"]["settings"]["optimiser"]["epochs"] == 3
+    assert told["settings"]["train_stmfg"]["settings"]["optimiser"]["epochs"] == 3
     assert told["versions"]["tissuegraph"] == versions()["tissuegraph"]
     assert list(told["warnings"]) == ["few counts"]
     scores = told["scores"]
@@ -203,44 +130,6 @@ def test_files_of_different_runs_are_refused_in_one_line(files):
     assert re.search(r"domains.npz: domain has 60 spots, the slice kept 61", result.output)
 
 
-def test_every_method_needs_its_embedding_and_domains(files):
-    import assemble
-
-    words = ["--sample", "a", "--method", "x", "--method", "y"]
-    for option, name in (("slice", "slice.h5ad"), ("spots", "spots.csv.gz"), ("arrays", "arrays.npz")):
-        words += [f"--{option}", str(files / name)]
-    words += ["--baseline", str(files / "baseline.npz"), "--embedding", str(files / "embedding.npz")]
-    result = CliRunner().invoke(assemble.main, [*words, "--domains", str(files / "domains.npz")])
-    assert result.exit_code == 2
-    assert "each --method needs one --embedding and one --domains, got 2, 1 and 1" in result.output
-
-
-def test_a_baseline_that_is_not_one_is_refused(tmp_path):
-    (tmp_path / "baseline.npz").write_bytes(b"no zip")
-    with pytest.raises(InputError, match="lacks what assembly needs"):
-        read_baseline(tmp_path / "baseline.npz", 5)
-
-
-def test_without_annotation_domains_are_numbered_by_size():
-    numbered, _ = number_alike(np.array([5, 5, 9, 9, 9, 2]), [], None)
-    assert numbered.tolist() == [2, 2, 1, 1, 1, 3]
-
-
-def test_a_domain_that_matches_no_region_gets_a_number_of_its_own():
-    # Regions 0, 1 and 2; domain 7 covers region 0, domain 8 regions 1 and 2 but for one spot of 30.
-    annotation = np.repeat([0, 1, 2], [30, 40, 30])
-    final = np.repeat([7, 8, 6, 8], [30, 40, 1, 29])
-    numbered, others = number_alike(final, [final * 2], annotation)
-    assert dict(zip(final.tolist(), numbered.tolist(), strict=True)) == {7: 1, 8: 2, 6: 4}
-    assert (others[0] == numbered).all()
-
-
-def test_unlabelled_spots_do_not_decide_numbers():
-    annotation = np.array([0, 0, 1, 1, -1, -1, -1, -1, -1])
-    final = np.array([3, 3, 4, 4, 3, 4, 4, 4, 4])
-    assert number_alike(final, [], annotation)[0].tolist() == [1, 1, 2, 2, 1, 2, 2, 2, 2]
-
-
 def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():
     data = anndata.AnnData(np.zeros((4, 1), dtype=np.float32))
     data.obs["annotation"] = pd.Categorical(["L10", None, "L2", "WM"])
@@ -248,34 +137,6 @@ def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():
     assert (codes.tolist(), names) == ([1, -1, 0, 2], ("L2", "L10", "WM"))
     data.obs["annotation"] = pd.Categorical([None] * 4)
     assert annotation_codes(data) == (None, ())
-
-
-@pytest.mark.parametrize(
-    ("ari", "spread", "verdict"),
-    [
-        (0.64, 0.01, "above"),
-        (0.60, 0.03, "within"),
-        (0.55, 0.01, "below"),
-        (0.605, 0.0, "within"),
-        (0.9, None, "one seed"),
-    ],
-)
-def test_a_gain_counts_only_beyond_the_spread(ari, spread, verdict):
-    rows = [
-        {"method": "stmfg", "kind": "learned", "what": "consensus", "ari": ari, "ari_sd": spread},
-        {"method": "stmfg", "kind": "control", "what": "untrained network", "ari": 0.6},
-        {"method": "baseline", "kind": "control", "what": "smoothed PCA", "ari": 0.5},
-    ]
-    found = gain(rows, "stmfg")
-    assert (found["verdict"], found["best_control"]) == (verdict, "untrained network")
-
-
-def test_the_spread_of_the_control_counts_too():
-    rows = [
-        {"method": "stmfg", "kind": "learned", "what": "consensus", "ari": 0.64, "ari_sd": 0.01},
-        {"method": "stmfg", "kind": "control", "what": "untrained network", "ari": 0.6, "ari_sd": 0.05},
-    ]
-    assert gain(rows, "stmfg")["verdict"] == "within"
 
 
 def test_the_effect_of_refinement_is_scored_before_and_after(files, taken_home):

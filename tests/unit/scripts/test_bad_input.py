@@ -6,28 +6,15 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.scripts import run_script
 from helpers.tiny import COUNTS, tiny_anndata, write_h5ad, write_outs
 
 
 @pytest.fixture
-def script(root, tmp_path):
-    """Run a script of bin/ in an empty directory; returns the finished process."""
-
-    def run(name, *arguments):
-        command = [sys.executable, root / "bin" / f"{name}.py", *arguments]
-        return subprocess.run(
-            [str(part) for part in command], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
-
-    return run
-
-
-@pytest.fixture
-def ingest(script, tmp_path):
+def ingest(tmp_path):
     def run(path, *options):
-        done = script(
-            "ingest", "--sample", "S", "--path", path, "--slice", "slice.h5ad", "--record", "i.json", *options
-        )
+        words = ["--sample", "S", "--path", path, "--slice", "slice.h5ad", "--record", "i.json", *options]
+        done = run_script("ingest", *words, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         return json.loads((tmp_path / "i.json").read_text()), done
 
@@ -48,11 +35,11 @@ def sixty_spots(path):
     return write_h5ad(path, adata)
 
 
-def test_a_good_slice_passes_ingest_and_quality_control(ingest, script, tmp_path):
+def test_a_good_slice_passes_ingest_and_quality_control(ingest, tmp_path):
     record, _ = ingest(sixty_spots(tmp_path / "a.h5ad"))
     assert (record["status"], record["metrics"]["n_spots"]) == ("passed", 60)
-    options = ["--spots", "spots.csv.gz", "--record", "q.json"]
-    done = script("qc", "--sample", "S", "--slice", "slice.h5ad", *options)
+    options = ["--spots", "spots.csv.gz", "--record", "q.json", "--n-domains", 3]
+    done = run_script("qc", "--sample", "S", "--slice", "slice.h5ad", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "q.json").read_text())
     assert (record["status"], record["metrics"]["n_spots"]) == ("passed", 60)
@@ -78,35 +65,16 @@ def test_warnings_travel_in_the_record(ingest, tmp_path):
     assert record["reasons"] == ["1 gene names were not unique and got a suffix, e.g. GFAP-1"]
 
 
-def test_a_slice_with_too_few_spots_fails_quality_control_with_its_numbers(ingest, script, tmp_path):
+def test_a_slice_with_too_few_spots_fails_quality_control_with_its_numbers(ingest, tmp_path):
     ingest(write_outs(tmp_path / "outs"))
-    options = ["--spots", "spots.csv.gz", "--record", "q.json"]
-    done = script("qc", "--sample", "S", "--slice", "slice.h5ad", *options)
+    options = ["--spots", "spots.csv.gz", "--record", "q.json", "--min-counts", 0, "--min-genes", 0]
+    done = run_script("qc", "--sample", "S", "--slice", "slice.h5ad", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "q.json").read_text())
     assert record["status"] == "failed"
     assert record["reasons"][0].startswith("3 spots passed quality control, at least 20 are needed")
     assert record["metrics"]["n_spots_raw"] == 3  # the report shows what there was
     assert not (tmp_path / "spots.csv.gz").exists()
-
-
-def test_problems_of_sheet_and_parameters_come_back_as_lines_and_the_task_succeeds(script, root, tmp_path):
-    (tmp_path / "sheet.csv").write_text("sample,path,n_domains\nA,a.h5ad,seven\nA b,b.h5ad,3\n")
-    (tmp_path / "params.json").write_text(json.dumps({"input": "sheet.csv", "outdir": "results", "n_sed": 1}))
-    done = script(
-        *("validate_samplesheet", "--input", "sheet.csv", "--schema", root / "assets" / "schema_input.json"),
-        *("--params", "params.json", "--params-schema", root / "nextflow_schema.json"),
-        *("--rows", "rows.json", "--problems", "problems.json"),
-    )
-    assert done.returncode == 0, done.stderr
-    problems = json.loads((tmp_path / "problems.json").read_text())
-    assert [problem.split(" - ")[0] for problem in problems] == [
-        "parameter --n_sed: '1'",
-        "samplesheet row 2, column n_domains: 'seven'",
-        "samplesheet row 3, column sample: 'A b'",
-    ]
-    rows = json.loads((tmp_path / "rows.json").read_text())
-    assert [(row["row"], row["sample"], row["n_domains"]) for row in rows] == [(2, "A", None), (3, None, 3)]
 
 
 def test_scripts_start_without_the_heavy_libraries(root):

@@ -125,23 +125,6 @@ def test_unknown_image_endings_are_refused(tmp_path):
         write_image(np.zeros((2, 2, 3), np.uint8), tmp_path / "a.bmp")
 
 
-def test_the_script_writes_the_sheet_it_names(tmp_path):
-    command = [
-        sys.executable,
-        BIN / "simulate.py",
-        "--out",
-        tmp_path / "out",
-        "--preset",
-        "test",
-        "--n-slices",
-        "1",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    sheet = Path(done.stdout.strip())
-    assert sheet == tmp_path / "out" / "samplesheet.csv"
-    assert len(sheet.read_text().splitlines()) == 2
-
-
 def test_drawing_a_slice_loads_no_heavy_package():
     check = (
         "import sys, tissuegraph.synthetic.cohorts as _; "

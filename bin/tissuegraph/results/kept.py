@@ -1,0 +1,53 @@
+"""The spots of a slice that passed quality control, and their annotation."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from tissuegraph import keys
+from tissuegraph.errors import InputError
+
+
+def kept_slice(data: anndata.AnnData, spots: pd.DataFrame) -> anndata.AnnData:
+    """The spots that passed QC, with their QC metrics in obs. spots: one row per spot of the slice."""
+    if list(spots.index) != list(data.obs_names):
+        raise InputError(
+            f"the QC table has {len(spots)} rows that do not follow the slice's {data.n_obs} spots; "
+            f"run QC on this slice again"
+        )
+    keep = spots[keys.KEEP].to_numpy(dtype=bool)
+    kept = data[keep].copy()
+    for name in (keys.TOTAL_COUNTS, keys.N_GENES, keys.PCT_MITO):
+        if name in spots:
+            kept.obs[name] = spots.loc[keep, name].to_numpy()
+    return kept
+
+
+def annotation_codes(data: anndata.AnnData) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Manual labels as (N,) int from 0 in natural order, -1 = unlabelled, and their names.
+
+    (None, ()) where the slice has no annotation or no spot of it is labelled.
+    """
+    if keys.ANNOTATION not in data.obs or data.obs[keys.ANNOTATION].isna().all():
+        return None, ()
+    labels = data.obs[keys.ANNOTATION].astype(object)
+    names = sorted({str(label) for label in labels.dropna()}, key=_natural)
+    number = {name: index for index, name in enumerate(names)}
+    codes = np.array([-1 if pd.isna(label) else number[str(label)] for label in labels])
+    return codes, tuple(names)
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    """Sort key under which L2 comes before L10."""
+    parts, digits = [], ""
+    for character in text + "\0":
+        if character.isdigit() and character.isascii():
+            digits += character
+            continue
+        if digits:
+            parts.append((0, int(digits), ""))
+            digits = ""
+        parts.append((1, 0, character.casefold()))
+    return parts

@@ -1,0 +1,76 @@
+"""What every step found out about one slice, read from its files and held against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pandas as pd
+
+from tissuegraph.errors import InputError
+from tissuegraph.histology.features import ImageFeatures
+from tissuegraph.records import Record, read_record
+from tissuegraph.results.kept import annotation_codes, kept_slice
+from tissuegraph.scores.labellings import BaselineResult, MethodResult, read_baseline, read_method
+from tissuegraph.slices.arrays import SliceArrays
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Steps:
+    """What the steps found out about one slice, of which N spots passed QC.
+
+    whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
+    methods: at least one; image: None for a slice without; annotation: (N,) int from 0, -1 = unlabelled,
+    with the regions' names, or None.
+    """
+
+    sample: str
+    whole: anndata.AnnData
+    spots: pd.DataFrame
+    kept: anndata.AnnData
+    arrays: SliceArrays
+    methods: tuple[MethodResult, ...]
+    baseline: BaselineResult
+    image: ImageFeatures | None
+    records: tuple[Record, ...]
+    annotation: np.ndarray | None
+    regions: tuple[str, ...]
+
+
+def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
+    """Read the files of one slice from a directory, each under the name that its step gives it.
+
+    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, the records *.json, and for
+    every method that answered <method>.arrays.npz, <method>.embedding.npz and <method>.domains.npz.
+    names: the methods asked, in the order of trust. Raises InputError where none of them answered, and where
+    two steps saw different spots.
+    """
+    answered = [name for name in names if (parts / f"{name}.domains.npz").is_file()]
+    if not answered:
+        raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
+    whole = anndata.read_h5ad(parts / "slice.h5ad")
+    spots = pd.read_csv(
+        parts / "spots.csv.gz", index_col=0, dtype={0: str}, keep_default_na=False, na_values=[""]
+    )
+    kept = kept_slice(whole, spots)
+    annotation, regions = annotation_codes(kept)
+    image = parts / "features.npz"
+    return Steps(
+        sample=sample,
+        whole=whole,
+        spots=spots,
+        kept=kept,
+        arrays=SliceArrays.load(parts / f"{answered[0]}.arrays.npz"),
+        methods=tuple(
+            read_method(name, parts / f"{name}.embedding.npz", parts / f"{name}.domains.npz", kept.n_obs)
+            for name in answered
+        ),
+        baseline=read_baseline(parts / "baseline.npz", kept.n_obs),
+        image=ImageFeatures.load(image) if image.is_file() else None,
+        records=tuple(map(read_record, sorted(parts.glob("*.json")))),
+        annotation=annotation,
+        regions=regions,
+    )
