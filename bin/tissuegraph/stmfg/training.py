@@ -131,7 +131,7 @@ def _train_one(
 @torch.no_grad()
 def _encode_without_gradient(model: Stmfg, problem: Problem) -> Encoding:
     if problem.parts is None:
-        return model.encode(problem.views, problem.presence)
+        return model(problem.views, problem.presence)
     return PartwiseEncoder(model, problem.parts).encode()
 
 
@@ -141,7 +141,7 @@ def backward_one_step(
     """Leave the gradients of the total loss on the parameters; return the (T,) values of the terms."""
     by_part = None
     if problem.parts is None:
-        encoding = model.encode(problem.views, problem.presence)
+        encoding = model(problem.views, problem.presence)
     else:
         by_part = PartwiseEncoder(model, problem.parts)
         encoding = by_part.encode_detached()

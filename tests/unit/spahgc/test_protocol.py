@@ -127,7 +127,7 @@ def test_training_slices_of_one_patient_do_not_serve_each_other_where_patients_a
     problem = protocol.Problem(
         slices, [], slices[0].genes, SETTINGS, by="patient", device=torch.device("cpu")
     )
-    assert [problem._others(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
+    assert [problem.others_of(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
 
 
 def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
