@@ -102,7 +102,7 @@ def _complete_or_absent(options: dict[str, Any], record: Record) -> Iterator[dic
     with ExitStack() as folders:
         staged = {}
         for name, path in outputs.items():
-            home = path if kinds[name] is output_directory else path.parent
+            home = path if path.is_dir() else path.parent
             home.mkdir(parents=True, exist_ok=True)
             folder = Path(folders.enter_context(tempfile.TemporaryDirectory(prefix=".unfinished-", dir=home)))
             staged[name] = folder if kinds[name] is output_directory else folder / path.name

@@ -17,6 +17,7 @@ from tissuegraph.multist.attention import Fused, FusionNetwork
 from tissuegraph.multist.settings import Fusion
 from tissuegraph.multist.tokens import ImageTokens
 from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.random import drawing_from
 from tissuegraph.nn.sparse import SparseOperator
 
 TERMS = ("sdm", "infonce", "retention")
@@ -33,7 +34,7 @@ class FusedSlice:
 
 
 class FusionTrainer:
-    """One seed's fusion. Random numbers come from torch's global state, which the caller seeds.
+    """One seed's fusion; draws: for the initial weights and the order of the batches.
 
     genes: (N, L) latent, constant; trust: share of the image in the embedding, in [0, 1].
     """
@@ -45,12 +46,15 @@ class FusionTrainer:
         image: ImageTokens,
         adjacency: SparseOperator,
         trust: float,
+        draws: torch.Generator,
     ):
         self.settings, self.image, self.trust, self.adjacency = settings, image, trust, adjacency
-        self.genes = unit_scale(genes)
+        self.draws, self.genes = draws, unit_scale(genes)
         self.raw_genes = genes
         self.usable = image.present[image.neighbours].any(1).nonzero()[:, 0]  # spots with any tile in reach
-        self.network = FusionNetwork(settings, genes.shape[1], image.values.shape[1]).to(genes.device)
+        with drawing_from(draws):
+            network = FusionNetwork(settings, genes.shape[1], image.values.shape[1])
+        self.network = network.to(genes.device)
 
     def train(self, progress: Callable[[int, float], None] | None = None) -> list[dict[str, float]]:
         """AdamW on a cosine schedule; per epoch the mean terms (unweighted) and the weighted `total`."""
@@ -60,7 +64,8 @@ class FusionTrainer:
         n_batches = -(-len(self.usable) // chosen.batch)
         curves = []
         for epoch in range(chosen.epochs):
-            order = self.usable[torch.randperm(len(self.usable)).to(self.usable.device)]
+            shuffled = torch.randperm(len(self.usable), generator=self.draws)
+            order = self.usable[shuffled.to(self.usable.device)]
             optimiser.lr = chosen.lr * (1 + math.cos(math.pi * epoch / chosen.epochs)) / 2
             sums: dict[str, Tensor] = {}
             # Chunks of equal size: a rest of one or two spots would have hardly a negative.

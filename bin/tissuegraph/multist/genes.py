@@ -67,16 +67,16 @@ def edge_list(arrays: SliceArrays, device: torch.device) -> EdgeList:
 
 
 class GeneTrainer:
-    """One seed's gene branch. Random numbers come from torch's global state, which the caller seeds."""
+    """One seed's gene branch; whatever is random in it comes from `draws`."""
 
-    def __init__(self, data: GeneData, settings: Settings):
-        self.data, self.settings = data, settings
+    def __init__(self, data: GeneData, settings: Settings, draws: torch.Generator):
+        self.data, self.settings, self.draws = data, settings, draws
         device = data.x.device
-        self.network = GeneNetwork(settings.genes, data.x.shape[1]).to(device)
+        self.network = GeneNetwork(settings.genes, data.x.shape[1], draws).to(device)
         self.adversary = None
         if settings.losses.adversarial:
             width = adversary_width(settings.adversary, self.network)
-            self.adversary = AdversaryTrainer(settings.adversary, width, device)
+            self.adversary = AdversaryTrainer(settings.adversary, width, device, draws)
         self.centres: Tensor | None = None
         self.target: Tensor | None = None
 
@@ -90,7 +90,7 @@ class GeneTrainer:
         """Both stages; the unweighted terms and the weighted `total` of each epoch."""
         curves = self._epochs(self.settings.optimiser.epochs, progress)
         if self.settings.genes.dec_clusters and self.settings.genes.dec_epochs:
-            self._place_centres()
+            self.place_centres()
             curves += self._epochs(self.settings.genes.dec_epochs, progress)
         return curves
 
@@ -117,13 +117,14 @@ class GeneTrainer:
         data, weights, network = self.data, self.settings.losses, self.network
         masked = None
         if network.token is not None:
-            masked = (torch.rand(len(data.x)) < self.settings.genes.mask_rate).to(data.x.device)
+            drawn = torch.rand(len(data.x), generator=self.draws)
+            masked = (drawn < self.settings.genes.mask_rate).to(data.x.device)
         encoding = network.encode(data.x, data.adjacency, masked)
         terms = dict.fromkeys(TERMS, encoding.z.sum() * 0)
         if weights.reconstruction:
             terms["reconstruction"] = (encoding.reconstructed - data.x).pow(2).mean()
         if weights.graph:
-            pairs = draw_pairs(data.edges, weights.pairs_per_step)
+            pairs = draw_pairs(data.edges, weights.pairs_per_step, self.draws)
             terms["graph"] = edge_loss(encoding.z, pairs, data.edges.norm) + unit_variance_kl(encoding.mean)
         if weights.masked and self.target is None:
             shown = slice(None) if masked is None or not masked.any() else masked
@@ -141,7 +142,7 @@ class GeneTrainer:
         real = encoding.z if in_latent else data.x
         if epoch % self.settings.adversary.every == 0:
             adversary.update(real.detach())
-        rows = _some_rows(len(data.x), data.x.device)
+        rows = _some_rows(len(data.x), data.x.device, self.draws)
         with torch.no_grad():
             generated = adversary.generator(len(rows) if in_latent else len(data.x), data.x.device)
         if in_latent:
@@ -150,12 +151,12 @@ class GeneTrainer:
         encoded = self.network.encode(generated, data.adjacency).z
         return adversary.distance(encoding.z[rows].detach(), encoded[rows])
 
-    def _place_centres(self) -> None:
+    def place_centres(self) -> None:
         """k-means on the embedding of the first stage."""
         from sklearn.cluster import KMeans  # here, because it costs seconds to import
 
         z = self.embed().cpu().numpy()
-        seed = int(torch.randint(2**31 - 1, (1,)))
+        seed = int(torch.randint(2**31 - 1, (1,), generator=self.draws))
         n_centres = min(self.settings.genes.dec_clusters, len(z))
         fitted = KMeans(n_centres, n_init=20, random_state=seed).fit(z)
         self.centres = torch.as_tensor(fitted.cluster_centers_, dtype=torch.float32).to(self.data.x.device)
@@ -165,16 +166,16 @@ class GeneTrainer:
 class AdversaryTrainer:
     """Generator and critic, each with its own optimiser."""
 
-    def __init__(self, settings: Adversary, width: int, device: torch.device):
-        self.settings = settings
-        self.generator, self.critic = Generator(width).to(device), Critic(width).to(device)
+    def __init__(self, settings: Adversary, width: int, device: torch.device, draws: torch.Generator):
+        self.settings, self.draws = settings, draws
+        self.generator, self.critic = Generator(width, draws).to(device), Critic(width, draws).to(device)
         self.distance = mmd if settings.distance == "rbf" else mean_distance
         step = {"lr": settings.lr, "betas": (0.5, 0.9)}  # as is usual with a gradient penalty
         self.optimisers = [Adam(part.parameters(), **step) for part in (self.critic, self.generator)]
 
     def update(self, real: Tensor) -> None:
         """One step of the critic, then one of the generator. real: (N, width), constant."""
-        real = real[_some_rows(len(real), real.device)]
+        real = real[_some_rows(len(real), real.device, self.draws)]
         for optimiser, loss in zip(self.optimisers, (self.critic_loss, self.generator_loss), strict=True):
             optimiser.zero_grad()
             value = loss(real)
@@ -198,8 +199,8 @@ class AdversaryTrainer:
         return -self.critic(self.generator(len(real), real.device)).mean()
 
 
-def _some_rows(n_rows: int, device: torch.device) -> Tensor:
+def _some_rows(n_rows: int, device: torch.device, draws: torch.Generator) -> Tensor:
     """At most MMD_ROWS distinct rows."""
     if n_rows <= MMD_ROWS:
         return torch.arange(n_rows, device=device)
-    return torch.randperm(n_rows)[:MMD_ROWS].to(device)
+    return torch.randperm(n_rows, generator=draws)[:MMD_ROWS].to(device)

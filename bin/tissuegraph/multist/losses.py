@@ -47,7 +47,9 @@ def unit_variance_kl(mean: Tensor) -> Tensor:
     return mean.pow(2).sum(1).mean() / (2 * n_spots)
 
 
-def draw_pairs(edges: EdgeList, n_pairs: int, generator: torch.Generator | None = None):
+def draw_pairs(
+    edges: EdgeList, n_pairs: int, draws: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Edges and as many non-edges from the same spots: first, positive, negative and kept, each (P,).
 
     n_pairs: edges drawn, 0 for all. A negative that is a neighbour or the spot itself is drawn again;
@@ -55,17 +57,17 @@ def draw_pairs(edges: EdgeList, n_pairs: int, generator: torch.Generator | None 
     """
     device = edges.key.device
     if 0 < n_pairs < len(edges.key):
-        chosen = torch.randint(len(edges.key), (n_pairs,), generator=generator).to(device)
+        chosen = torch.randint(len(edges.key), (n_pairs,), generator=draws).to(device)
         first, positive = edges.first[chosen], edges.second[chosen]
     else:
         first, positive = edges.first, edges.second
-    negative = torch.randint(edges.n_spots, (len(first),), generator=generator).to(device)
+    negative = torch.randint(edges.n_spots, (len(first),), generator=draws).to(device)
     refused = edges.holds(first, negative)
     for _ in range(_REDRAWS):
         again = refused.nonzero()[:, 0]
         if len(again) == 0:
             break
-        negative[again] = torch.randint(edges.n_spots, (len(again),), generator=generator).to(device)
+        negative[again] = torch.randint(edges.n_spots, (len(again),), generator=draws).to(device)
         refused[again] = edges.holds(first[again], negative[again])
     return first, positive, negative, ~refused
 

@@ -24,6 +24,7 @@ from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
 from tissuegraph.multist.settings import Settings
 from tissuegraph.multist.tokens import ImageTokens, image_tokens
 from tissuegraph.nn.device import resolve_device
+from tissuegraph.nn.random import generator
 from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 
@@ -95,31 +96,26 @@ def _prepare(
 def _train_one(
     ready: _Slice, settings: Settings, seed: int, device: torch.device, progress: Progress | None
 ) -> TrainingResult:
-    started = time.perf_counter()
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        report = None if progress is None else lambda epoch, loss: progress(seed, epoch, loss)
-        trainer = GeneTrainer(ready.genes, settings)
-        untrained = trainer.embed()
-        if ready.image is None:
-            curves = trainer.train(report)
-            final, attention = trainer.embed().cpu(), torch.ones(len(untrained), 1)
-            views, losses = (GENES,), _curves(curves, [])
-        else:
-            untrained = _fusion(ready, settings, untrained).embed().embedding
-            torch.manual_seed(seed)  # as without an image: the gene branch does not depend on it
-            trainer = GeneTrainer(ready.genes, settings)
-            curves = trainer.train(report)
-            fusion = _fusion(ready, settings, trainer.embed())
-            fused_curves = fusion.train(report)
-            fused = fusion.embed()
-            final, (attention, views) = fused.embedding, _summary(fused.attention)
-            losses = _curves(curves, fused_curves)
+    started, draws = time.perf_counter(), generator(seed)
+    report = None if progress is None else lambda epoch, loss: progress(seed, epoch, loss)
+    trainer = GeneTrainer(ready.genes, settings, draws)
+    untrained = trainer.embed()
+    if ready.image is not None:
+        untrained = _fusion(ready, settings, untrained, draws).embed().embedding
+        draws = generator(seed)  # as without an image: the gene branch does not depend on it
+        trainer = GeneTrainer(ready.genes, settings, draws)
+    curves, fused_curves = trainer.train(report), []
+    final, attention, views = trainer.embed(), torch.ones(len(untrained), 1), (GENES,)
+    if ready.image is not None:
+        fusion = _fusion(ready, settings, final, draws)
+        fused_curves = fusion.train(report)
+        fused = fusion.embed()
+        final, (attention, views) = fused.embedding, _summary(fused.attention)
     result = TrainingResult(
-        embedding=final.numpy(),
+        embedding=final.cpu().numpy(),
         untrained=untrained.cpu().numpy(),
         attention=attention.numpy(),
-        losses=losses,
+        losses=_curves(curves, fused_curves),
         seconds=time.perf_counter() - started,
         device=device.type,
         warnings=ready.warnings,
@@ -130,8 +126,8 @@ def _train_one(
     return result
 
 
-def _fusion(ready: _Slice, settings: Settings, genes: Tensor) -> FusionTrainer:
-    return FusionTrainer(settings.fusion, genes, ready.image, ready.genes.adjacency, ready.trust)
+def _fusion(ready: _Slice, settings: Settings, genes: Tensor, draws: torch.Generator) -> FusionTrainer:
+    return FusionTrainer(settings.fusion, genes, ready.image, ready.genes.adjacency, ready.trust, draws)
 
 
 def _summary(attention: Tensor) -> tuple[Tensor, tuple[str, ...]]:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, leaky_relu
+from torch.nn.functional import leaky_relu
 from torch_geometric.data import HeteroData
 from torch_geometric.nn import HeteroConv, MessagePassing, SAGEConv
 from torch_geometric.utils import softmax
 
+from tissuegraph.nn.random import Dropout
 from tissuegraph.spahgc.masking import CLEAN, View
 from tissuegraph.spahgc.settings import Model
 
@@ -40,14 +41,15 @@ class CrossAttention(MessagePassing):
 
     a = softmax_j( LeakyReLU( q_i . k_j / sqrt(D / heads) ) ),  out_i = W_o sum_j a_ij v_j
 
-    slope: of the LeakyReLU; 1 leaves the scores as they are (the paper's form).
+    The slope of the LeakyReLU is `settings.attention_slope`; 1 leaves the scores as they are (the paper's
+    form). out: whether there is a W_o; draws: for dropout of the weights a.
     """
 
-    def __init__(
-        self, n_source: int, n_target: int, width: int, heads: int, dropout: float, slope: float, out: bool
-    ):
+    def __init__(self, settings: Model, n_source: int, n_target: int, draws: torch.Generator, *, out: bool):
         super().__init__(aggr="add", node_dim=0)
-        self.heads, self.dropout, self.slope = heads, dropout, slope
+        width = settings.width
+        self.heads, self.slope = settings.heads, settings.attention_slope
+        self.drop = Dropout(settings.attention_dropout, draws)
         self.query = nn.Linear(n_target, width, bias=False)
         self.key = nn.Linear(n_source, width, bias=False)
         self.value = nn.Linear(n_source, width, bias=False)
@@ -69,26 +71,19 @@ class CrossAttention(MessagePassing):
     def message(self, query_i: Tensor, key_j: Tensor, value_j: Tensor, index: Tensor, size_i: int) -> Tensor:
         score = (query_i * key_j).sum(-1) / math.sqrt(query_i.shape[-1])  # (E, heads)
         weight = softmax(leaky_relu(score, self.slope), index, num_nodes=size_i)
-        weight = dropout(weight, self.dropout, self.training)
-        return weight[:, :, None] * value_j
+        return self.drop(weight)[:, :, None] * value_j
 
 
 class DualAttention(nn.Module):
     """CNDA along one direction of CS. The reference end carries its expression beside its latent vector."""
 
-    def __init__(self, settings: Model, *, to_target: bool):
+    def __init__(self, settings: Model, draws: torch.Generator, *, to_target: bool):
         super().__init__()
         width = settings.width
         self.to_target = to_target
         self.norm = nn.LayerNorm(width)
-        self.attention = CrossAttention(
-            *((2 * width, width) if to_target else (width, 2 * width)),
-            width,
-            settings.heads,
-            settings.attention_dropout,
-            settings.attention_slope,
-            out=True,
-        )
+        ends = (2 * width, width) if to_target else (width, 2 * width)
+        self.attention = CrossAttention(settings, *ends, draws, out=True)
 
     def forward(self, x: tuple[Tensor, Tensor], edge_index: Tensor, side: Tensor) -> Tensor:
         """side: (R, D), expression of the references."""
@@ -112,9 +107,9 @@ class Averaged(nn.Module):
 
 
 class Spahgc(nn.Module):
-    """Encoder, pooling (CNAP) and head. n_features: F; n_genes: M."""
+    """Encoder, pooling (CNAP) and head. n_features: F; n_genes: M; draws: for dropout."""
 
-    def __init__(self, settings: Model, n_features: int, n_genes: int):
+    def __init__(self, settings: Model, n_features: int, n_genes: int, draws: torch.Generator):
         super().__init__()
         width = settings.width
         self.settings, self.n_features = settings, n_features
@@ -123,22 +118,14 @@ class Spahgc(nn.Module):
         self.embed_side = nn.Linear(n_genes, width, bias=False)
         self.shared = nn.Sequential(
             nn.LeakyReLU(SLOPE),
-            nn.Dropout(settings.dropout),
+            Dropout(settings.dropout, draws),
             nn.Linear(width, width, bias=False),
             nn.LayerNorm(width),
             nn.LeakyReLU(SLOPE),
         )
-        self.layers = nn.ModuleList(_layer(settings) for _ in range(settings.layers))
+        self.layers = nn.ModuleList(_layer(settings, draws) for _ in range(settings.layers))
         self.latent = nn.Linear(width, width, bias=False)  # W_h
-        self.pool = CrossAttention(
-            width,
-            width,
-            width,
-            settings.heads,
-            settings.attention_dropout,
-            settings.attention_slope,
-            out=False,
-        )
+        self.pool = CrossAttention(settings, width, width, draws, out=False)
         hidden = [nn.Linear(width, width), nn.LeakyReLU(SLOPE)] if settings.head == "mlp" else []
         self.head = nn.Sequential(*hidden, nn.Linear(width, n_genes))
         if settings.base != "none":  # the first prediction is the base itself
@@ -182,12 +169,12 @@ class Spahgc(nn.Module):
         return old + new if self.settings.residual else new
 
 
-def _layer(settings: Model) -> HeteroConv:
+def _layer(settings: Model, draws: torch.Generator) -> HeteroConv:
     """Each kind of node averages what it receives: targets from TS and CS, references from RS and CS."""
     width = settings.width
     across = {
-        SERVES: DualAttention(settings, to_target=True),
-        ASKS: DualAttention(settings, to_target=False),
+        SERVES: DualAttention(settings, draws, to_target=True),
+        ASKS: DualAttention(settings, draws, to_target=False),
     }
     if settings.attention == "mean":
         across = {SERVES: Averaged(settings), ASKS: Averaged(settings)}

@@ -6,13 +6,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.spahgc.protocol import Inference, Progress, infer, run_fold
 from tissuegraph.spahgc.scores import score
+from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
 
 METHODS = ("spahgc", "ridge", "knn", "mean")
@@ -66,7 +66,7 @@ class Prediction:
 def predict(
     target: HistologySlice,
     references: Sequence[HistologySlice],
-    settings: Any,
+    settings: Settings,
     *,
     seeds: Sequence[int],
     by: str = "slice",

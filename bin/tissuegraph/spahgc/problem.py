@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -102,7 +102,7 @@ class Problem:
         sources = []
         keep = sum(each.n_spots for each in self.training) <= _KEEP_SPOTS
         for place, piece in enumerate(self.training):
-            others = self._others(place)
+            others = self.others_of(place)
             base = self._base(others, self.plain_images[place], tuning)
             references = self._references(others)
             for plan in self._plans(piece.position, self.images[place], references):
@@ -119,7 +119,7 @@ class Problem:
                 )
         return sources
 
-    def target_predictor(self, tuning: Tuning):
+    def target_predictor(self, tuning: Tuning) -> Callable[[Spahgc], list[np.ndarray]]:
         """A function from a network to the (N, M) log-normalised predictions of all targets."""
         everyone = list(range(len(self.training)))
         references = self._references(everyone)
@@ -147,7 +147,7 @@ class Problem:
 
         return predict_all
 
-    def _others(self, place: int) -> list[int]:
+    def others_of(self, place: int) -> list[int]:
         """Training slices that serve this one: of other patients where patients are held out."""
         own = owner_of(self.training[place], self.by)
         others = [i for i in range(len(self.training)) if i != place]

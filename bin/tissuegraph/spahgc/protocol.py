@@ -2,13 +2,13 @@
 
 No function here reads a target's counts before its prediction is finished: `run_fold` hands the held-out
 slices to `infer` without them. What has to be chosen (epochs, ridge penalty, neighbours) is chosen by
-inner validation: references are held out in turn and inferred from the other references.
+inner validation (`inner_validation`): references are held out in turn and inferred from the others.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,19 +16,18 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.nn.device import resolve_device
-from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS
-from tissuegraph.spahgc.folds import at_least_two, folds, inner_folds, references_of
+from tissuegraph.spahgc.folds import folds, references_of
+from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
 from tissuegraph.spahgc.panel import choose_panel, log_expression
-from tissuegraph.spahgc.problem import Problem, Tuning
-from tissuegraph.spahgc.scores import Scores, pearson, score
+from tissuegraph.spahgc.problem import Problem
+from tissuegraph.spahgc.scores import Scores, score
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice, check_cohort
 from tissuegraph.spahgc.training import train_network
 
-Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or validation PCC
 _MEMBER_SEEDS = 1_000_003  # keeps the members of one seed apart from those of the next
 
-__all__ = ["FoldResult", "Inference", "evaluate", "folds", "infer", "run_fold"]
+__all__ = ["FoldResult", "Inference", "Progress", "evaluate", "folds", "infer", "run_fold"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,16 +57,6 @@ class FoldResult:
     baselines: dict[str, np.ndarray]  # mean, knn, ridge: (N, M) float32
     scores: dict[str, Scores]  # spahgc, mean, knn, ridge
     inference: Inference
-
-
-@dataclass(frozen=True, eq=False)
-class InnerValidation:
-    """What holding out references in turn decided, and how well each gene did at the chosen epoch."""
-
-    tuning: Tuning
-    epochs: int
-    reliability: np.ndarray  # (M,)
-    history: dict[str, Any]
 
 
 def infer(
@@ -143,8 +132,16 @@ def evaluate(
     ]
 
 
-def _infer(references, targets, settings, seed, device, by, progress):
-    """Inference and baseline predictions of each target."""
+def _infer(
+    references: Sequence[HistologySlice],
+    targets: Sequence[HistologySlice],
+    settings: Settings,
+    seed: int,
+    device: str,
+    by: str,
+    progress: Progress | None,
+) -> list[tuple[Inference, dict[str, np.ndarray]]]:
+    """Inference of each target, and the baselines' predictions (N, M) by name."""
     started = time.perf_counter()
     references, targets = list(references), [target.without_counts() for target in targets]
     check_cohort(references, targets)
@@ -152,152 +149,64 @@ def _infer(references, targets, settings, seed, device, by, progress):
     genes = choose_panel(references, settings.panel)
     inner = validate_inside(references, genes, settings, seed=seed, device=where, by=by, progress=progress)
     problem = Problem(references, targets, genes, settings, by=by, device=where)
-    predict_all = problem.target_predictor(inner.tuning)
-    graphs = problem.training_graphs(inner.tuning)
-    total = [np.zeros((target.n_spots, len(genes))) for target in targets]
+    predicted, losses = _mean_of_members(problem, inner, seed, progress)
+    shared = {
+        "genes": genes,
+        "reliability": inner.reliability,
+        "epochs_chosen": inner.epochs,
+        "history": inner.history | {"losses": losses, "references": [each.name for each in references]},
+        "warnings": _warnings(references, inner),
+    }
+    baselines = problem.baselines(inner.tuning)
+    seconds = time.perf_counter() - started
+    return [
+        (Inference(name=target.name, predicted=values, seconds=seconds, **shared), baseline)
+        for target, values, baseline in zip(targets, predicted, baselines, strict=True)
+    ]
+
+
+def _mean_of_members(
+    problem: Problem, inner: InnerValidation, seed: int, progress: Progress | None
+) -> tuple[list[np.ndarray], dict[str, list[float]]]:
+    """Train every member for the epochs chosen inside; mean prediction (N, M) per target, first losses.
+
+    Raises InputError where a member diverges.
+    """
+    settings = problem.settings
+    graphs, predict_all = problem.training_graphs(inner.tuning), problem.target_predictor(inner.tuning)
+    total = [np.zeros((target.n_spots, len(problem.genes))) for target in problem.targets]
     losses = None
     for member in range(settings.optimiser.members):
         trained = train_network(
             graphs,
             settings,
             n_features=problem.n_features,
-            n_genes=len(genes),
+            n_genes=len(problem.genes),
             epochs=inner.epochs,
             seed=seed + member * _MEMBER_SEEDS,
-            device=where,
+            device=problem.device,
         )
         losses = losses or trained.losses
         if progress and inner.epochs:
             progress(f"member {member + 1}", inner.epochs, trained.losses["total"][-1])
         for sum_so_far, predicted in zip(total, predict_all(trained.network), strict=True):
+            if not np.isfinite(predicted).all():
+                raise InputError(
+                    f"SpaHGC diverged with seed {seed}: its prediction after {inner.epochs} epochs is not "
+                    f"finite; lower optimiser.lr (now {settings.optimiser.lr:g})"
+                )
             sum_so_far += predicted
-    baselines = problem.baselines(inner.tuning)
-    history = inner.history | {"losses": losses, "references": [each.name for each in references]}
-    seconds = time.perf_counter() - started
-    notes = _warnings(references, inner)
-    return [
-        (
-            Inference(
-                name=target.name,
-                genes=genes,
-                predicted=(summed / settings.optimiser.members).astype(np.float32),
-                reliability=inner.reliability,
-                epochs_chosen=inner.epochs,
-                history=history,
-                seconds=seconds,
-                warnings=notes,
-            ),
-            baseline,
-        )
-        for target, summed, baseline in zip(targets, total, baselines, strict=True)
-    ]
+    return [(summed / settings.optimiser.members).astype(np.float32) for summed in total], losses
 
 
-def validate_inside(
-    references: Sequence[HistologySlice],
-    genes: np.ndarray,
-    settings: Settings,
-    *,
+def _scored(
+    piece: HistologySlice,
+    fold: str,
     seed: int,
-    device,
-    by: str,
-    progress: Progress | None = None,
-) -> InnerValidation:
-    """Hold out references in turn; choose what the mean PCC over all of them likes best.
-
-    The panel is the one for the real targets; scaling, image scaling, graphs and network are made anew
-    from the remaining references in every fold.
-    """
-    units = at_least_two(references)
-    problems, truths = [], []
-    for held in inner_folds(units, by, settings.validation.folds):
-        training = [unit for i, unit in enumerate(units) if i not in held]
-        hidden = [units[i] for i in held]
-        problems.append(Problem(training, hidden, genes, settings, by=by, device=device))
-        truths.append([log_expression(unit, genes, settings.panel).toarray() for unit in hidden])
-    tuning, start_scores = _tune(problems, truths, settings.model.base)
-
-    curves = []  # per fold: (looks, held-out units, M)
-    looks: list[int] = []
-    for place, (problem, truth) in enumerate(zip(problems, truths, strict=True)):
-        predict_all, seen = problem.target_predictor(tuning), []
-        looks = []
-
-        def look(epoch, network, predict_all=predict_all, truth=truth, seen=seen, looks=looks, place=place):
-            pairs = zip(truth, predict_all(network), strict=True)
-            seen.append([pearson(measured, predicted)[0] for measured, predicted in pairs])
-            looks.append(epoch)
-            if progress:
-                progress(f"inner fold {place + 1}", epoch, float(np.nanmean(seen[-1])))
-
-        train_network(
-            problem.training_graphs(tuning),
-            settings,
-            n_features=problem.n_features,
-            n_genes=len(genes),
-            epochs=settings.optimiser.epochs,
-            seed=seed,
-            device=device,
-            look=look,
-            every=settings.validation.every,
-        )
-        curves.append(np.array(seen))
-    per_gene = np.concatenate(curves, axis=1)  # (looks, units, M)
-    curve = _mean_over(_mean_over(per_gene, 2), 1)
-    best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
-    history = {
-        "epoch": list(looks),
-        "validation_pcc": [float(value) for value in curve],
-        "validation_pcc_of": {
-            "spahgc": float(curve[best]),
-            **start_scores,
-            "mean": 0.0,
-        },
-        "start": tuning.start,
-        "ridge_penalty": tuning.penalty,
-        "neighbours": tuning.neighbours,
-        "held_out_inside": [[unit.name for unit in problem.targets] for problem in problems],
-    }
-    reliability = _mean_over(per_gene[best], 0).astype(np.float32)
-    return InnerValidation(tuning, looks[best], reliability, history)
-
-
-def _tune(problems, truths, base: str) -> tuple[Tuning, dict[str, float]]:
-    """Neighbours, penalty and starting point with the best mean PCC over the inner folds, and their PCC."""
-    knn_paths, ridge_paths = (
-        [getattr(each, path)() for each in problems] for path in ("knn_path", "ridge_path")
-    )
-    knn, ridge = _path_scores(truths, knn_paths), _path_scores(truths, ridge_paths)
-    nearest, penalty = int(np.argmax(knn)), int(np.argmax(ridge))
-    blends = [
-        [[(by_knn[nearest] + by_ridge[penalty]) / 2] for by_knn, by_ridge in zip(*both, strict=True)]
-        for both in zip(knn_paths, ridge_paths, strict=True)
-    ]
-    found = {"knn": knn[nearest], "ridge": ridge[penalty], "blend": _path_scores(truths, blends)[0]}
-    start = max(STARTS, key=found.__getitem__) if base == "best" else base
-    scores = {name: float(value) for name, value in found.items()}
-    return Tuning(NEIGHBOURS[nearest], PENALTIES[penalty], start), scores
-
-
-def _path_scores(truths, paths) -> np.ndarray:
-    """Mean PCC over all held-out units of every candidate."""
-    found = [
-        [_mean_over(pearson(measured, predicted)[0], 0) for predicted in candidates]
-        for truth, path in zip(truths, paths, strict=True)
-        for measured, candidates in zip(truth, path, strict=True)
-    ]
-    return np.nan_to_num(_mean_over(np.array(found), 0), nan=-1.0)
-
-
-def _mean_over(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of the defined values; NaN where none is."""
-    defined = ~np.isnan(values)
-    count = defined.sum(axis=axis)
-    total = np.where(defined, values, 0.0).sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _scored(piece, fold, seed, inference, baselines, settings) -> FoldResult:
+    inference: Inference,
+    baselines: dict[str, np.ndarray],
+    settings: Settings,
+) -> FoldResult:
     """The first look at the held-out counts."""
     known = np.isin(inference.genes, piece.genes)
     genes = inference.genes[known]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch_geometric.data import HeteroData
 
+from tissuegraph.nn.random import drawing_from, generator
 from tissuegraph.spahgc.losses import pearson_loss, view_agreement
 from tissuegraph.spahgc.masking import CLEAN, draw_views
 from tissuegraph.spahgc.model import REFERENCE, TARGET, Spahgc
@@ -30,9 +30,8 @@ class Trained:
 
 def build_network(settings: Settings, n_features: int, n_genes: int, seed: int) -> Spahgc:
     """A freshly initialised network; the same on every device, without touching global state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Spahgc(settings.model, n_features, n_genes)
+    with drawing_from(generator(seed)):
+        return Spahgc(settings.model, n_features, n_genes, generator(seed))
 
 
 def train_network(
@@ -53,29 +52,27 @@ def train_network(
     """
     network = build_network(settings, n_features, n_genes, seed).to(device)
     frozen = None
-    if settings.losses.second_encoder == "frozen":
-        frozen = copy.deepcopy(network).requires_grad_(False).eval()
+    if settings.losses.second_encoder == "frozen":  # built again: generators cannot be copied
+        frozen = build_network(settings, n_features, n_genes, seed).to(device).requires_grad_(False).eval()
     optimiser = _optimiser(network, settings)
-    draws = torch.Generator().manual_seed(seed)
+    draws = generator(seed)
     losses: dict[str, list[float]] = {term: [] for term in TERMS}
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)  # dropout
-        for epoch in range(epochs + 1):
-            if look is not None and (epoch % every == 0 or epoch == epochs):
-                network.eval()
-                look(epoch, network)
-            if epoch == epochs:
-                break
-            network.train()
-            found = []
-            for place in torch.randperm(len(graphs), generator=draws).tolist():
-                terms = loss_terms(network, graphs[place](), settings, draws, frozen)
-                optimiser.zero_grad(set_to_none=True)
-                terms["total"].backward()
-                optimiser.step()
-                found.append({term: float(value.detach()) for term, value in terms.items()})
-            for term in TERMS:
-                losses[term].append(float(np.mean([each[term] for each in found])))
+    for epoch in range(epochs + 1):
+        if look is not None and (epoch % every == 0 or epoch == epochs):
+            network.eval()
+            look(epoch, network)
+        if epoch == epochs:
+            break
+        network.train()
+        found = []
+        for place in torch.randperm(len(graphs), generator=draws).tolist():
+            terms = loss_terms(network, graphs[place](), settings, draws, frozen)
+            optimiser.zero_grad(set_to_none=True)
+            terms["total"].backward()
+            optimiser.step()
+            found.append({term: float(value.detach()) for term, value in terms.items()})
+        for term in TERMS:
+            losses[term].append(float(np.mean([each[term] for each in found])))
     return Trained(network.eval(), losses)
 
 

@@ -1,11 +1,11 @@
-"""Cross-view contrastive loss (stMFG Eq. 6) with memory linear in the number of spots.
+"""Cross-view contrastive loss (stMFG E5) with memory linear in the number of spots.
 
 Notation: N spots, D latent dimensions; u, v (N, D) unit rows of two views; tau temperature.
 
     l_i(u->v) = -log e^{u_i.v_i/tau} / ( sum_j e^{u_i.v_j/tau} + sum_{j != i} e^{u_i.u_j/tau} )
     L = 1/(2N) sum_i ( l_i(u->v) + l_i(v->u) )
 
-`exact` walks over tiles of the N x N similarities with an online log-sum-exp and computes them again
+`exact` walks over blocks of the N x N similarities with an online log-sum-exp and computes them again
 in the backward pass: O(N^2 D) time. `sampled` uses m negatives shared by all spots: O(N m D) time.
 """
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 _EXACT_UP_TO = {"cpu": 1_000, "cuda": 20_000}  # spots; beyond, exact costs more than the rest together
-_TILE_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # similarities held at a time
+BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**27}  # similarities held at a time
 
 
 def choose_mode(mode: str, n_spots: int, n_negatives: int, device: str | torch.device) -> str:
@@ -28,9 +28,9 @@ def choose_mode(mode: str, n_spots: int, n_negatives: int, device: str | torch.d
     return "exact" if n_spots <= max(limit, n_negatives) else "sampled"
 
 
-def contrastive_exact(u: Tensor, v: Tensor, temperature: float, tile: int | None = None) -> Tensor:
-    """L over all pairs. u, v: (N, D) with unit rows; tile: rows and columns per tile."""
-    return _Exact.apply(u, v, temperature, tile or math.isqrt(_tile_entries(u)))
+def contrastive_exact(u: Tensor, v: Tensor, temperature: float, block: int | None = None) -> Tensor:
+    """L over all pairs. u, v: (N, D) with unit rows; block: rows and columns per block."""
+    return _Exact.apply(u, v, temperature, block or math.isqrt(_block_entries(u)))
 
 
 def contrastive_sampled(u: Tensor, v: Tensor, temperature: float, negatives: Tensor) -> Tensor:
@@ -42,50 +42,50 @@ def contrastive_sampled(u: Tensor, v: Tensor, temperature: float, negatives: Ten
     return _Sampled.apply(u, v, temperature, negatives)
 
 
-def _tile_entries(u: Tensor) -> int:
-    return _TILE_ENTRIES.get(u.device.type, _TILE_ENTRIES["cpu"])
+def _block_entries(u: Tensor) -> int:
+    return BLOCK_ENTRIES.get(u.device.type, BLOCK_ENTRIES["cpu"])
 
 
 class _Exact(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, u, v, temperature, tile):
+    def forward(ctx, u, v, temperature, block):
         scaled = torch.cat([u, v]) / math.sqrt(temperature)  # (2N, D): all four blocks in one Gram matrix
-        log_sums = _log_sums(scaled, tile)
+        log_sums = _log_sums(scaled, block)
         ctx.save_for_backward(scaled, log_sums)
-        ctx.temperature, ctx.tile = temperature, tile
+        ctx.temperature, ctx.block = temperature, block
         positive = (u * v).sum(1) / temperature  # (N,)
         return log_sums.mean() - positive.mean()
 
     @staticmethod
     def backward(ctx, upstream):
         scaled, log_sums = ctx.saved_tensors
-        gradient = _gram_gradient(scaled, log_sums, ctx.tile)
+        gradient = _gram_gradient(scaled, log_sums, ctx.block)
         u, v = scaled.chunk(2)
         gradient -= 2 * torch.cat([v, u])  # the positive pair, counted once from each side
         gradient *= upstream / (len(scaled) * math.sqrt(ctx.temperature))
         return *gradient.chunk(2), None, None
 
 
-def _log_sums(scaled: Tensor, tile: int) -> Tensor:
-    """(2N,) log of sum_{b != a} e^{z_a.z_b}, all tiles of a row of tiles in turn."""
+def _log_sums(scaled: Tensor, block: int) -> Tensor:
+    """(2N,) log of sum_{b != a} e^{z_a.z_b}, all blocks of a row of blocks in turn."""
     result = scaled.new_full((len(scaled),), -math.inf)
-    for start in range(0, len(scaled), tile):
-        rows = slice(start, start + tile)
-        for first in range(0, len(scaled), tile):
-            similarity = scaled[rows] @ scaled[first : first + tile].T
+    for start in range(0, len(scaled), block):
+        rows = slice(start, start + block)
+        for first in range(0, len(scaled), block):
+            similarity = scaled[rows] @ scaled[first : first + block].T
             if first == start:
                 similarity.fill_diagonal_(-math.inf)
             result[rows] = torch.logaddexp(result[rows], _row_log_sum_exp(similarity))
     return result
 
 
-def _gram_gradient(scaled: Tensor, log_sums: Tensor, tile: int) -> Tensor:
+def _gram_gradient(scaled: Tensor, log_sums: Tensor, block: int) -> Tensor:
     """Gradient of sum_a log_sums_a by z: (P + P^T) z with P_ab = e^{z_a.z_b - log_sums_a}, P_aa = 0."""
     gradient = torch.zeros_like(scaled)
-    for start in range(0, len(scaled), tile):
-        rows = slice(start, start + tile)
-        for first in range(start, len(scaled), tile):  # the upper triangle; the lower is its mirror
-            columns = slice(first, first + tile)
+    for start in range(0, len(scaled), block):
+        rows = slice(start, start + block)
+        for first in range(start, len(scaled), block):  # the upper triangle; the lower is its mirror
+            columns = slice(first, first + block)
             similarity = scaled[rows] @ scaled[columns].T
             weight = torch.exp(similarity - log_sums[rows, None]) + torch.exp(similarity - log_sums[columns])
             if first == start:
@@ -124,7 +124,7 @@ class _Sampled(torch.autograd.Function):
         correction = torch.log((n_spots - 1) / others)
         gradient, by_pool = torch.empty_like(anchors), torch.zeros_like(pool)
         log_sums = torch.empty_like(positive)
-        height = max(1, _tile_entries(u) // (2 * n_negatives))
+        height = max(1, _block_entries(u) // (2 * n_negatives))
         for start in range(0, 2 * n_spots, height):
             rows = slice(start, start + height)
             similarity = anchors[rows] @ pool.T

@@ -1,7 +1,7 @@
 """stMFG: graph convolutions on several views, fused layer by layer by cross-view attention.
 
-arXiv 2512.16188; the image as a third view is ours. Notation: N spots, G genes, D channels of a layer,
-V views (spatial, feature and, where a slice has one, image).
+arXiv 2512.16188; the image as a third view is ours. E1 to E7 are the equations of docs/methods.md.
+Notation: N spots, G genes, D channels of a layer, V views (spatial, feature and, where there is one, image).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tissuegraph.stmfg.settings import Model
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the encoder returns: the embedding, the last layer's view of it per graph, the weights."""
+    """What the encoder returns: embedding, what each view made of it in the last layer, weights."""
 
     z: Tensor  # (N, D)
     per_view: tuple[Tensor, ...]  # V times (N, D of the last layer)
@@ -56,32 +56,29 @@ class Stmfg(nn.Module):
         """Graph steps between a spot and the farthest spot that its embedding depends on."""
         return len(self.convolutions)
 
-    def encode(self, views: Sequence[View], presence: Tensor | None = None) -> Encoding:
+    def forward(self, views: Sequence[View], presence: Tensor | None = None) -> Encoding:
         """presence: (N, V), 0 where a spot lacks a view, below 1 where it counts less; None: all 1."""
-        fuse = self._late if self.settings.fusion == "late" else self._layerwise
-        z, per_view, attention = fuse(views, presence)
-        return Encoding(self.head(z), per_view, attention)
-
-    def _layerwise(self, views, presence):
-        z = None  # Z^(0) = X is held by the views
+        if self.settings.fusion == "late":
+            return self._late(views, presence)
+        z = None  # Z(0) = X is held by the views
         for layer, (convolutions, attend) in enumerate(zip(self.convolutions, self.attentions, strict=True)):
-            per_view = tuple(  # E1: Z_v^(l) = phi( A~^v Z^(l) W_v^(l) + b_v^(l) )
+            z_v = tuple(  # E1: Z_v(l) = phi( A~_v Z(l) W_v(l) + b_v(l) ), V times (N, D)
                 self._phi(layer, convolve(view, z))
                 for convolve, view in zip(convolutions, views, strict=True)
             )
-            z, attention = attend(per_view, presence)  # E2, E3: Z^(l+1), (N, D)
-        return z, per_view, attention
+            z, m = attend(z_v, presence)  # E2: M(l) (N, V, 1 or D); E3: Z(l+1) (N, D)
+        return Encoding(self.head(z), z_v, m)
 
-    def _late(self, views, presence):
-        """Ablation `w/o mf`: the branches meet once, after the last layer."""
-        branches = [None] * len(views)
+    def _late(self, views: Sequence[View], presence: Tensor | None) -> Encoding:
+        """Ablation `w/o mf`: the views meet once, after the last layer."""
+        z_v: list[Tensor | None] = [None] * len(views)
         for layer, convolutions in enumerate(self.convolutions):
-            branches = [
-                self._phi(layer, convolve(view, z))
-                for convolve, view, z in zip(convolutions, views, branches, strict=True)
+            z_v = [
+                self._phi(layer, convolve(view, z))  # E1, each view on its own
+                for convolve, view, z in zip(convolutions, views, z_v, strict=True)
             ]
-        z, attention = self.attentions[0](branches, presence)
-        return z, tuple(branches), attention
+        z, m = self.attentions[0](z_v, presence)  # E2, E3
+        return Encoding(self.head(z), tuple(z_v), m)
 
     def _phi(self, layer: int, x: Tensor) -> Tensor:
         """ReLU on all layers but the last."""

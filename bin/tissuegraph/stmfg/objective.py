@@ -1,4 +1,4 @@
-"""The loss terms of stMFG over an encoding: reconstruction, contrast between views, spatial regulariser."""
+"""The loss of stMFG over an encoding (E7): reconstruction (E4), contrast of views (E5), regulariser (E6)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def loss_terms(
 
 
 def contrast(first: Tensor, second: Tensor, losses: Losses, draws: np.random.Generator) -> Tensor:
-    """The paper's Eq. 6 between two views, each (N, D)."""
+    """E5 between two views, each (N, D)."""
     n_spots, device = len(first), first.device
     first, second = normalize(first, dim=1), normalize(second, dim=1)
     mode = choose_mode(losses.contrastive_mode, n_spots, losses.n_negatives, device)
@@ -71,7 +71,7 @@ def contrast(first: Tensor, second: Tensor, losses: Losses, draws: np.random.Gen
 def contrast_with_image(
     per_view: Sequence[Tensor], imaged: Tensor | None, losses: Losses, draws: np.random.Generator
 ) -> Tensor:
-    """Mean of Eq. 6 between the image view and each gene view, over the spots `imaged` (None: all)."""
+    """Mean of E5 between the image view and each gene view, over the spots `imaged` (None: all)."""
     views = [view if imaged is None else view[imaged] for view in per_view]
     image = views[IMAGE_VIEW]
     return sum(contrast(view, image, losses, draws) for view in views[:IMAGE_VIEW]) / IMAGE_VIEW

@@ -29,7 +29,7 @@ class Part:
     spots: Tensor  # (T,) rows of the slice
     inner: Tensor  # (T,) their rows among part and halo
     views: tuple[View, ...]
-    presence: Tensor | None = None  # (part and halo, V), as `Stmfg.encode` takes it
+    presence: Tensor | None = None  # (part and halo, V), as `Stmfg` takes it
 
 
 def make_parts(
@@ -116,5 +116,5 @@ class PartwiseEncoder:
             torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
 
     def _own_rows(self, part: Part) -> list[Tensor]:
-        encoding = self.model.encode(part.views, part.presence)
+        encoding = self.model(part.views, part.presence)
         return [item[part.inner] for item in (encoding.z, encoding.attention, *encoding.per_view)]

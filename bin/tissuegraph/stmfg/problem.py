@@ -10,13 +10,13 @@ from scipy import sparse
 from torch import Tensor
 
 from tissuegraph.errors import SettingsError
-from tissuegraph.nn.sparse import csr_tensor, sparse_operator
+from tissuegraph.nn.sparse import SparseOperator, csr_tensor, sparse_operator
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import normalise_adjacency
-from tissuegraph.stmfg.image_view import Judged
+from tissuegraph.stmfg.image_view import ImageView, Judged
 from tissuegraph.stmfg.layers import View
 from tissuegraph.stmfg.parts import make_parts
-from tissuegraph.stmfg.settings import Settings
+from tissuegraph.stmfg.settings import Model, Settings
 from tissuegraph.stmfg.zinb import SparseTarget
 
 
@@ -44,40 +44,24 @@ def prepare(
     judged: Judged | None = None,
 ) -> Problem:
     """Normalise the graphs, move everything to the device, and do once what every epoch shares."""
-    norm = settings.model.norm
-    features = arrays.features
-    narrow = features.shape[1] <= settings.model.dims[0]  # then A~ X is no wider than X W
-    shared = None if narrow else _features_on(features, device)
-    adjacencies = [normalise_adjacency(graph, norm, np.float64) for graph in (arrays.spatial, arrays.feature)]
-    views = []
-    for adjacency in adjacencies:
-        operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)
-        if narrow:
-            propagated = adjacency @ (features.toarray() if sparse.issparse(features) else features)
-            views.append(
-                View(operator, propagated=torch.as_tensor(propagated, dtype=torch.float32).to(device))
-            )
-        else:
-            views.append(View(operator, features=shared))
-    n_inputs = [features.shape[1]] * len(views)
-    image, presence, imaged = judged.view if judged else None, None, None
+    views, adjacencies = _gene_views(arrays, settings.model, device)
+    n_inputs, presence, imaged = [arrays.features.shape[1]] * len(views), None, None
+    image = judged.view if judged else None
     if image is not None:
-        adjacency = normalise_adjacency(image.graph, norm, np.float64)
-        operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)
-        propagated = torch.as_tensor(adjacency @ image.values, dtype=torch.float32).to(device)
-        views.append(View(operator, propagated=propagated))
-        adjacencies.append(adjacency)
+        view, adjacency = _image_view(image, settings.model.norm, device)
+        views, adjacencies = [*views, view], [*adjacencies, adjacency]
         n_inputs.append(image.values.shape[1])
-        weight = np.where(image.present, image.weight, 0.0)
         presence = torch.ones(arrays.n_spots, len(views))
-        presence[:, -1] = torch.as_tensor(weight)
+        presence[:, -1] = torch.as_tensor(np.where(image.present, image.weight, 0.0))
         presence = presence.to(device)
         imaged = None if image.present.all() else torch.as_tensor(np.flatnonzero(image.present)).to(device)
     target, log_factor = _target(arrays, settings, device)
     parts = None
     if part_spots and part_spots < arrays.n_spots:
-        hops = len(settings.model.dims) - (1 if narrow else 0)
-        parts = make_parts(arrays.position, adjacencies, views, features, part_spots, hops, device, presence)
+        hops = len(settings.model.dims) - (views[0].propagated is not None)
+        parts = make_parts(
+            arrays.position, adjacencies, views, arrays.features, part_spots, hops, device, presence
+        )
     return Problem(
         views=tuple(views) if parts is None else (),
         n_inputs=tuple(n_inputs),
@@ -92,7 +76,39 @@ def prepare(
     )
 
 
-def _features_on(features, device):
+def _gene_views(
+    arrays: SliceArrays, model: Model, device: torch.device
+) -> tuple[list[View], list[sparse.csr_matrix]]:
+    """Spatial and feature view of the genes, and their A~. A~ X is held where it is no wider than X W."""
+    features = arrays.features
+    narrow = features.shape[1] <= model.dims[0]
+    shared = None if narrow else _features_on(features, device)
+    adjacencies = [
+        normalise_adjacency(graph, model.norm, np.float64) for graph in (arrays.spatial, arrays.feature)
+    ]
+    views = []
+    for adjacency in adjacencies:
+        operator = sparse_operator(adjacency, symmetric=model.norm == "sym", device=device)
+        if narrow:
+            propagated = adjacency @ (features.toarray() if sparse.issparse(features) else features)
+            views.append(View(operator, propagated=_on(propagated, device)))
+        else:
+            views.append(View(operator, features=shared))
+    return views, adjacencies
+
+
+def _image_view(image: ImageView, norm: str, device: torch.device) -> tuple[View, sparse.csr_matrix]:
+    """The third view and its A~."""
+    adjacency = normalise_adjacency(image.graph, norm, np.float64)
+    operator = sparse_operator(adjacency, symmetric=norm == "sym", device=device)
+    return View(operator, propagated=_on(adjacency @ image.values, device)), adjacency
+
+
+def _on(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32).to(device)
+
+
+def _features_on(features: np.ndarray | sparse.csr_matrix, device: torch.device) -> Tensor | SparseOperator:
     if sparse.issparse(features):
         return sparse_operator(features, device=device)
     return torch.as_tensor(features).to(device)

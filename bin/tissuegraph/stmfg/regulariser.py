@@ -1,4 +1,4 @@
-"""Spatial regulariser (stMFG Eq. 7) in time linear in the number of spots.
+"""Spatial regulariser (stMFG E6) in time linear in the number of spots.
 
 Notation: N spots, D latent dimensions, E directed edges (both directions of each); c_ij = cosine of the
 embeddings of i and j; sigma the logistic. Over pairs i != j:

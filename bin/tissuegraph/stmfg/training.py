@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.random import drawing_from, generator
 from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.stmfg.image_view import judge_image
@@ -87,8 +88,7 @@ def train_seeds(
 
 def build_model(problem: Problem, settings: Settings, seed: int) -> Stmfg:
     """A freshly initialised network; the same on every device, and without touching global state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawing_from(generator(seed)):
         return Stmfg(settings.model, problem.n_inputs, problem.n_genes)
 
 
@@ -131,7 +131,7 @@ def _train_one(
 @torch.no_grad()
 def _encode_without_gradient(model: Stmfg, problem: Problem) -> Encoding:
     if problem.parts is None:
-        return model.encode(problem.views, problem.presence)
+        return model(problem.views, problem.presence)
     return PartwiseEncoder(model, problem.parts).encode()
 
 
@@ -141,7 +141,7 @@ def backward_one_step(
     """Leave the gradients of the total loss on the parameters; return the (T,) values of the terms."""
     by_part = None
     if problem.parts is None:
-        encoding = model.encode(problem.views, problem.presence)
+        encoding = model(problem.views, problem.presence)
     else:
         by_part = PartwiseEncoder(model, problem.parts)
         encoding = by_part.encode_detached()

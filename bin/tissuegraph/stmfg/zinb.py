@@ -1,8 +1,8 @@
 """Zero-inflated negative binomial loss of sparse counts, fused with the linear heads of the decoder.
 
 Notation: N spots, G genes, H hidden units, and per entry x (count), pi (drop-out), theta (dispersion),
-mu (mean). Three things keep it cheap: one tile of rows and genes at a time, so that nothing of size N x G
-exists and a tile stays in the cache; gradients written out by hand in the same sweep as the value;
+mu (mean). Three things keep it cheap: one block of rows and genes at a time, so that nothing of size N x G
+exists and a block stays in the cache; gradients written out by hand in the same sweep as the value;
 log-gamma on non-zero counts only.
 """
 
@@ -20,8 +20,8 @@ from torch.nn.functional import softplus
 from tissuegraph.nn.threads import in_threads
 from tissuegraph.stmfg.zinb_terms import MU_LOGIT_RANGE, THETA_LOGIT_RANGE, value_and_slopes
 
-_TILE_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # stay in the cache; fill the device
-_TILE_GENES = {"cpu": 256, "cuda": 2**20}  # at most; the matrix products need some of both
+BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # stay in the cache; fill the device
+BLOCK_GENES = {"cpu": 256, "cuda": 2**20}  # at most; the matrix products need some of both
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class SparseTarget:
         self.shape = matrix.shape
         n_spots, n_genes = matrix.shape
         device = torch.device(device)
-        self.tile_genes = min(genes_per_step or n_genes, n_genes, _TILE_GENES.get(device.type, 256))
-        height = max(1, _TILE_ENTRIES.get(device.type, 2**16) // self.tile_genes)
+        self.block_genes = min(genes_per_step or n_genes, n_genes, BLOCK_GENES.get(device.type, 256))
+        height = max(1, BLOCK_ENTRIES.get(device.type, 2**16) // self.block_genes)
         self.blocks = [
             _block(matrix, start, min(start + height, n_spots), device, dtype)
             for start in range(0, n_spots, height)
@@ -105,7 +105,7 @@ def zinb_loss(
     matmul_dtype: lower precision for the products with the heads, e.g. torch.bfloat16.
 
     L = -mean[ 1{x=0} log(pi + (1-pi) (theta/(theta+mu))^theta) + 1{x>0} (log(1-pi) + log NB(x; mu, theta)) ]
-    (stMFG, arXiv 2512.16188; the form is that of the single-cell ZINB autoencoders).
+    (E4 of stMFG, arXiv 2512.16188; the form is that of the single-cell ZINB autoencoders).
     """
     if genes is not None:
         weight, bias = weight[:, genes], bias[:, genes]
@@ -118,7 +118,7 @@ class _FusedZinb(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden, weight, bias, target, genes, log_factor, matmul_dtype):
         source = hidden if matmul_dtype is None else hidden.to(matmul_dtype)
-        heads = _heads(weight, bias, target.tile_genes, genes, source.dtype)
+        heads = _heads(weight, bias, target.block_genes, genes, source.dtype)
         by_hidden = torch.zeros_like(hidden) if any(ctx.needs_input_grad) else None
 
         def sweep(blocks: Sequence[_Block]) -> _Sums:

@@ -83,7 +83,7 @@ def test_one_domain_needs_no_clusterer():
 def test_as_many_domains_as_spots_is_allowed_and_one_more_is_refused():
     points = np.random.default_rng(0).normal(size=(6, 2))
     assert len(cluster(points, 6, "kmeans").labels) == 6
-    with pytest.raises(SettingsError, match=re.escape("between 1 and the 6 spots, got 7")):
+    with pytest.raises(InputError, match=re.escape("between 1 and the 6 spots of the slice, got 7")):
         cluster(points, 7)
 
 

@@ -136,7 +136,9 @@ def test_hidden_features_cannot_be_seen():
 
 
 def test_attention_weighs_sources_as_written_down():
-    attention = CrossAttention(2, 2, 2, heads=1, dropout=0.0, slope=0.2, out=False)
+    chosen = {"width": 2, "heads": 1, "attention_dropout": 0.0, "attention_slope": 0.2}
+    model = dataclasses.replace(SETTINGS.model, **chosen)
+    attention = CrossAttention(model, 2, 2, torch.Generator(), out=False)
     for linear in (attention.query, attention.key, attention.value):
         torch.nn.init.eye_(linear.weight)
     source = torch.tensor([[1.0, 0], [0, 2], [5, 5]])

@@ -9,7 +9,7 @@ from helpers.paired import PairedSettings, paired_slices
 
 from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
-from tissuegraph.spahgc import protocol, training
+from tissuegraph.spahgc import inner_validation, protocol, training
 
 FAST = ["model.width=8", "model.heads=2", "model.layers=1", "optimiser.epochs=2", "validation.every=1"]
 SETTINGS = load_settings("default", FAST, method="spahgc")
@@ -51,7 +51,8 @@ def networks_of(monkeypatch, run):
         found.append([p.detach().clone() for p in trained.network.parameters()])
         return trained
 
-    monkeypatch.setattr(protocol, "train_network", recording)
+    for module in (inner_validation, protocol):
+        monkeypatch.setattr(module, "train_network", recording)
     return run(), found
 
 
@@ -109,7 +110,8 @@ def test_references_never_include_the_target_or_its_patient(monkeypatch):
         seen.append(({each.name for each in chosen}, {each.name for each in targets}))
         return original(chosen, targets, *args, **kwargs)
 
-    monkeypatch.setattr(protocol, "Problem", recording)
+    for module in (inner_validation, protocol):
+        monkeypatch.setattr(module, "Problem", recording)
     results = protocol.run_fold(slices, ["S1", "S2"], settings, seed=0, by="patient")
     assert [result.name for result in results] == ["S1", "S2"]
     assert results[0].inference.history["references"] == ["S3", "S4", "S5", "S6"]
@@ -125,7 +127,7 @@ def test_training_slices_of_one_patient_do_not_serve_each_other_where_patients_a
     problem = protocol.Problem(
         slices, [], slices[0].genes, SETTINGS, by="patient", device=torch.device("cpu")
     )
-    assert [problem._others(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
+    assert [problem.others_of(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
 
 
 def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
@@ -201,3 +203,14 @@ def test_only_slices_with_counts_can_be_held_out(slices):
         protocol.run_fold(slices, ["nobody"], SETTINGS, seed=0)
     with pytest.raises(InputError, match="at least two slices"):
         protocol.folds(slices[:1])
+
+
+def test_a_network_that_diverges_is_refused(slices, monkeypatch):
+    def not_finite(problem, tuning):
+        return lambda network: [
+            np.full((each.n_spots, len(problem.genes)), np.nan) for each in problem.targets
+        ]
+
+    monkeypatch.setattr(protocol.Problem, "target_predictor", not_finite)
+    with pytest.raises(InputError, match=r"SpaHGC diverged with seed 0: .* lower optimiser\.lr"):
+        protocol.infer(slices[1:], slices[:1], SETTINGS, seed=0)

@@ -171,7 +171,7 @@ def test_three_views_with_the_image_masked_are_the_two_views(dims):
             attention.score.bias.copy_(three.attentions[layer].score.bias[:2])
     presence = torch.ones(20, 3)
     presence[:, 2] = 0
-    masked, plain = three.encode(views, presence), two.encode(views[:2])
+    masked, plain = three(views, presence), two(views[:2])
     assert (masked.attention[:, 2] == 0).all()
     torch.testing.assert_close(masked.attention[:, :2], plain.attention)
     torch.testing.assert_close(masked.z, plain.z)
@@ -251,7 +251,7 @@ def test_parts_give_the_embeddings_and_gradients_of_the_whole_with_image(arrays,
         if part_spots:
             encoding = PartwiseEncoder(model, problem.parts).encode()
         else:
-            encoding = model.encode(problem.views, problem.presence)
+            encoding = model(problem.views, problem.presence)
         outcomes.append([encoding.z, encoding.attention, *(p.grad for p in model.parameters())])
     for by_part, whole in zip(outcomes[1], outcomes[0], strict=True):
         torch.testing.assert_close(by_part, whole, rtol=1e-4, atol=1e-5)

@@ -58,14 +58,14 @@ def dense_zinb(hidden, weight, bias, log_factor, counts):
 
 
 @pytest.mark.parametrize("rows_per_block", [7, 1000])
-@pytest.mark.parametrize("tile_genes", [5, 256])
+@pytest.mark.parametrize("block_genes", [5, 256])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_zinb_and_its_gradients_equal_the_dense_formula(
-    monkeypatch, torch_threads, rows_per_block, tile_genes, threads
+    monkeypatch, torch_threads, rows_per_block, block_genes, threads
 ):
     torch_threads(threads)
-    monkeypatch.setitem(zinb._TILE_ENTRIES, "cpu", rows_per_block * min(tile_genes, 23))
-    monkeypatch.setitem(zinb._TILE_GENES, "cpu", tile_genes)
+    monkeypatch.setitem(zinb.BLOCK_ENTRIES, "cpu", rows_per_block * min(block_genes, 23))
+    monkeypatch.setitem(zinb.BLOCK_GENES, "cpu", block_genes)
     hidden, weight, bias, log_factor, counts = decoder_case()
     target = SparseTarget(sparse.csr_matrix(counts), dtype=torch.float64)
     assert len(target.blocks) == math.ceil(60 / rows_per_block)
@@ -208,7 +208,7 @@ def two_views(n_spots=120, width=6):
 
 
 def dense_contrastive(u, v, temperature):
-    """Eq. 6, spot by spot as written."""
+    """E5, spot by spot as written."""
     n_spots = len(u)
     others = ~torch.eye(n_spots, dtype=torch.bool)
 
@@ -221,10 +221,10 @@ def dense_contrastive(u, v, temperature):
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0])
-@pytest.mark.parametrize("tile", [17, 240, None])
-def test_streamed_contrastive_loss_and_gradients_equal_dense(temperature, tile):
+@pytest.mark.parametrize("block", [17, 240, None])
+def test_streamed_contrastive_loss_and_gradients_equal_dense(temperature, block):
     u, v = two_views()
-    value, expected = contrastive_exact(u, v, temperature, tile), dense_contrastive(u, v, temperature)
+    value, expected = contrastive_exact(u, v, temperature, block), dense_contrastive(u, v, temperature)
     torch.testing.assert_close(value, expected, **TIGHT)
     for got, wanted in zip(gradients(value, u, v), gradients(expected, u, v), strict=True):
         torch.testing.assert_close(got, wanted, **TIGHT)
@@ -294,7 +294,7 @@ def csr(graph):
 
 
 def dense_regulariser(unit, graph, balance):
-    """Eq. 7 over ordered pairs i != j."""
+    """E6 over ordered pairs i != j."""
     cosine = unit @ unit.T
     edge = torch.as_tensor(graph.toarray() > 0)
     other = ~edge & ~torch.eye(len(unit), dtype=torch.bool)

@@ -70,7 +70,7 @@ def test_one_layer_on_four_spots_equals_the_hand_computed_result():
         model.attentions[0].score.weight.copy_(torch.eye(2))
         model.attentions[0].score.bias.fill_(0)
     x = np.array([[1.0], [2], [3], [4]])
-    encoding = model.encode(make_views([PATH, ENDS], x, norm="rw"))
+    encoding = model(make_views([PATH, ENDS], x, norm="rw"))
     by_space, by_feature = np.array([1.5, 2, 3, 3.5]), np.array([2.5, 2, 3, 2.5])
     np.testing.assert_allclose(encoding.per_view[0].detach()[:, 0], by_space)
     np.testing.assert_allclose(encoding.per_view[1].detach()[:, 0], by_feature)
@@ -91,7 +91,7 @@ def test_layerwise_encoder_equals_the_equations_written_densely(norm):
         logits = torch.cat(views, 1) @ score.weight.T + score.bias
         m = torch.softmax(torch.where(logits > 0, logits, 0.01 * logits), 1)
         z = m[:, :1] * views[0] + m[:, 1:] * views[1]
-    encoding = model.encode(make_views([PATH, ENDS], x, norm))
+    encoding = model(make_views([PATH, ENDS], x, norm))
     torch.testing.assert_close(encoding.z, z, **EXACT)
     for got, wanted in zip(encoding.per_view, views, strict=True):
         torch.testing.assert_close(got, wanted, **EXACT)
@@ -107,7 +107,7 @@ def test_late_fusion_runs_two_separate_stacks_and_fuses_once():
         stacks.append(
             a @ torch.relu(a @ torch.as_tensor(x) @ first.weight + first.bias) @ second.weight + second.bias
         )
-    encoding = model.encode(make_views([PATH, ENDS], x))
+    encoding = model(make_views([PATH, ENDS], x))
     fused, _ = model.attentions[0](stacks)
     torch.testing.assert_close(encoding.z, fused, **EXACT)
 
@@ -118,7 +118,7 @@ def test_dense_sparse_and_propagated_inputs_give_the_same_embedding_and_gradient
     model, x = make_model(dims=dims, norm=norm), np.maximum(spots(), 0)
     outcomes = []
     for given, propagated in ((x, False), (sparse.csr_matrix(x), False), (x, True)):
-        encoding = model.encode(make_views([PATH, ENDS], given, norm, propagated))
+        encoding = model(make_views([PATH, ENDS], given, norm, propagated))
         gradients = torch.autograd.grad(encoding.z.square().sum(), list(model.convolutions.parameters()))
         outcomes.append((encoding.z, *gradients))
     for other in outcomes[1:]:
@@ -141,19 +141,19 @@ def test_renumbering_the_spots_renumbers_the_embedding(changes):
     norm = changes.get("norm", "sym")
     order = np.array([2, 0, 3, 1])
     shuffled = [sparse.csr_matrix(graph[order][:, order]) for graph in (PATH, ENDS)]
-    expected = model.encode(make_views([PATH, ENDS], x, norm)).z[order]
-    torch.testing.assert_close(model.encode(make_views(shuffled, x[order], norm)).z, expected, **EXACT)
+    expected = model(make_views([PATH, ENDS], x, norm)).z[order]
+    torch.testing.assert_close(model(make_views(shuffled, x[order], norm)).z, expected, **EXACT)
 
 
 def test_attention_weights_sum_to_one_per_spot_or_per_spot_and_channel():
     for att, width in (("node", 1), ("channel", 4)):
-        attention = make_model(att=att).encode(make_views([PATH, ENDS], spots())).attention
+        attention = make_model(att=att)(make_views([PATH, ENDS], spots())).attention
         assert attention.shape == (4, 2, width)
         torch.testing.assert_close(attention.sum(1), torch.ones(4, width, dtype=torch.float64))
 
 
 def test_att_l2_makes_the_weights_of_a_spot_unit_length():
-    attention = make_model(att_l2=True).encode(make_views([PATH, ENDS], spots())).attention
+    attention = make_model(att_l2=True)(make_views([PATH, ENDS], spots())).attention
     torch.testing.assert_close(attention.norm(dim=1), torch.ones(4, 1, dtype=torch.float64))
 
 
@@ -174,14 +174,14 @@ def test_missing_view_has_no_weight_and_no_influence():
 def test_gradients_of_a_missing_view_are_finite():
     model = make_model(n_views=3)
     presence = torch.tensor([[1, 1, 0]] * 3 + [[0, 0, 0]]).bool()
-    model.encode(make_views([PATH, ENDS, PATH], spots()), presence).z.sum().backward()
+    model(make_views([PATH, ENDS, PATH], spots()), presence).z.sum().backward()
     assert all(torch.isfinite(p.grad).all() for p in model.convolutions.parameters())
     assert all(torch.isfinite(p.grad).all() for p in model.attentions.parameters())
 
 
 def test_linear_head_follows_the_last_fusion():
     model = make_model(head_dim=2)
-    assert model.encode(make_views([PATH, ENDS], spots())).z.shape == (4, 2)
+    assert model(make_views([PATH, ENDS], spots())).z.shape == (4, 2)
 
 
 def test_decoder_hidden_layer_is_non_negative_and_normalised_over_spots():

@@ -202,9 +202,7 @@ def test_parts_with_halo_give_the_embeddings_and_gradients_of_the_full_graph(arr
         assert (problem.parts is None) == (part_spots == 0)
         model = training.build_model(problem, chosen, seed=0)
         training.backward_one_step(model, problem, chosen, np.random.default_rng(0))
-        encoding = (
-            model.encode(problem.views) if not part_spots else PartwiseEncoder(model, problem.parts).encode()
-        )
+        encoding = model(problem.views) if not part_spots else PartwiseEncoder(model, problem.parts).encode()
         outcomes.append([encoding.z, encoding.attention, *(p.grad for p in model.parameters())])
     for by_part, whole in zip(outcomes[1], outcomes[0], strict=True):
         torch.testing.assert_close(by_part, whole, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,162 @@
+"""What has to be chosen, chosen on references alone: each is held out in turn and inferred from the others.
+
+Neighbours of the kNN baseline, penalty of the ridge, starting point and number of epochs are those with the
+best mean PCC over all held-out references. The PCC of each gene there is its reliability. M panel genes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS
+from tissuegraph.spahgc.folds import at_least_two, inner_folds
+from tissuegraph.spahgc.model import Spahgc
+from tissuegraph.spahgc.panel import log_expression
+from tissuegraph.spahgc.problem import Problem, Tuning
+from tissuegraph.spahgc.scores import pearson
+from tissuegraph.spahgc.settings import Settings
+from tissuegraph.spahgc.slices import HistologySlice
+from tissuegraph.spahgc.training import train_network
+
+Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or validation PCC
+
+
+@dataclass(frozen=True, eq=False)
+class InnerValidation:
+    """What holding out references in turn decided, and how well each gene did at the chosen epoch."""
+
+    tuning: Tuning
+    epochs: int
+    reliability: np.ndarray  # (M,) float32, NaN where unknown
+    history: dict[str, Any]  # plain numbers, lists and text: JSON holds it
+
+
+@dataclass(frozen=True, eq=False)
+class _Fold:
+    """Some references held out (U of them), and their measured expression: U times (N, M)."""
+
+    problem: Problem
+    measured: list[np.ndarray]
+
+
+def validate_inside(
+    references: Sequence[HistologySlice],
+    genes: np.ndarray,
+    settings: Settings,
+    *,
+    seed: int,
+    device: torch.device,
+    by: str,
+    progress: Progress | None = None,
+) -> InnerValidation:
+    """Hold out references in turn; choose what the mean PCC over all of them likes best.
+
+    The panel is the one for the real targets; scaling, image scaling, graphs and network are made anew
+    from the remaining references in every fold.
+    """
+    folds = _folds(references, genes, settings, by, device)
+    tuning, start_scores = _tune(folds, settings.model.base)
+    looks: list[int] = []
+    curves = []  # per fold: (looks, U, M)
+    for place, fold in enumerate(folds, 1):
+        looks, curve = _learning_curve(fold, tuning, settings, seed, f"inner fold {place}", progress)
+        curves.append(curve)
+    per_gene = np.concatenate(curves, axis=1)  # (looks, all held-out units, M)
+    curve = mean_over(mean_over(per_gene, 2), 1)
+    best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
+    history = {
+        "epoch": looks,
+        "validation_pcc": [float(value) for value in curve],
+        "validation_pcc_of": {"spahgc": float(curve[best]), **start_scores, "mean": 0.0},
+        "start": tuning.start,
+        "ridge_penalty": tuning.penalty,
+        "neighbours": tuning.neighbours,
+        "held_out_inside": [[unit.name for unit in fold.problem.targets] for fold in folds],
+    }
+    reliability = mean_over(per_gene[best], 0).astype(np.float32)
+    return InnerValidation(tuning, looks[best], reliability, history)
+
+
+def _folds(
+    references: Sequence[HistologySlice],
+    genes: np.ndarray,
+    settings: Settings,
+    by: str,
+    device: torch.device,
+) -> list[_Fold]:
+    units, found = at_least_two(references), []
+    for held in inner_folds(units, by, settings.validation.folds):
+        training = [unit for i, unit in enumerate(units) if i not in held]
+        hidden = [units[i] for i in held]
+        measured = [log_expression(unit, genes, settings.panel).toarray() for unit in hidden]
+        found.append(_Fold(Problem(training, hidden, genes, settings, by=by, device=device), measured))
+    return found
+
+
+def _learning_curve(
+    fold: _Fold, tuning: Tuning, settings: Settings, seed: int, name: str, progress: Progress | None
+) -> tuple[list[int], np.ndarray]:
+    """Epochs at which the network in training was looked at, and its PCC there: (looks, U, M)."""
+    problem = fold.problem
+    predict_all = problem.target_predictor(tuning)
+    epochs, seen = [], []
+
+    def look(epoch: int, network: Spahgc) -> None:
+        pairs = zip(fold.measured, predict_all(network), strict=True)
+        seen.append([pearson(measured, predicted)[0] for measured, predicted in pairs])
+        epochs.append(epoch)
+        if progress:
+            progress(name, epoch, float(np.nanmean(seen[-1])))
+
+    train_network(
+        problem.training_graphs(tuning),
+        settings,
+        n_features=problem.n_features,
+        n_genes=len(problem.genes),
+        epochs=settings.optimiser.epochs,
+        seed=seed,
+        device=problem.device,
+        look=look,
+        every=settings.validation.every,
+    )
+    return epochs, np.array(seen)
+
+
+def _tune(folds: Sequence[_Fold], base: str) -> tuple[Tuning, dict[str, float]]:
+    """Neighbours, penalty and starting point with the best mean PCC over the inner folds, and their PCC."""
+    knn_paths, ridge_paths = (
+        [getattr(fold.problem, path)() for fold in folds] for path in ("knn_path", "ridge_path")
+    )
+    knn, ridge = _path_scores(folds, knn_paths), _path_scores(folds, ridge_paths)
+    nearest, penalty = int(np.argmax(knn)), int(np.argmax(ridge))
+    blends = [
+        [[(by_knn[nearest] + by_ridge[penalty]) / 2] for by_knn, by_ridge in zip(*both, strict=True)]
+        for both in zip(knn_paths, ridge_paths, strict=True)
+    ]
+    found = {"knn": knn[nearest], "ridge": ridge[penalty], "blend": _path_scores(folds, blends)[0]}
+    start = max(STARTS, key=found.__getitem__) if base == "best" else base
+    scores = {name: float(value) for name, value in found.items()}
+    return Tuning(NEIGHBOURS[nearest], PENALTIES[penalty], start), scores
+
+
+def _path_scores(folds: Sequence[_Fold], paths: Sequence[list[list[np.ndarray]]]) -> np.ndarray:
+    """Mean PCC over all held-out units of every candidate. paths: per fold, unit and candidate (N, M)."""
+    found = [
+        [mean_over(pearson(measured, predicted)[0], 0) for predicted in candidates]
+        for fold, path in zip(folds, paths, strict=True)
+        for measured, candidates in zip(fold.measured, path, strict=True)
+    ]
+    return np.nan_to_num(mean_over(np.array(found), 0), nan=-1.0)
+
+
+def mean_over(values: np.ndarray, axis: int) -> np.ndarray:
+    """Mean of the defined values along an axis; NaN where none is."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=axis)
+    total = np.where(defined, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
