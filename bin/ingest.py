@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tissuegraph import keys
 from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
@@ -77,7 +78,7 @@ def main(
         raw = read_raw(request)
     adata = finish(raw, request)
     described = describe(adata)
-    found = {"has_counts": described["has_counts"], "has_image": bool(image or described["images"])}
+    found = {keys.HAS_COUNTS: described[keys.HAS_COUNTS], "has_image": bool(image or described["images"])}
     record.metrics |= described | {"role": role, **found}
     if facts:
         facts.write_text(json.dumps(found) + "\n", encoding="utf-8")

@@ -48,11 +48,11 @@ def test_the_h5ad_has_every_promised_slot(taken_home, files):
     assert (taken_home.obs["domain"] == taken_home.obs["domain_stmfg"]).all()
     assert (taken_home.obs["domain_confidence"] == 0.75).all()
     assert {"total_counts", "n_genes_by_counts", "pct_counts_mt"} <= set(taken_home.obs)
-    with np.load(files / "embedding.npz") as stored:  # of the first seed
+    with np.load(files / "stmfg.embedding.npz") as stored:  # of the first seed
         assert np.array_equal(taken_home.obsm["X_stmfg"], stored["embeddings"][0].astype(np.float32))
     with np.load(files / "baseline.npz") as stored:
         assert np.array_equal(taken_home.obsm["X_baseline"], stored["embedding"].astype(np.float32))
-    arrays = SliceArrays.load(files / "arrays.npz")
+    arrays = SliceArrays.load(files / "stmfg.arrays.npz")
     assert np.array_equal(taken_home.obsm["spatial"], arrays.position)
     assert (taken_home.obsp["spatial_graph"] != arrays.spatial).nnz == 0
     assert (taken_home.obsp["feature_graph"] != arrays.feature).nnz == 0
@@ -87,7 +87,7 @@ def test_domains_take_the_numbers_of_the_annotated_regions_in_natural_order(take
 
 
 def test_the_summary_tells_the_report_what_it_needs(taken_home, files):
-    entry = read_record(files / "out" / "slice.json")
+    entry = read_record(files / "out" / "assemble.json")
     assert (entry.status, entry.reasons) == ("warned", ["qc: few counts"])
     told = entry.metrics
     assert (told["n_spots"], told["n_dropped"], told["n_genes"], told["n_domains"]) == (61, 3, 12, 2)
@@ -115,19 +115,37 @@ def test_a_slice_without_annotation_has_coherence_scores_only(files):
     del data.obs["annotation"]
     data.write_h5ad(files / "slice.h5ad")
     assert run(files).exit_code == 0
-    told = json.loads((files / "out" / "slice.json").read_text())["metrics"]
+    told = json.loads((files / "out" / "assemble.json").read_text())["metrics"]
     assert told["gain"] == {"stmfg": None}
     assert "ari" not in told["scores"][0]
     assert told["scores"][0]["chaos"] > 0
 
 
 def test_files_of_different_runs_are_refused_in_one_line(files):
-    with np.load(files / "domains.npz") as stored:
+    with np.load(files / "stmfg.domains.npz") as stored:
         parts = {key: stored[key][..., :-1] for key in stored.files}
-    np.savez(files / "domains.npz", **parts)
-    result = run(files)
-    assert result.exit_code == 1
-    assert re.search(r"domains.npz: domain has 60 spots, the slice kept 61", result.output)
+    np.savez(files / "stmfg.domains.npz", **parts)
+    assert run(files).exit_code == 0
+    entry = read_record(files / "out" / "assemble.json")
+    assert entry.status == "failed"
+    assert re.search(r"domains.npz: domain has 60 spots, the slice kept 61", entry.reasons[0])
+    assert not (files / "out" / "a.b.h5ad").exists()
+
+
+def test_a_slice_that_lost_a_method_is_assembled_from_the_others(files):
+    words = assemble_words(files, "stmfg")
+    words[words.index("stmfg")] = "multist,stmfg"  # multist has left no file
+    assert invoke_script("assemble", *words).exit_code == 0
+    found = anndata.read_h5ad(files / "out" / "a.b.h5ad")
+    assert found.uns["tissuegraph"]["final_method"] == "stmfg"
+    assert "domain_multist" not in found.obs
+
+
+def test_a_slice_without_any_answer_is_failed(files):
+    (files / "stmfg.domains.npz").unlink()
+    assert run(files).exit_code == 0
+    (reason,) = read_record(files / "out" / "assemble.json").reasons
+    assert reason.startswith("no domains were found by stmfg")
 
 
 def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():

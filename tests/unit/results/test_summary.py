@@ -23,7 +23,7 @@ def graph(method, mean):
 
 
 def test_spots_and_medians_are_those_of_the_qc_record():
-    found = summary.quality_summary([Record("S", "ingest"), Record("S", "qc", metrics=QC)])
+    found = summary.spot_summary([Record("S", "ingest"), Record("S", "qc", metrics=QC)])
     assert (found["n_spots"], found["n_dropped"], found["median_counts"]) == (38, 12, 100.0)
     assert found["median_mito"] is None  # unknown, not 0
     assert found["histograms"] == QC["histograms"]
@@ -36,9 +36,7 @@ def test_degrees_are_those_of_the_method_asked_for():
 
 
 def test_a_record_that_was_not_given_is_named_with_those_that_were():
-    with pytest.raises(
-        InputError, match="the record of graph of multist is needed, got graph_stmfg; give it"
-    ):
+    with pytest.raises(InputError, match="the record of graph of multist is needed, got graph_stmfg; put it"):
         summary.degrees([graph("stmfg", 18.0)], "multist")
     with pytest.raises(InputError, match="the record of qc is needed, got none"):
-        summary.quality_summary([])
+        summary.spot_summary([])
