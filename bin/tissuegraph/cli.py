@@ -80,6 +80,7 @@ def failed_slice_is_a_result(step: str) -> Callable:
                     sys.exit(OUT_OF_MEMORY)
                 entry.fail(f"{step} broke off: {type(error).__name__} at {_place(error)}: {error}")
             entry.metrics.setdefault("seconds", round(time.perf_counter() - started, 3))
+            record.parent.mkdir(parents=True, exist_ok=True)
             entry.write(record)
 
         return wrapped

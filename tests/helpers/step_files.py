@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from helpers.fake_slices import lattice
-from tissuegraph.records import Record
+from tissuegraph.records import Record, read_record
 from tissuegraph.slices.arrays import SliceArrays
 
 N_SPOTS, N_DROPPED, N_GENES = 64, 3, 12
@@ -85,8 +85,11 @@ def write_steps(folder: Path) -> Path:
 def assemble_words(folder: Path, *methods: str) -> list[str]:
     """The options of assemble.py for those files; every method gets the embedding and domains of stMFG."""
     for method in methods:
-        for kind in ("arrays", "embedding", "domains"):
-            if method != "stmfg":
+        if method != "stmfg":
+            for kind in ("arrays", "embedding", "domains"):
                 shutil.copy(folder / f"stmfg.{kind}.npz", folder / f"{method}.{kind}.npz")
+            graph = read_record(folder / "stmfg.graph.json")
+            graph.metrics["method"] = method
+            graph.write(folder / f"{method}.graph.json")
     words = ["--sample", "a.b", "--parts", str(folder), "--methods", ",".join(methods)]
     return [*words, "--outdir", str(folder / "out"), "--record", str(folder / "out" / "assemble.json")]

@@ -106,7 +106,7 @@ def write_halves(folder: Path) -> np.ndarray:
     adata = anndata.AnnData(sparse.csr_matrix(np.random.default_rng(0).poisson(rate).astype(np.float32)))
     adata.obs_names = [f"spot{i}" for i in range(side**2)]
     adata.var_names = [f"gene{i}" for i in range(n_genes)]
-    adata.var["gene_symbol"] = adata.var_names
+    adata.var["gene_symbol"] = adata.var["gene_id"] = adata.var_names
     adata.uns["tissuegraph"] = {"pitch_px": 100.0}
     adata.obsm["spatial"] = np.column_stack([column, row]) * 100.0
     adata.write_h5ad(folder / "slice.h5ad")

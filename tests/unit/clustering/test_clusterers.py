@@ -105,7 +105,7 @@ def test_an_unknown_clusterer_is_refused_with_the_known_names():
 
 @pytest.mark.parametrize("name", CLUSTERERS)
 def test_every_clusterer_can_be_chosen_in_a_preset_and_has_a_title(name):
-    assert load_settings("default", [f"clustering.clusterer={name}"]).clustering.clusterer == name
+    assert load_settings("stmfg/default", [f"clustering.clusterer={name}"]).clustering.clusterer == name
     assert clusterer_title(name)
 
 

@@ -1,4 +1,4 @@
-"""assemble.py: one h5ad, figures and a summary per slice; options that do not go together are refused."""
+"""assemble.py: one h5ad, figures and a record per slice, from the files of its steps in one directory."""
 
 import pytest
 from helpers.scripts import invoke_script, run_script
@@ -17,22 +17,10 @@ def test_everything_of_a_slice_is_written_under_its_name(files):
     assert done.returncode == 0, done.stderr
     figures = {f"a.b.{name}.{ending}" for name in ("domains", "confidence", "quality", "training")
                for ending in ("png", "svg")}  # fmt: skip
-    assert {path.name for path in (files / "out").iterdir()} == {"a.b.h5ad", "slice.json", *figures}
+    assert {path.name for path in (files / "out").iterdir()} == {"a.b.h5ad", "assemble.json", *figures}
 
 
-def test_the_final_answer_is_that_of_the_method_named(files):
-    result = invoke_script("assemble", *assemble_words(files, "stmfg", "multist"), "--final", "multist")
+def test_the_final_answer_is_that_of_the_first_method(files):
+    result = invoke_script("assemble", *assemble_words(files, "multist", "stmfg"))
     assert result.exit_code == 0, result.output
-    assert read_record(files / "out" / "slice.json").metrics["final_method"] == "multist"
-
-
-def test_a_final_method_that_did_not_run_is_refused(files):
-    result = invoke_script("assemble", *assemble_words(files, "stmfg"), "--final", "multist")
-    assert result.exit_code == 2
-    assert "'multist' is not among the methods stmfg" in result.output
-
-
-def test_every_method_needs_its_embedding_and_domains(files):
-    result = invoke_script("assemble", *assemble_words(files, "stmfg"), "--method", "multist")
-    assert result.exit_code == 2
-    assert "each --method needs one --embedding and one --domains, got 2, 1 and 1" in result.output
+    assert read_record(files / "out" / "assemble.json").metrics["final_method"] == "multist"

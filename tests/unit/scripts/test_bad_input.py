@@ -38,7 +38,7 @@ def sixty_spots(path):
 def test_a_good_slice_passes_ingest_and_quality_control(ingest, tmp_path):
     record, _ = ingest(sixty_spots(tmp_path / "a.h5ad"))
     assert (record["status"], record["metrics"]["n_spots"]) == ("passed", 60)
-    options = ["--spots", "spots.csv.gz", "--record", "q.json", "--n-domains", 3]
+    options = ["--spots", "spots.csv.gz", "--record", "q.json"]
     done = run_script("qc", "--sample", "S", "--slice", "slice.h5ad", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "q.json").read_text())
@@ -67,7 +67,7 @@ def test_warnings_travel_in_the_record(ingest, tmp_path):
 
 def test_a_slice_with_too_few_spots_fails_quality_control_with_its_numbers(ingest, tmp_path):
     ingest(write_outs(tmp_path / "outs"))
-    options = ["--spots", "spots.csv.gz", "--record", "q.json", "--min-counts", 0, "--min-genes", 0]
+    options = ["--spots", "spots.csv.gz", "--record", "q.json"]
     done = run_script("qc", "--sample", "S", "--slice", "slice.h5ad", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "q.json").read_text())

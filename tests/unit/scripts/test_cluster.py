@@ -23,7 +23,16 @@ def folder(tmp_path):
 def words(folder, *options):
     files = {"arrays": "arrays.npz", "embedding": "e.npz", "domains": "d.npz", "record": "c.json"}
     named = [word for name, file in files.items() for word in (f"--{name}", folder / file)]
-    return ["--sample", "S", *named, "--set", "clustering.clusterer=kmeans", *options]
+    return [
+        "--sample",
+        "S",
+        *named,
+        "--preset",
+        "stmfg/default",
+        "--set",
+        "clustering.clusterer=kmeans",
+        *options,
+    ]
 
 
 def test_domains_follow_the_trained_embeddings_and_the_control_the_untrained_ones(folder):

@@ -20,7 +20,7 @@ def folder(tmp_path):
     arrays.save(tmp_path / "arrays.npz")
     adata = anndata.AnnData(arrays.counts)
     adata.obs_names = [f"spot{i}" for i in range(N_SPOTS)]
-    adata.var["gene_symbol"] = adata.var_names = arrays.genes
+    adata.var["gene_symbol"] = adata.var["gene_id"] = adata.var_names = arrays.genes
     adata.uns["tissuegraph"] = {"pitch_px": 100.0}
     adata.obsm["spatial"] = arrays.position
     adata.write_h5ad(tmp_path / "slice.h5ad")

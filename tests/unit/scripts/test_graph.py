@@ -21,7 +21,7 @@ def slice_files(tmp_path):
     adata = anndata.AnnData(sparse.csr_matrix(counts.astype(np.float32)))
     adata.obs_names = [f"spot{i}" for i in range(N_SPOTS)]
     adata.var_names = [f"gene{i}" for i in range(40)]
-    adata.var["gene_symbol"] = adata.var_names
+    adata.var["gene_symbol"] = adata.var["gene_id"] = adata.var_names
     adata.uns["tissuegraph"] = {"pitch_px": 100.0}
     adata.obsm["spatial"] = np.column_stack(np.divmod(np.arange(N_SPOTS), 8)) * 100.0
     adata.write_h5ad(tmp_path / "slice.h5ad")
@@ -30,7 +30,7 @@ def slice_files(tmp_path):
     return tmp_path, counts, spots
 
 
-def run(folder, preset="default"):
+def run(folder, preset="stmfg/default"):
     files = {
         "--slice": "slice.h5ad",
         "--spots": "spots.csv.gz",

@@ -22,6 +22,7 @@ def files(tmp_path):
         background=np.zeros(N_SPOTS),
         encoder="colour",
         tile_um=100,
+        side_px=10,
         tile_px=20,
         shown=np.array([], dtype=int),
         tiles_before=nothing,

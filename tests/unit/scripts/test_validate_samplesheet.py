@@ -1,43 +1,55 @@
-"""validate_samplesheet.py: problems are results, complete presets are files."""
+"""validate_samplesheet.py: problems are results, and a run that has none is described completely."""
 
 import json
 
-import yaml
+import pytest
 from helpers.scripts import run_script
 
 
-def test_problems_of_sheet_and_parameters_come_back_as_lines_and_the_task_succeeds(root, tmp_path):
-    (tmp_path / "sheet.csv").write_text("sample,path,n_domains\nA,a.h5ad,seven\nA b,b.h5ad,3\n")
-    (tmp_path / "params.json").write_text(json.dumps({"input": "sheet.csv", "outdir": "results", "n_sed": 1}))
-    done = run_script(
-        "validate_samplesheet",
-        *("--input", "sheet.csv", "--schema", root / "assets" / "schema_input.json"),
-        *("--params", "params.json", "--params-schema", root / "nextflow_schema.json"),
-        *("--rows", "rows.json", "--problems", "problems.json"),
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    problems = json.loads((tmp_path / "problems.json").read_text())
+@pytest.fixture
+def validate(root, tmp_path):
+    """Run the script on a sheet and parameters; what it wrote: rows, problems and the run."""
+
+    def run(sheet, params, *options):
+        (tmp_path / "sheet.csv").write_text(sheet)
+        given = {"input": "sheet.csv", "outdir": "results", "methods": "stmfg", **params}
+        (tmp_path / "params.json").write_text(json.dumps(given))
+        done = run_script(
+            "validate_samplesheet",
+            *("--input", "sheet.csv", "--schema", root / "assets" / "schema_input.json"),
+            *("--params", "params.json", "--params-schema", root / "nextflow_schema.json"),
+            *("--rows", "rows.json", "--problems", "problems.json", "--run", "run.json", *options),
+            cwd=tmp_path,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("rows", "problems", "run")]
+
+    return run
+
+
+def test_problems_of_sheet_and_parameters_come_back_as_lines_and_the_task_succeeds(validate):
+    rows, problems, _ = validate("sample,path,n_domains\nA,a.h5ad,seven\nA b,b.h5ad,3\n", {"n_sed": 1})
     assert [problem.split(" - ")[0] for problem in problems] == [
         "parameter --n_sed: '1'",
         "samplesheet row 2, column n_domains: 'seven'",
         "samplesheet row 3, column sample: 'A b'",
     ]
-    rows = json.loads((tmp_path / "rows.json").read_text())
     assert [(row["row"], row["sample"], row["n_domains"]) for row in rows] == [(2, "A", None), (3, None, 3)]
 
 
-def test_a_preset_that_extends_another_is_written_out_complete(root, tmp_path):
-    (tmp_path / "sheet.csv").write_text("sample,path\nA,a.h5ad\n")
+def test_a_preset_of_a_user_reaches_the_steps_that_read_it_and_no_others(validate, tmp_path):
     (tmp_path / "mine.yaml").write_text("extends: default\noptimiser:\n  epochs: 3\n")
-    done = run_script(
-        "validate_samplesheet",
-        *("--input", "sheet.csv", "--schema", root / "assets" / "schema_input.json"),
-        *("--rows", "rows.json", "--problems", "problems.json", "--preset", "stmfg=mine.yaml"),
-        cwd=tmp_path,
+    _, problems, run = validate("sample,path\nA,a.h5ad\n", {}, "--preset", "stmfg=mine.yaml")
+    assert problems == []
+    (method,) = run["methods"]
+    assert method["train"]["optimiser"]["epochs"] == 3
+    assert set(method["graph"]) == {"method", "preprocess", "spatial_graph", "feature_graph"}
+    assert set(method["cluster"]) == {"method", "clustering"}
+    assert "clustering" not in method["train"]
+
+
+def test_rows_take_the_run_s_defaults_where_they_are_empty(validate):
+    rows, _, _ = validate(
+        "sample,path,n_domains\nA,a.h5ad,\nB,b.h5ad,3\n", {"n_domains": "7", "min_counts": 5}
     )
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "problems.json").read_text()) == []
-    written = yaml.safe_load((tmp_path / "resolved" / "stmfg.yaml").read_text())
-    assert written["optimiser"]["epochs"] == 3
-    assert set(written) > {"method", "optimiser", "clustering"}
+    assert [(row["n_domains"], row["min_counts"]) for row in rows] == [(7, 5), (3, 5)]
