@@ -79,7 +79,7 @@ def test_a_table_of_other_spots_fails_the_slice_and_not_the_run(slice_files):
 
 def test_a_gene_filter_that_leaves_nothing_fails_the_slice(slice_files):
     folder, *_ = slice_files
-    run(folder, "paper")  # wants genes in 100 spots
+    run(folder, "stmfg/paper")  # wants genes in 100 spots
     assert "no gene is seen in at least 100 of the 56 spots" in read_record(folder / "graph.json").reasons[0]
 
 

@@ -9,6 +9,7 @@ from helpers.scripts import invoke_script
 
 from tissuegraph.histology.features import ImageFeatures
 
+VIEW = ["--set", "model.image_view=true"]
 FEW = ["model.dims=[8]", "model.decoder_dim=8", "optimiser.epochs=2"]
 
 
@@ -36,7 +37,8 @@ def files(tmp_path):
 
 def run(folder, *options):
     arguments = ["--sample", "S1", "--arrays", folder / "arrays.npz", "--embedding", folder / "embedding.npz"]
-    arguments += ["--record", folder / "train.json", "--device", "cpu", *options]
+    arguments += ["--record", folder / "train.json", "--device", "cpu", "--preset", "stmfg/default"]
+    arguments += options
     for override in FEW:
         arguments += ["--set", override]
     outcome = invoke_script("train", *arguments)
@@ -45,7 +47,7 @@ def run(folder, *options):
 
 
 def test_record_names_the_views_and_the_trust_in_the_image(files):
-    metrics = run(files, "--features", files / "features.npz", "--n-seeds", "2")
+    metrics = run(files, "--features", files / "features.npz", *VIEW, "--n-seeds", "2")
     assert metrics["method"] == "stmfg"
     assert metrics["views"] == ["spatial", "feature", "image"]
     assert 0 < metrics["image_trust"] <= 1
@@ -59,3 +61,7 @@ def test_without_features_the_record_has_two_views_and_no_trust(files):
     assert metrics["views"] == ["spatial", "feature"]
     assert metrics["image_trust"] is None
     assert np.shape(metrics["attention"]) == (1, 2)
+
+
+def test_features_are_not_read_where_the_settings_do_not_ask_for_them(files):
+    assert run(files, "--features", files / "features.npz")["views"] == ["spatial", "feature"]
