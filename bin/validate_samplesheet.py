@@ -12,7 +12,7 @@ from tissuegraph.cli import existing_directory, existing_file, one_line_errors, 
 from tissuegraph.methods import METHODS
 from tissuegraph.presets import PRESET_DIRECTORY
 from tissuegraph.sheet.check import read_samplesheet
-from tissuegraph.sheet.parameters import check_parameters
+from tissuegraph.sheet.parameters import check_parameters, read_parameters
 from tissuegraph.sheet.run import resolve_run, with_defaults
 
 
@@ -45,7 +45,7 @@ def main(
     run_path: Path,
 ) -> None:
     """Write the rows of a samplesheet, typed parameters with settings, and one line per problem."""
-    values, lines = check_parameters(_json(params), _json(params_schema))
+    values, lines = check_parameters(read_parameters(params), _json(params_schema))
     found = read_samplesheet(sheet, _json(schema), values)
     run, more = resolve_run(values, dict(_method_and_file(text) for text in given), presets)
     lines += [*found.problems, *more]
@@ -58,9 +58,9 @@ def main(
 
 def _method_and_file(text: str) -> tuple[str, Path]:
     method, equals, name = text.partition("=")
-    if not (equals and method in METHODS and Path(name).is_file()):
+    if not (equals and method in METHODS):
         raise click.BadParameter(
-            f"{text!r}: expected METHOD=FILE with METHOD one of {', '.join(METHODS)} and an existing FILE",
+            f"{text!r}: expected METHOD=FILE with METHOD one of {', '.join(METHODS)}",
             param_hint="--preset",
         )
     return method, Path(name)

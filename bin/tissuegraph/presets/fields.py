@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
 from tissuegraph.errors import SettingsError
+from tissuegraph.presets.plain_files import shorten
 
 
 def number(low: float, high: float, *words: str, whole: bool = False) -> Any:
@@ -48,10 +48,15 @@ def _check_number(name: str, value: Any, rule: Mapping[str, Any]) -> float | int
     expected = " or ".join(
         [f"a {'whole ' if rule['whole'] else ''}number from {rule['low']:g} to {rule['high']:g}", *words]
     )
-    number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    number = not isinstance(value, bool) and isinstance(value, int | float)
     if not number or not rule["low"] <= value <= rule["high"] or (rule["whole"] and value != int(value)):
-        raise SettingsError(f"{name} must be {expected}, got {value!r}")
+        raise SettingsError(f"{name} must be {expected}, got {received(value)}")
     return int(value) if rule["whole"] else float(value)
+
+
+def received(value: Any) -> str:
+    """A value as a message shows it: as Python writes it, on one line, and not endless."""
+    return shorten(repr(value))
 
 
 def _float_or_text(text: str) -> float | str:
@@ -65,14 +70,14 @@ def _check_choice(name: str, value: Any, rule: Mapping[str, Any]) -> str:
     if value is None and "none" in rule["words"]:  # an empty value in YAML
         return "none"
     if value not in rule["words"]:
-        raise SettingsError(f"{name} must be one of {', '.join(rule['words'])}; got {value!r}")
+        raise SettingsError(f"{name} must be one of {', '.join(rule['words'])}; got {received(value)}")
     return value
 
 
 def _check_flag(name: str, value: Any, rule: Mapping[str, Any]) -> bool | str:
     if not isinstance(value, bool) and value not in rule["words"]:
         expected = " or ".join(["true or false", *rule["words"]])
-        raise SettingsError(f"{name} must be {expected}, got {value!r}")
+        raise SettingsError(f"{name} must be {expected}, got {received(value)}")
     return value
 
 
@@ -81,7 +86,9 @@ def _check_widths(name: str, value: Any, rule: Mapping[str, Any]) -> tuple[int, 
     widths = list(value) if isinstance(value, list | tuple) else None
     good = widths is not None and all(type(width) is int and 1 <= width <= 10_000 for width in widths)
     if not good or not low <= len(widths) <= high:
-        raise SettingsError(f"{name} must list {low} to {high} layer widths, e.g. [128, 64]; got {value!r}")
+        raise SettingsError(
+            f"{name} must list {low} to {high} layer widths, e.g. [128, 64]; got {received(value)}"
+        )
     return tuple(widths)
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.errors import SettingsError
-from tissuegraph.methods import METHODS, method_of
-from tissuegraph.presets.fields import check
+from tissuegraph.methods import METHODS
+from tissuegraph.presets.fields import check, received
 from tissuegraph.presets.method import read_by
+from tissuegraph.presets.plain_files import Unreadable, parse_yaml, read_text, shorten
 
 PRESET_DIRECTORY = Path(__file__).resolve().parents[3] / "assets" / "presets"
 
@@ -66,10 +67,9 @@ def _part(settings: type, read: Mapping[str, Any]) -> Any:
 
 
 def _class_of(method: Any) -> type:
-    try:
-        return method_of(method).settings_class()
-    except SettingsError as error:
-        raise SettingsError(f"preset: {error}") from error
+    if not isinstance(method, str) or method not in METHODS:
+        raise SettingsError(f"preset: method must be one of {', '.join(METHODS)}; got {received(method)}")
+    return METHODS[method].settings_class()
 
 
 def _topics(settings: type) -> dict[str, type]:
@@ -79,13 +79,11 @@ def _topics(settings: type) -> dict[str, type]:
 
 
 def _read_preset(preset: str | Path, directory: Path, method: str | None, depth: int = 0) -> dict[str, Any]:
-    import yaml  # here, so that the numerical modules import without it
-
     path, method = _find_preset(preset, directory, method)
     try:
-        values = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"preset {path} is not valid YAML: {error}") from error
+        values = parse_yaml(read_text(path))
+    except Unreadable as error:
+        raise SettingsError(f"preset {path}: {error}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"preset {path} must map topics to settings, e.g. `optimiser: {{epochs: 200}}`")
     method = values.setdefault("method", method)
@@ -99,20 +97,45 @@ def _read_preset(preset: str | Path, directory: Path, method: str | None, depth:
         raise SettingsError(
             f"preset {path}: more than five `extends` in a row; do two files name each other?"
         )
-    beside = path.parent / str(base)
-    merged = _read_preset(beside if beside.is_file() else base, directory, method, depth + 1)
+    merged = _read_preset(_base(path, base), directory, method, depth + 1)
     for topic, keys in values.items():
-        merged[topic] = merged.get(topic, {}) | keys if isinstance(keys, dict) else keys
+        below = merged.get(topic)
+        merged[topic] = below | keys if isinstance(keys, dict) and isinstance(below, dict) else keys
     return merged
+
+
+def _base(path: Path, base: Any) -> str | Path:
+    """What a preset builds on: a file beside it or below, else the name of a preset of the pipeline.
+
+    A file from someone else must not make us read files from anywhere else.
+    """
+    if not isinstance(base, str) or not base.strip():
+        raise SettingsError(
+            f"preset {path}: extends must name one preset, e.g. `extends: default`; got {received(base)}"
+        )
+    if Path(base).is_absolute() or ".." in Path(base).parts:
+        raise SettingsError(
+            f"preset {path}: extends must name a preset of the pipeline, or a file beside this one; "
+            f"got {received(base)}"
+        )
+    beside = path.parent / base
+    return beside if _is_file(beside) else base
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than file systems take
+        return False
 
 
 def _find_preset(preset: str | Path, directory: Path, method: str | None) -> tuple[Path, str | None]:
     """The file, and the method that its place in `directory` or the caller tells."""
-    if Path(preset).is_file():
+    if _is_file(Path(preset)):
         return Path(preset), method
     folder, _, name = str(preset).rpartition("/")
     owner = folder or method
-    if owner in METHODS and (directory / owner / f"{name}.yaml").is_file():
+    if owner in METHODS and _is_file(directory / owner / f"{name}.yaml"):
         return directory / owner / f"{name}.yaml", owner
     names = [
         path.stem if path.parent.name == method else f"{path.parent.name}/{path.stem}"
@@ -120,24 +143,25 @@ def _find_preset(preset: str | Path, directory: Path, method: str | None) -> tup
         if method in (None, path.parent.name)
     ]
     raise SettingsError(
-        f"preset {str(preset)!r} is neither a file nor one of the presets: {', '.join(names)}"
+        f"preset {received(str(preset))} is neither a file nor one of the presets: {', '.join(names)}"
     )
 
 
 def _apply_override(values: dict[str, Any], override: str, topics: Mapping[str, type]) -> None:
-    import yaml
-
     name, equals, text = override.partition("=")
     topic, dot, key = name.strip().partition(".")
     if not (equals and dot):
-        raise SettingsError(f"a setting reads topic.key=value, e.g. losses.contrastive=0; got {override!r}")
+        raise SettingsError(
+            f"a setting reads topic.key=value, e.g. losses.contrastive=0; got {received(override)}"
+        )
     _refuse_unknown([topic], topics, where="settings")
     _refuse_unknown([key], topics[topic].__dataclass_fields__, where=topic)
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"setting {override!r}: the value is not valid YAML") from error
-    values[topic] = {**(values.get(topic) or {}), key: value}
+        value = parse_yaml(text)
+    except Unreadable as error:
+        raise SettingsError(f"setting {received(override)}: the value is not valid YAML") from error
+    before = values.get(topic)
+    values[topic] = {**(before if isinstance(before, dict) else {}), key: value}
 
 
 def _topic(name: str, cls: type, values: Any) -> Any:
@@ -158,6 +182,6 @@ def _refuse_unknown(given: Iterable[Any], known: Iterable[str], *, where: str) -
     known = list(known)
     for key in given:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
+            near = difflib.get_close_matches(shorten(str(key)), known, n=1, cutoff=0.5)
             remedy = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-            raise SettingsError(f"{where}: unknown key {key!r}; {remedy}")
+            raise SettingsError(f"{where}: unknown key {received(key)}; {remedy}")

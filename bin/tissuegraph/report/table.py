@@ -9,6 +9,7 @@ from typing import Any
 
 from tissuegraph import keys
 from tissuegraph.report.outcomes import Outcome
+from tissuegraph.sheet.tables import guarded
 
 _SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
 
@@ -65,6 +66,9 @@ def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
+    """Numbers stay numbers; text that a spreadsheet would run as a formula is marked as text."""
     if value is None:
         return ""
+    if isinstance(value, str):
+        return guarded(value)
     return f"{value:.6g}" if isinstance(value, float) else value

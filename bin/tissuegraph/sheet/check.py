@@ -9,9 +9,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tissuegraph.io.platforms import PLATFORMS, POSITION_SUFFIXES, expected
+from tissuegraph.io.tables import MISSING, is_table
 from tissuegraph.sheet.formats import read_entries
 from tissuegraph.sheet.roles import cohort_problems, role_of, row_problems, wants_grid
-from tissuegraph.sheet.schema import nearest, show, typed, violations
+from tissuegraph.sheet.schema import (
+    LONGEST_NAME,
+    checkers,
+    expectation,
+    nearest,
+    show,
+    spelling,
+    typed,
+    violations,
+)
+
+# Words for an empty cell, in any case: those for a missing label, as R writes them in any column.
+EMPTY = MISSING | {"none", "null", "-"}
+AS_WRITTEN = ("sample", "group")  # where 'none' may be a name, such as that of a treatment
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 # Columns of the pipeline's own slices.csv, which may be the samplesheet of a next run, that look like
 # misspellings of ours: n_genes is no min_genes.
@@ -43,29 +58,28 @@ def read_samplesheet(
     in a bucket. Never raises for what a user wrote; see Samplesheet.problems.
     """
     entries = read_entries(Path(path))
-    sheet = Samplesheet(problems=list(entries.problems))
-    columns = list(dict.fromkeys(name for _, values in entries.rows for name in values))
     known = schema["items"]["properties"]
-    misspelt = _misspelt(columns, known)
-    for name, meant in misspelt.items():
-        sheet.problems.append(f"samplesheet column {show(name)} is unknown - did you mean '{meant}'?")
-    ignored = [name for name in columns if name not in known and name not in misspelt]
-    if ignored:
-        sheet.notices.append(f"samplesheet columns that are not used: {', '.join(ignored)}")
+    columns = _columns(entries.columns, known)
+    sheet = Samplesheet(problems=entries.problems + columns.problems)
+    if columns.ignored:
+        shown = [show(name)[1:-1] for name in columns.ignored[:20]]
+        more = f" and {len(columns.ignored) - 20} more" if len(columns.ignored) > 20 else ""
+        sheet.notices.append(f"samplesheet columns that are not used: {', '.join(shown)}{more}")
 
     required = [*schema["items"].get("required", [])]
-    if "spot_spacing" not in columns:  # without grids, every row needs a path
+    present = set(columns.meant.values())
+    if "spot_spacing" not in present:  # without grids, every row needs a path
         required.append("path")
-    present = {misspelt.get(name, name) for name in columns}
     absent = [name for name in required if entries.rows and name not in present]
     for name in absent:
         sheet.problems.append(
             f"samplesheet has no column '{name}' - {known[name]['errorMessage']} in each row"
         )
+    rules = _Rules(known, checkers(known), [*schema["items"].get("required", [])], absent)
     for number, values in entries.rows:
         # A misspelt column is read as what it was meant for, so that one mistake gives one line.
-        meant = {misspelt.get(name, name): value for name, value in values.items()}
-        row, problems = _checked_row(number, meant, schema["items"], absent)
+        meant = {columns.meant[name]: value for name, value in values.items() if name in columns.meant}
+        row, problems = _checked_row(number, _as_meant(meant, known, entries.decimal_comma), rules)
         sheet.rows.append(row)
         sheet.problems += problems
     for name in schema.get("uniqueEntries", []):
@@ -77,38 +91,99 @@ def read_samplesheet(
     return sheet
 
 
-def _misspelt(columns: list[str], known: Mapping[str, Any]) -> dict[str, str]:
-    """Unknown columns that are close to a known one which the sheet does not have."""
-    free = [name for name in known if name not in columns]
-    found = {}
-    for name in columns:
-        if name in known or RESULT_COLUMNS.fullmatch(name):
+@dataclass
+class _Columns:
+    """meant: the sheet's names of known columns, to the known ones; ignored: its other names."""
+
+    meant: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def _columns(names: list[str], known: Mapping[str, Any]) -> _Columns:
+    """Known columns in any spelling (`N Domains`), and misspellings of known ones, which are problems."""
+    columns = _Columns(meant={name: name for name in names if name in known})
+    spelt = {spelling(name): name for name in known}
+    for name in names:
+        same = spelt.get(spelling(name)) if len(name) <= LONGEST_NAME else None
+        if name in known or same is None:
             continue
-        meant = nearest(name, free)
-        if meant is not None:
-            found[name] = meant
-            free.remove(meant)
-    return found
+        if same in columns.meant.values():
+            columns.problems.append(
+                f"samplesheet column {show(name)} is '{same}' once more - expected one of them"
+            )
+        columns.meant.setdefault(name, same)
+    free = [name for name in known if name not in columns.meant.values()]
+    for name in names:
+        if name in columns.meant:
+            continue
+        meant = None if _is_result(name) else nearest(name, free)
+        if meant is None:
+            columns.ignored.append(name)
+            continue
+        columns.meant[name] = meant
+        columns.problems.append(f"samplesheet column {show(name)} is unknown - did you mean '{meant}'?")
+        free.remove(meant)
+    return columns
 
 
-def _checked_row(
-    number: int, values: Mapping[str, Any], schema: Mapping[str, Any], absent: list[str]
-) -> tuple[dict[str, Any], list[str]]:
-    known = schema["properties"]
-    given = {name: values[name] for name in known if values.get(name) is not None}
-    row = {name: typed(value, known[name]) for name, value in given.items()}
-    wrong = {name: given[name] for name, _ in violations(row, schema)}
-    problems = [_problem(number, name, given[name], known[name]["errorMessage"]) for name in wrong]
-    for name in schema.get("required", []):
-        if name not in given and name not in absent:
-            problems.append(_problem(number, name, None, known[name]["errorMessage"]))
-    row = {name: None if name in wrong else row.get(name) for name in known} | {"row": number}
-    problems += _path_problems(row)
-    if "path" not in absent and "path" not in given and not wants_grid(row):
-        problems.append(_problem(number, "path", None, known["path"]["errorMessage"]))
+def _is_result(name: str) -> bool:
+    return len(name) <= LONGEST_NAME and RESULT_COLUMNS.fullmatch(name) is not None
+
+
+def _as_meant(values: Mapping[str, Any], known: Mapping[str, Any], decimal_comma: bool) -> dict[str, Any]:
+    """Values without what spreadsheets and R do to them: words for nothing, capitals, decimal commas."""
+    return {name: _value_meant(name, value, known[name], decimal_comma) for name, value in values.items()}
+
+
+def _value_meant(name: str, value: Any, rules: Mapping[str, Any], decimal_comma: bool) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lower() in EMPTY and name not in AS_WRITTEN:
+        return None
+    if decimal_comma and rules["type"] in ("number", "integer") and _DECIMAL_COMMA.fullmatch(value):
+        return value.replace(",", ".")
+    folded = value.lower()
+    return folded if folded in rules.get("enum", ()) else value
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What rows are held against. absent: required columns that the sheet lacks, reported once for all."""
+
+    known: Mapping[str, Any]
+    checks: Mapping[str, Any]
+    required: list[str]
+    absent: list[str]
+
+
+def _checked_row(number: int, values: Mapping[str, Any], rules: _Rules) -> tuple[dict[str, Any], list[str]]:
+    given = {name: values[name] for name in rules.known if values.get(name) is not None}
+    row = {name: typed(value, rules.known[name]) for name, value in given.items()}
+    wrong = dict(violations(row, rules.checks))
+    problems = [_problem(number, name, given[name], expected) for name, expected in wrong.items()]
+    for name in rules.required:
+        if name not in given and name not in rules.absent:
+            problems.append(_problem(number, name, None, expectation(rules.known[name])))
+    row = {name: None if name in wrong else row.get(name) for name in rules.known} | {"row": number}
+    problems += _path_problems(row) + _name_problems(row)
+    if "path" not in rules.absent and "path" not in given and not wants_grid(row):
+        problems.append(_problem(number, "path", None, expectation(rules.known["path"])))
     elif not problems:
         problems += [_problem(number, *found) for found in row_problems(row)]
     return row, problems
+
+
+def _name_problems(row: Mapping[str, Any]) -> list[str]:
+    """Files whose name a program would take for an option of its own."""
+    annotation = row.get("annotation")
+    paths = {name: row.get(name) for name in ("path", "image", "image_matrix")}
+    paths["annotation"] = annotation if annotation and is_table(annotation) else None
+    return [
+        _problem(row["row"], name, path, "expected a file name that does not start with '-'; rename it")
+        for name, path in paths.items()
+        if path is not None and PurePosixPath(path).name.startswith("-")
+    ]
 
 
 def _path_problems(row: Mapping[str, Any]) -> list[str]:

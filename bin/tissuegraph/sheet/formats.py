@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tissuegraph.presets.plain_files import MAX_DEPTH, Unreadable, parse_yaml, read_text
 from tissuegraph.sheet.schema import show
+from tissuegraph.sheet.tables import read_table
 
-DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+MAX_COLUMNS, MAX_ROWS = 500, 20_000
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
 class Entries:
-    """rows: (number as the user counts it, values by column); problems: one line each."""
+    """rows: (number as the user counts it, values by column); problems: one line each.
+
+    decimal_comma: whether 12,5 means 12.5, as in tables of semicolons that spreadsheets write.
+    """
 
     rows: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    decimal_comma: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        return list(dict.fromkeys(name for _, values in self.rows for name in values))
 
 
 def read_entries(path: Path) -> Entries:
@@ -33,74 +43,48 @@ def read_entries(path: Path) -> Entries:
     suffix = path.suffix.lower()
     if suffix not in _PARSERS:
         kind = f"the extension {show(path.suffix)}" if path.suffix else "no extension"
-        return Entries(problems=[f"samplesheet {path.name} has {kind} - expected .csv, .tsv, .yaml or .json"])
+        name = show(path.name)[1:-1]
+        return Entries(problems=[f"samplesheet {name} has {kind} - expected .csv, .tsv, .yaml or .json"])
     try:
-        text = _decode(path.read_bytes())
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        return Entries(problems=[f"samplesheet line {line} is not UTF-8 text - save the file as UTF-8"])
-    if not text.strip():
-        return Entries(problems=["samplesheet is empty - expected a header line and one row per slice"])
-    return _PARSERS[suffix](text)
+        text = read_text(path)
+        if not text.strip():
+            raise Unreadable("is empty - expected a header line and one row per slice")
+        entries = _PARSERS[suffix](text)
+    except Unreadable as error:
+        return Entries(problems=[f"samplesheet {error}"])
+    return entries
 
 
-def _decode(content: bytes) -> str:
-    """UTF-8 with or without a byte-order mark; spreadsheets also save UTF-16, which has one."""
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return content.decode("utf-16" if utf16 else "utf-8-sig")
+def _refuse_giants(rows: int, columns: int) -> None:
+    if rows > MAX_ROWS:
+        raise Unreadable(f"has {rows} rows - expected at most {MAX_ROWS}, one per slice")
+    if columns > MAX_COLUMNS:
+        raise Unreadable(f"has {columns} columns - expected at most {MAX_COLUMNS}")
 
 
 def _table(delimiter: str) -> Callable[[str], Entries]:
     def parse(text: str) -> Entries:
-        entries = Entries()
-        try:
-            lines = list(_numbered_lines(text, delimiter))
-        except csv.Error as error:
-            return Entries(problems=[f"samplesheet is not a readable table ({error}) - check its quotes"])
-        if not lines:
-            return Entries(problems=["samplesheet is empty - expected a header line and one row per slice"])
-        header = [name.strip() for name in lines[0][1]]
-        while header and not header[-1]:  # spreadsheets pad every line with empty cells
-            header.pop()
-        entries.problems += _header_problems(header, delimiter)
-        for number, cells in lines[1:]:
-            while len(cells) > len(header) and not cells[-1].strip():
-                cells.pop()
-            if len(cells) != len(header):
-                entries.problems.append(
-                    f"samplesheet row {number}: {len(cells)} values - expected {len(header)}, one per column "
-                    f"of the header; a value that holds the separator needs quotes"
+        table = read_table(text, delimiter)
+        _refuse_giants(len(table.rows), len(table.header))
+        problems = _header_problems(table.header)
+        rows = []
+        for number, cells in table.rows:
+            if len(cells) == len(table.header):
+                named = zip(table.header, cells, strict=True)
+                rows.append((number, {name: cell or None for name, cell in named if name}))
+            else:
+                problems.append(
+                    f"samplesheet row {number}: {len(cells)} values - expected {len(table.header)}, one per "
+                    f"column of the header; a value that holds the separator needs quotes"
                 )
-                continue
-            named = zip(header, cells, strict=True)
-            entries.rows.append((number, {name: cell.strip() or None for name, cell in named if name}))
-        if not entries.problems and not entries.rows:
-            entries.problems.append("samplesheet has a header but no rows - expected one row per slice")
-        # A table with the wrong separator has no columns to speak of: one finding says it all.
-        wrong = any("separated by" in problem for problem in entries.problems)
-        return Entries(problems=entries.problems[:1]) if wrong else entries
+        if not table.rows:
+            problems.append("samplesheet has a header but no rows - expected one row per slice")
+        return Entries(rows, problems, decimal_comma=table.delimiter == ";")
 
     return parse
 
 
-def _numbered_lines(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Non-empty records with the number of the line on which each starts."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    start = 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield start, cells
-        start = reader.line_num + 1
-
-
-def _header_problems(header: list[str], delimiter: str) -> list[str]:
-    if len(header) == 1:
-        found = [mark for mark in DELIMITERS if mark != delimiter and mark in header[0]]
-        if found:
-            return [
-                f"samplesheet header is separated by {DELIMITERS[found[0]]} - expected "
-                f"{DELIMITERS[delimiter]}; save it again as {'CSV' if delimiter == ',' else 'TSV'}"
-            ]
+def _header_problems(header: list[str]) -> list[str]:
     problems = [
         f"samplesheet header: column {position} has no name - expected a name, or no such column"
         for position, name in enumerate(header, start=1)
@@ -113,35 +97,8 @@ def _header_problems(header: list[str], delimiter: str) -> list[str]:
 
 
 def _yaml(text: str) -> Entries:
-    import yaml
-
-    try:
-        # BaseLoader leaves every value as it is written: 0123 and 1e3 may be names of slices.
-        content = yaml.load(text, Loader=_text_loader())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        why = getattr(error, "problem", None) or "cannot be parsed"
-        return Entries(problems=[f"samplesheet{where} is not valid YAML: {' '.join(why.split())}"])
-    return _list(content)
-
-
-def _text_loader() -> type:
-    import yaml
-
-    class Loader(yaml.BaseLoader):
-        """Plain text values, and no key twice in one entry."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
-            keys = Counter(key.value for key, _ in node.value)
-            twice = [key for key, count in keys.items() if count > 1]
-            if twice:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{show(twice[0])} appears twice in one entry", node.start_mark
-                )
-            return super().construct_mapping(node, deep=deep)
-
-    return Loader
+    # Values stay as they are written: 0123 and 1e3 may be names of slices.
+    return _list(parse_yaml(text, value=str))
 
 
 def _json(text: str) -> Entries:
@@ -156,26 +113,53 @@ def _json(text: str) -> Entries:
             text, object_pairs_hook=unique, parse_int=str, parse_float=str, parse_constant=str
         )
     except ValueError as error:
-        return Entries(problems=[f"samplesheet is not valid JSON: {error}"])
+        raise Unreadable(f"is not valid JSON: {error}") from error
+    except RecursionError as error:
+        raise Unreadable(f"is nested deeper than {MAX_DEPTH} levels - expected a list of entries") from error
     return _list(content)
 
 
 def _list(content: Any) -> Entries:
+    _refuse_what_cannot_be_shown(content)
     if not isinstance(content, list):
-        return Entries(
-            problems=["samplesheet does not hold a list - expected a list with one entry per slice"]
-        )
+        raise Unreadable("does not hold a list - expected a list with one entry per slice")
     if not content:
-        return Entries(problems=["samplesheet is empty - expected a list with one entry per slice"])
+        raise Unreadable("is empty - expected a list with one entry per slice")
+    names = {name for values in content if isinstance(values, dict) for name in values}
+    _refuse_giants(len(content), len(names))
     entries = Entries()
     for number, values in enumerate(content, start=1):
         if isinstance(values, dict):
-            entries.rows.append((number, {str(key).strip(): _bare(value) for key, value in values.items()}))
+            row = {name.strip(): _bare(value) for name, value in values.items()}
+            if len(row) < len(values):
+                entries.problems.append(
+                    f"samplesheet row {number}: two columns differ in blanks only - expected one of them"
+                )
+            entries.rows.append((number, row))
         else:
             entries.problems.append(
                 f"samplesheet row {number}: {show(values)} - expected columns with values, as sample: A"
             )
     return entries
+
+
+def _refuse_what_cannot_be_shown(content: Any) -> None:
+    """Raises Unreadable for what would end messages and results later: depth, and halves of characters."""
+    level = [content]
+    for _ in range(MAX_DEPTH + 1):
+        texts = [value for value in level if isinstance(value, str)]
+        texts += [key for value in level if isinstance(value, dict) for key in value]
+        if any(map(_HALF.search, texts)):
+            raise Unreadable("holds half a character (\\ud800 to \\udfff) - expected text")
+        inner = [value.values() if isinstance(value, dict) else value for value in level if _holds(value)]
+        level = [value for values in inner for value in values]
+        if not level:
+            return
+    raise Unreadable(f"is nested deeper than {MAX_DEPTH} levels - expected a list of entries")
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, list | dict)
 
 
 def _bare(value: Any) -> Any:

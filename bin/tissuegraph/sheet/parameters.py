@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from tissuegraph.sheet.schema import nearest, show, typed, violations
+from tissuegraph.sheet.schema import LONGEST_NUMBER, checkers, nearest, show, typed, violations
+
+RENAMED = {"preset": "stmfg_preset"}  # names that parameters had
 
 
 def check_parameters(
@@ -21,10 +25,10 @@ def check_parameters(
     known = known_parameters(schema)
     given = {name: value for name, value in params.items() if value is not None and value != ""}
     problems = _unknown(given, known)
-    values = {name: typed(given[name], known[name]) for name in known if name in given}
-    wrong = dict(violations(values, {"properties": known}))
+    values = {name: _typed(given[name], known[name]) for name in known if name in given}
+    wrong = dict(violations(values, checkers(known)))
     problems += [
-        f"parameter --{name}{_received(given[name])} - {expected}" for name, expected in wrong.items()
+        f"parameter --{name}{_received(values[name])} - {expected}" for name, expected in wrong.items()
     ]
     problems += [
         f"parameter --{name} is missing - expected {_first_sentence(known[name])}"
@@ -32,6 +36,22 @@ def check_parameters(
         if name not in given
     ]
     return {name: value for name, value in values.items() if name not in wrong}, problems
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """The engine's map from a JSON file; a number too long to be one stays text, to be refused like text."""
+    return json.loads(path.read_text(encoding="utf-8"), parse_int=_int_or_text)
+
+
+def _int_or_text(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_NUMBER else digits
+
+
+def _typed(value: Any, rules: Mapping[str, Any]) -> Any:
+    """The value as its type; an option without a value, which the engine makes true, is no text."""
+    if rules.get("type") == "string" and isinstance(value, str) and value.strip().lower() == "true":
+        return True
+    return typed(value, rules)
 
 
 def known_parameters(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -51,15 +71,19 @@ def _unknown(given: Mapping[str, Any], known: Mapping[str, Any]) -> list[str]:
         if name in known:
             continue
         # The engine adds nSeeds when it is given n-seeds, and the other way round: one mistake, one line.
-        spelling = re.sub(r"[^a-z0-9]", "", name.lower())
+        letters = re.sub(r"[^a-z0-9]", "", name.lower())
         close = nearest(name, known)
         remedy = f"did you mean --{close}?" if close else "see --help for the parameters there are"
-        problems.setdefault(spelling, f"parameter --{name}: {show(value)} - unknown parameter; {remedy}")
+        if name in RENAMED:
+            remedy = f"it is now called --{RENAMED[name]}"
+        problems.setdefault(
+            letters, f"parameter --{show(name)[1:-1]}: {show(value)} - unknown parameter; {remedy}"
+        )
     return list(problems.values())
 
 
 def _received(value: Any) -> str:
-    """The engine sets an option without a value to true."""
+    """How a message goes on after the parameter's name."""
     return " has no value" if value is True else f": {show(value)}"
 
 

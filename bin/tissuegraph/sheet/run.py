@@ -24,7 +24,8 @@ def resolve_run(
     The run holds all values, `methods` with the settings of each in the order given (see `_described`),
     `expression`, the settings of the method that infers expression or None, and `reads_image`.
     """
-    names, problems = _names(values.get("methods"))
+    # (methods that check_parameters refused or missed are not among the values, and have their line)
+    names, problems = _names(values["methods"]) if "methods" in values else ([], [])
     chosen = [METHODS[name] for name in names]
     inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
     settings: dict[str, Any] = {}
@@ -51,10 +52,10 @@ def with_defaults(rows: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) 
     ]
 
 
-def _names(methods: str | None) -> tuple[list[str], list[str]]:
+def _names(methods: str) -> tuple[list[str], list[str]]:
     """Names of the methods that find domains, known ones once each, and what is wrong with the others."""
     known = [name for name, method in METHODS.items() if method.answers == DOMAINS]
-    given = [name.strip() for name in (methods or "").split(",") if name.strip()]
+    given = [name.strip() for name in methods.split(",") if name.strip()]
     expected = f"expected {' or '.join(known)}, or several joined by commas"
     if not given:
         return [], [f"parameter --methods is empty - {expected}"]

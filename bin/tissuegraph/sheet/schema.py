@@ -8,7 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from tissuegraph.presets.plain_files import shorten
+
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+LONGEST_NUMBER, LONGEST_NAME = 40, 100  # letters; beyond, nothing is meant
 NEAR = 0.76  # likeness above which a name is taken for a misspelling; 'age' and 'image' reach 0.75
 
 
@@ -44,7 +47,7 @@ def _number(value: Any) -> float | int | None:
     """A finite number; 'nan', 'inf', '1_000' and '1,5' are none."""
     if isinstance(value, str):
         text = value.strip()
-        if not NUMBER.fullmatch(text):
+        if len(text) > LONGEST_NUMBER or not NUMBER.fullmatch(text):
             return None
         value = int(text) if re.fullmatch(r"[+-]?[0-9]+", text) else float(text)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -57,19 +60,29 @@ def _text(value: Any) -> str | None:
 
 
 def _flag(value: Any) -> bool | None:
-    return {"true": True, "false": False}.get(value.lower()) if isinstance(value, str) else None
+    return {"true": True, "false": False}.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 _CONVERTERS = {"integer": _whole, "number": _number, "string": _text, "boolean": _flag}
 
 
-def violations(values: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names whose value breaks the schema of an object, each once, with what was expected."""
+def checkers(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The validator of every property, by name; making one takes longer than asking it a hundred times."""
     from jsonschema import Draft202012Validator
 
-    for name, rules in schema["properties"].items():
-        if name in values and not Draft202012Validator(rules).is_valid(values[name]):
-            yield name, rules.get("errorMessage") or f"expected {describe(rules)}"
+    return {name: Draft202012Validator(rules) for name, rules in properties.items()}
+
+
+def violations(values: Mapping[str, Any], checks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names whose value its checker refuses, each once, with what was expected."""
+    for name, check in checks.items():
+        if name in values and not check.is_valid(values[name]):
+            yield name, expectation(check.schema)
+
+
+def expectation(rules: Mapping[str, Any]) -> str:
+    """What a property expects: its own words, or else its rules in words."""
+    return rules.get("errorMessage") or f"expected {describe(rules)}"
 
 
 def describe(rules: Mapping[str, Any]) -> str:
@@ -97,18 +110,19 @@ _NOUNS = {"integer": "a whole number", "number": "a number", "string": "text", "
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` is most likely a misspelling of; None when none is close."""
-    plain = {_plain(candidate): candidate for candidate in known}
-    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=NEAR)
+    if len(name) > LONGEST_NAME:
+        return None
+    plain = {spelling(candidate): candidate for candidate in known}
+    close = difflib.get_close_matches(spelling(name), plain, n=1, cutoff=NEAR)
     return plain[close[0]] if close else None
 
 
-def _plain(name: str) -> str:
-    """Spelling without case, dashes and blanks: nDomains, n-domains and 'N domains' are one name."""
+def spelling(name: str) -> str:
+    """A name without case, dashes and blanks: nDomains, n-domains and 'N domains' are one name."""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
     return re.sub(r"[^a-z0-9]+", "_", snake.lower())
 
 
 def show(value: Any) -> str:
-    """A received value as it appears in a message: quoted, on one line, and not endless."""
-    text = " ".join(str(value).split())
-    return f"'{text if len(text) <= 80 else text[:77] + '...'}'"
+    """A received value as it appears in a message: quoted, on one line, printable, and not endless."""
+    return f"'{shorten(str(value))}'"

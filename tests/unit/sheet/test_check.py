@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tissuegraph.sheet.check import read_samplesheet
-from tissuegraph.sheet.schema import describe, nearest, typed
+from tissuegraph.sheet.schema import describe, nearest, show, typed
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +104,7 @@ def test_empty_columns_at_the_end_of_a_spreadsheet_are_ignored(read):
     assert sheet.rows[0]["sample"] == "A"
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "1", "seven", "3.5", "nan", "inf", "1_0", "0x7", "1,5", "٧"])
+@pytest.mark.parametrize("value", ["0", "-1", "1", "seven", "3.5", "inf", "1_0", "0x7", "1,5", "٧"])
 def test_number_of_domains_must_be_a_whole_number_of_at_least_2(read, value):
     sheet = read(f'sample,path,n_domains\nA,a.h5ad,"{value}"\n')
     assert problems_of(sheet) == [
@@ -206,9 +206,8 @@ def test_all_problems_of_a_sheet_are_reported_at_once(read, schema):
     ("wrong", "right"),
     [
         ("smaple", "sample"),
-        ("Sample", "sample"),
         ("paths", "path"),
-        ("n-domains", "n_domains"),
+        ("N-Domain", "n_domains"),
         ("imgae", "image"),
     ],
 )
@@ -251,21 +250,6 @@ def test_the_table_of_a_finished_run_is_a_samplesheet(read):
         ("[]", "s.json", "samplesheet is empty - expected a list with one entry per slice"),
         ("sample,path\n", "s.csv", "samplesheet has a header but no rows - expected one row per slice"),
         (
-            "sample;path\nA;a.h5ad\n",
-            "s.csv",
-            "samplesheet header is separated by semicolons - expected commas; save it again as CSV",
-        ),
-        (
-            "sample\tpath\nA\ta.h5ad\n",
-            "s.csv",
-            "samplesheet header is separated by tabs - expected commas; save it again as CSV",
-        ),
-        (
-            "sample,path\nA,a.h5ad\n",
-            "s.tsv",
-            "samplesheet header is separated by commas - expected tabs; save it again as TSV",
-        ),
-        (
             "sample,path,path\nA,a.h5ad,b.h5ad\n",
             "s.csv",
             "samplesheet header: column 'path' appears 2 times - expected once",
@@ -307,7 +291,7 @@ def test_the_table_of_a_finished_run_is_a_samplesheet(read):
         (
             "- sample: A\n  sample: B\n  path: a.h5ad\n",
             "s.yaml",
-            "samplesheet line 1 is not valid YAML: 'sample' appears twice in one entry",
+            "samplesheet line 2 is not valid YAML: 'sample' appears twice in one entry",
         ),
         (
             '[{"sample": true, "path": "a.h5ad"}]',
@@ -339,6 +323,13 @@ def test_broken_syntax_is_one_problem(read, content, name):
     assert len(problems_of(read(content, name))) == 1
 
 
+def test_a_message_shows_a_value_on_one_printable_line_of_at_most_80_letters():
+    assert (
+        show("a\nb\u2028c\x1b[31m\u202e") == "'a b c\N{REPLACEMENT CHARACTER}[31m\N{REPLACEMENT CHARACTER}'"
+    )
+    assert show("x" * 1000) == f"'{'x' * 77}...'"
+
+
 def test_values_are_converted_only_where_nothing_is_lost():
     assert typed("7", {"type": "integer"}) == 7
     assert typed("7.5", {"type": "integer"}) == "7.5"
@@ -346,6 +337,7 @@ def test_values_are_converted_only_where_nothing_is_lost():
     assert typed(7, {"type": "string"}) == "7"
     assert typed(True, {"type": "integer"}) is True
     assert typed(float("nan"), {"type": "number"}) == "nan"  # for the validator to refuse
+    assert typed("9" * 5000, {"type": "integer"}) == "9" * 5000  # more digits than Python makes a number of
 
 
 def test_the_nearest_name_ignores_case_and_dashes_but_not_meaning():

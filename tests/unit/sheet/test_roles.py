@@ -3,8 +3,6 @@
 import json
 
 import pytest
-import yaml
-from click.testing import CliRunner
 
 from tissuegraph.sheet.check import read_samplesheet
 from tissuegraph.sheet.roles import cohort_problems, role_of
@@ -126,47 +124,3 @@ def test_evaluation_by_patient_needs_two_known_patients():
 def test_rules_over_rows_wait_until_every_row_is_valid(read):
     sheet = read("sample,path,role\nA,a.h5ad,helper\nB,b.h5ad,target\n", INFER)
     assert len(sheet.problems) == 1
-
-
-@pytest.fixture
-def validate(tmp_path, root):
-    """Run bin/validate_samplesheet.py with presets; the problems, and the directory of resolved presets."""
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("validate", root / "bin" / "validate_samplesheet.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    (tmp_path / "sheet.csv").write_text("sample,path\nA,a.h5ad\n")
-
-    def run(*presets):
-        options = [text for preset in presets for text in ("--preset", preset)]
-        done = CliRunner().invoke(
-            script.main,
-            [
-                *("--input", str(tmp_path / "sheet.csv")),
-                *("--schema", str(root / "assets" / "schema_input.json")),
-                *("--resolved", str(tmp_path / "resolved")),
-                *("--rows", str(tmp_path / "rows.json"), "--problems", str(tmp_path / "problems.json")),
-                *options,
-            ],
-        )
-        assert done.exit_code == 0, done.output
-        return json.loads((tmp_path / "problems.json").read_text()), tmp_path / "resolved"
-
-    return run
-
-
-def test_each_method_gets_its_complete_settings(validate, root):
-    problems, resolved = validate(f"stmfg={root / 'assets' / 'presets' / 'stmfg' / 'paper.yaml'}")
-    assert problems == []
-    assert [path.name for path in resolved.iterdir()] == ["stmfg.yaml"]
-    assert yaml.safe_load((resolved / "stmfg.yaml").read_text())["method"] == "stmfg"
-
-
-def test_a_preset_with_a_mistake_is_one_problem_that_names_the_method(validate, tmp_path):
-    mine = tmp_path / "mine.yaml"
-    mine.write_text("extends: default\noptimiser:\n  epoch: 3\n")
-    (problem,), resolved = validate(f"stmfg={mine}")
-    assert problem.startswith("preset of stmfg: ")
-    assert "'epoch'" in problem
-    assert not resolved.exists()

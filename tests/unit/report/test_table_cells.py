@@ -1,0 +1,45 @@
+"""Cells of slices.csv: no spreadsheet runs them, numbers stay numbers, a next run reads what was meant."""
+
+import csv
+import json
+
+from tissuegraph.report.outcomes import Outcome
+from tissuegraph.report.table import write_table
+from tissuegraph.sheet.check import read_samplesheet
+
+HOSTILE = {
+    "group": "=HYPERLINK(A1)",
+    "patient": "@SUM(1+1)",
+    "annotation": "-2+3+cmd.csv",
+    "path": "+data/a.h5ad",
+}
+
+
+def written(tmp_path, outcomes):
+    write_table(outcomes, "results", tmp_path / "slices.csv")
+    with (tmp_path / "slices.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_text_that_a_spreadsheet_would_run_is_marked_as_text(tmp_path):
+    row = {"sample": "A", "row": 2, "n_domains": 7} | HOSTILE
+    (found,) = written(tmp_path, [Outcome("A", row, "failed", ("=cmd|' /C calc'!A0",))])
+    assert {name: found[name] for name in HOSTILE} == {name: f"'{text}" for name, text in HOSTILE.items()}
+    assert found["reason"] == "'=cmd|' /C calc'!A0"
+    assert found["sample"] == "A"
+
+
+def test_numbers_stay_numbers_also_below_zero(tmp_path):
+    scores = [{"key": "stmfg", "ari": -0.25}]
+    metrics = {"n_spots": 300, "median_mito": 2.5, "scores": scores}
+    (found,) = written(tmp_path, [Outcome("A", {"sample": "A"}, "passed", (), metrics)])
+    assert (found["n_spots"], found["median_mito"], found["ari_stmfg"]) == ("300", "2.5", "-0.25")
+
+
+def test_the_table_is_a_samplesheet_that_says_what_the_first_one_said(tmp_path, root):
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    given = {"sample": "A", "row": 2} | HOSTILE | {"annotation": "=layer"}
+    written(tmp_path, [Outcome("A", given, "failed", ("\tno spot is left",))])
+    sheet = read_samplesheet(tmp_path / "slices.csv", schema)
+    assert sheet.problems == []
+    assert {name: sheet.rows[0][name] for name in given} == given

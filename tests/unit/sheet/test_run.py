@@ -1,0 +1,179 @@
+"""What a run does: the settings of its methods step by step, and the lines about those that cannot be."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from tissuegraph.presets import PRESET_DIRECTORY, load_settings
+from tissuegraph.sheet.run import resolve_run, with_defaults
+
+
+def resolve(own=None, **values):
+    return resolve_run({"methods": "stmfg"} | values, own or {}, PRESET_DIRECTORY)
+
+
+def test_each_step_is_given_the_topics_that_it_reads_and_no_others():
+    run, problems = resolve()
+    assert problems == []
+    (stmfg,) = run["methods"]
+    assert (stmfg["name"], stmfg["title"], stmfg["reads_image"]) == ("stmfg", "stMFG", False)
+    graph = {"method", "preprocess", "spatial_graph", "feature_graph"}
+    assert set(stmfg["graph"]) == graph
+    assert set(stmfg["train"]) == graph | {"model", "losses", "optimiser"}
+    assert set(stmfg["cluster"]) == {"method", "clustering"}
+
+
+def test_methods_keep_the_order_in_which_they_are_named_with_their_own_presets():
+    run, problems = resolve(methods=" multist, stmfg", stmfg_preset="paper", multist_preset="released")
+    assert problems == []
+    multist, stmfg = run["methods"]
+    assert stmfg["train"]["model"] == load_settings("stmfg/paper").as_dict()["model"]
+    assert multist["train"]["optimiser"] == load_settings("multist/released").as_dict()["optimiser"]
+    assert (stmfg["reads_image"], multist["reads_image"], run["reads_image"]) == (False, True, True)
+
+
+def test_the_image_view_makes_stmfg_read_the_image():
+    without, _ = resolve(image_view=False)
+    run, problems = resolve(image_view=True)
+    assert problems == []
+    assert (without["reads_image"], run["reads_image"]) == (False, True)
+    assert run["methods"][0]["reads_image"] is True
+    assert run["methods"][0]["train"]["model"]["image_view"] is True
+    assert run["methods"][0]["graph"] == without["methods"][0]["graph"]
+
+
+def test_all_values_travel_with_the_run():
+    run, _ = resolve(seed=3, image_view=False)
+    assert (run["seed"], run["image_view"]) == (3, False)
+
+
+def test_expression_has_settings_where_it_is_inferred_only():
+    assert resolve()[0]["expression"] is None
+    run, problems = resolve(infer_expression=True, spahgc_preset="paper")
+    assert problems == []
+    assert run["expression"] == {"settings": load_settings("spahgc/paper").as_dict()}
+    assert run["reads_image"] is True
+    assert [method["name"] for method in run["methods"]] == ["stmfg"]
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [
+        ("stagate", "'stagate'"),
+        ("stmfg,stagate,stagate", "'stagate'"),
+        ("stmfg,spahgc", "'spahgc'"),  # which answers another question
+        ("stmfg, stmfg", "'stmfg' is named twice"),
+        (" , ", "is empty"),
+    ],
+)
+def test_methods_that_cannot_be_trained_are_named_with_those_that_can(methods, words):
+    _, problems = resolve(methods=methods)
+    assert words in problems[0]
+    assert problems[0].startswith("parameter --methods")
+    assert problems[0].endswith("expected stmfg or multist, or several joined by commas")
+
+
+def test_methods_that_were_refused_before_get_no_second_line():
+    assert resolve_run({}, {}, PRESET_DIRECTORY)[1] == []
+
+
+def test_an_unknown_preset_names_the_ones_there_are():
+    _, problems = resolve(stmfg_preset="nope")
+    assert problems == [
+        "parameter --stmfg_preset: preset 'nope' is neither a file nor one of the presets: default, paper"
+    ]
+
+
+def test_a_preset_of_another_method_is_refused(tmp_path):
+    own = tmp_path / "mine.yaml"
+    own.write_text("method: multist\nextends: default\n")
+    (problem,) = resolve({"stmfg": own})[1]
+    assert problem == (
+        "parameter --stmfg_preset: mine.yaml holds settings of multist; give a preset that says method: stmfg"
+    )
+
+
+def test_rows_take_the_parameter_where_they_leave_a_column_empty():
+    rows = [{"sample": "A", "n_domains": None, "min_counts": 0}, {"sample": "B", "n_domains": 5}]
+    assert with_defaults(rows, {"n_domains": 7, "min_counts": 10, "seed": 1}) == [
+        {"sample": "A", "n_domains": 7, "min_counts": 0},
+        {"sample": "B", "n_domains": 5},
+    ]
+
+
+@pytest.fixture
+def validate(tmp_path, root):
+    """Run bin/validate_samplesheet.py as the pipeline does; returns its problems, rows and run."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("validate", root / "bin" / "validate_samplesheet.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    (tmp_path / "sheet.csv").write_text("sample,path\nA,a.h5ad\n")
+
+    def run(*presets, **params):
+        given = {"input": "sheet.csv", "outdir": "results", "methods": "stmfg"} | params
+        (tmp_path / "params.json").write_text(json.dumps(given))
+        names = ("problems", "rows", "run")
+        done = CliRunner().invoke(
+            script.main,
+            [
+                *("--input", str(tmp_path / "sheet.csv")),
+                *("--schema", str(root / "assets" / "schema_input.json")),
+                *("--params", str(tmp_path / "params.json")),
+                *("--params-schema", str(root / "nextflow_schema.json")),
+                *("--presets", str(root / "assets" / "presets")),
+                *(word for name in names for word in (f"--{name}", str(tmp_path / f"{name}.json"))),
+                *(word for preset in presets for word in ("--preset", preset)),
+            ],
+        )
+        assert done.exit_code == 0, done.output
+        return [json.loads((tmp_path / f"{name}.json").read_text()) for name in names]
+
+    return run
+
+
+def test_a_preset_file_is_written_out_complete_and_values_are_typed(validate, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: default\noptimiser:\n  epochs: 3\n")
+    problems, rows, run = validate(f"stmfg={mine}", n_seeds="2.0", image_view="TRUE", n_domains="7")
+    assert problems == []
+    expected = load_settings("stmfg/default", ["optimiser.epochs=3"]).as_dict()
+    assert run["methods"][0]["train"]["optimiser"] == expected["optimiser"]
+    assert (run["n_seeds"], run["image_view"], rows[0]["n_domains"]) == (2, True, 7)
+
+
+def test_a_preset_with_a_mistake_is_one_problem_that_names_the_parameter(validate, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: default\noptimiser:\n  epoch: 3\n")
+    (problem,), _, run = validate(f"stmfg={mine}")
+    assert problem == "parameter --stmfg_preset: optimiser: unknown key 'epoch'; did you mean 'epochs'?"
+    assert run["methods"] == []
+
+
+def test_a_directory_as_preset_is_one_problem(validate, tmp_path):
+    (problem,), _, _ = validate(f"stmfg={tmp_path}")
+    assert "is neither a file nor one of the presets: default, paper" in problem
+
+
+@pytest.mark.parametrize(
+    ("params", "line"),
+    [
+        ({"outdir": True}, "parameter --outdir has no value - expected a directory"),
+        ({"methods": None}, "parameter --methods is missing - expected methods that are trained"),
+        ({"methods": ""}, "parameter --methods is missing - expected methods that are trained"),
+        ({"methods": True}, "parameter --methods has no value - expected names of methods"),
+        ({"seed": 2**31}, "parameter --seed: '2147483648' - expected a whole number from 0 to 2147483547"),
+        (
+            {"preset": "paper"},
+            "parameter --preset: 'paper' - unknown parameter; it is now called",
+        ),
+        ({"input": "my sheet.CSV"}, None),
+        ({"input": "folder"}, "parameter --input: 'folder' - expected a file that ends in .csv"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_one_line(validate, params, line):
+    problems, _, _ = validate(**params)
+    assert len(problems) == (line is not None)
+    assert not problems or problems[0].startswith(line)
