@@ -10,6 +10,7 @@ from PIL import Image
 from tissuegraph.errors import InputError
 from tissuegraph.histology import slide as slides
 from tissuegraph.histology.slide import BlockCache, Slide, array_slide, open_slide
+from tissuegraph.io import images, pixels
 
 
 def gradient(width: int, height: int, step: int = 1) -> np.ndarray:
@@ -172,7 +173,7 @@ def test_a_large_slide_is_never_held(tmp_path, monkeypatch):
 
 def test_one_huge_piece_is_refused_with_the_numbers_and_the_remedy(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", gradient(300, 200), rowsperstrip=200, compression="zlib")
-    monkeypatch.setattr(slides, "MAX_DECODED", 50_000)
+    monkeypatch.setattr(pixels, "MAX_DECODED", 50_000)
     with pytest.raises(InputError, match=re.escape("300 x 200 pixels, at most 50,000")) as error:
         open_slide(tmp_path / "a.tif")
     assert "pyramidal TIFF" in str(error.value)
@@ -180,8 +181,8 @@ def test_one_huge_piece_is_refused_with_the_numbers_and_the_remedy(tmp_path, mon
 
 def test_a_huge_png_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     Image.fromarray(gradient(300, 200)).save(tmp_path / "a.png")
-    monkeypatch.setattr(slides, "MAX_DECODED", 50_000)
-    monkeypatch.setattr(slides, "read_rgb", lambda _path: pytest.fail("decoded"))
+    monkeypatch.setattr(pixels, "MAX_DECODED", 50_000)
+    monkeypatch.setattr(images, "picture_to_rgb", lambda *_: pytest.fail("decoded"))
     with pytest.raises(InputError, match=re.escape("a.png has 300 x 200 pixels")):
         open_slide(tmp_path / "a.png")
 
