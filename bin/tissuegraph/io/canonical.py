@@ -197,11 +197,7 @@ def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
         raise InputError(
             "the coordinates are not numbers; expected x and y in full-resolution pixels"
         ) from error
-    if xy.ndim != 2 or xy.shape != (n_spots, 2):
-        raise InputError(
-            f"the coordinates have shape {xy.shape}; expected ({n_spots}, 2): x and y of every spot in "
-            f"full-resolution pixels"
-        )
+    check_positions_shape(xy.shape, n_spots)
     bad = ~np.isfinite(xy).all(axis=1)
     if bad.any():
         raise InputError(
@@ -214,6 +210,15 @@ def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
     if n_places < n_spots:
         warn(f"{n_spots - n_places} of {n_spots} spots share their coordinates with another spot")
     return xy
+
+
+def check_positions_shape(shape: tuple[int, ...] | None, n_spots: int) -> None:
+    """Raise InputError for coordinates that are not x and y of every spot."""
+    if shape != (n_spots, 2):
+        raise InputError(
+            f"the coordinates have shape {shape}; expected ({n_spots}, 2): x and y of every spot in "
+            f"full-resolution pixels"
+        )
 
 
 def nearest_neighbour_distance(xy: np.ndarray) -> float:

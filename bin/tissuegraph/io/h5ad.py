@@ -13,10 +13,10 @@ from scipy import sparse
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_declared
-from tissuegraph.io.canonical import RawSlice, checked_labels, first_non_count
+from tissuegraph.io.canonical import RawSlice, check_positions_shape, checked_labels, first_non_count
 from tissuegraph.io.elements import column, columns, declared, index, is_old, matrix, rewritten
 from tissuegraph.io.h5ad_images import read_images
-from tissuegraph.io.hdf5 import open_hdf5, values
+from tissuegraph.io.hdf5 import group_of, open_hdf5, values
 from tissuegraph.io.planes import is_section_name
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import as_flags, is_missing
@@ -49,7 +49,7 @@ def read(request: Request) -> RawSlice:
             raise InputError(f"{path.name} is no AnnData file: obs and var are missing")
         if not is_old(file):
             return _read(file, request)
-        check_declared(path.name, declared(file))
+        check_declared(path.name, declared(file), path.stat().st_size)
     with rewritten(path) as file:
         return _read(file, request)
 
@@ -72,7 +72,7 @@ def _read(file: Any, request: Request) -> RawSlice:
         barcodes=barcodes,
         gene_ids=names if counts is None else _names(var, GENE_ID_COLUMNS, names),
         gene_symbols=names if counts is None else _names(var, SYMBOL_COLUMNS, names),
-        xy=_read_positions(file),
+        xy=_read_positions(file, len(barcodes)),
         array_position=_array_position(obs, len(barcodes)),
         annotation=_labels(obs, request.annotation_column, _is_ours(file), len(barcodes), warn),
         images=images,
@@ -118,7 +118,7 @@ def _read_counts(file: Any, n_spots: int) -> tuple[Any, Any]:
     for place, var in found:
         if var not in file:
             raise InputError(f"{place} has no {var}; write the file again")
-        counts = matrix(file[place], (n_spots, len(index(file[var]))))
+        counts = matrix(file[place], (n_spots, len(index(group_of(file, var)))))
         value = first_non_count(counts.data if sparse.issparse(counts) else counts.ravel())
         if value is None:
             return counts, file[var]
@@ -133,9 +133,9 @@ def _is_null(node: Any) -> bool:
     return node.attrs.get("encoding-type") == "null"
 
 
-def _read_positions(file: Any) -> np.ndarray:
+def _read_positions(file: Any, n_spots: int) -> np.ndarray:
     """x and y (N, 2); columns of a table are taken by name."""
-    present = sorted(file["obsm"]) if "obsm" in file else []
+    present = sorted(group_of(file, "obsm")) if "obsm" in file else []
     if keys.SPATIAL not in present:
         raise InputError(
             f"obsm['spatial'] is missing (obsm has: {', '.join(present) or 'nothing'}); store x and y "
@@ -143,6 +143,7 @@ def _read_positions(file: Any) -> np.ndarray:
         )
     node = file["obsm"][keys.SPATIAL]
     if hasattr(node, "dtype"):
+        check_positions_shape(node.shape, n_spots)
         return values(node)
     if "_index" not in node.attrs:
         raise InputError("obsm['spatial'] is no array of numbers; expected x and y of every spot")
@@ -150,8 +151,8 @@ def _read_positions(file: Any) -> np.ndarray:
     x, y = (next((names[name] for name in known if name in names), None) for known in (X_NAMES, Y_NAMES))
     if x is None or y is None:
         raise InputError(f"obsm['spatial'] has the columns {', '.join(names) or 'none'}; expected x and y")
-    missing = [[np.nan if value is None else value for value in column(node, name)] for name in (x, y)]
-    return np.array(missing, dtype=np.float64).T
+    found = [_sized(node, name, n_spots) for name in (x, y)]
+    return np.array([[np.nan if v is None else v for v in values] for values in found], dtype=np.float64).T
 
 
 def _is_ours(file: Any) -> bool:

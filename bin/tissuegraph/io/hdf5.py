@@ -124,6 +124,14 @@ def _leaves(name: str, where: str, what: str) -> InputError:
     )
 
 
+def group_of(parent: Any, name: str) -> Any:
+    """The group `name` in a file or group. Raises InputError for an array: asked for a member, it is read."""
+    node = parent[name]
+    if not hasattr(node, "keys"):
+        raise InputError(f"{node.name} is an array; expected a group: write the file again")
+    return node
+
+
 def values(node: Any, kinds: str = "biuf", ndim: int | None = None) -> np.ndarray:
     """The values of an array, looked at before memory is taken.
 
@@ -144,7 +152,8 @@ def values(node: Any, kinds: str = "biuf", ndim: int | None = None) -> np.ndarra
 def check_size(dataset: Any) -> None:
     """Raise InputError where an array, or one piece of it, declares more than can be."""
     where, item = dataset.name or "an array", dataset.dtype.itemsize
-    stored = dataset.id.get_storage_size()
+    # Of a damaged file, the size that an array claims to be stored in may be any number
+    stored = min(dataset.id.get_storage_size(), dataset.file.id.get_filesize())
     check_declared(where, int(np.prod(dataset.shape, dtype=object)) * item, stored)
     if dataset.chunks:  # the library unpacks whole pieces, however few values are wanted
         piece = int(np.prod(dataset.chunks, dtype=object)) * item

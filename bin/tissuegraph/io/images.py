@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,17 +47,26 @@ def read_rgb(path: Path) -> np.ndarray:
 @contextmanager
 def open_picture(path: Path) -> Iterator[Any]:
     """A PNG or JPEG as Pillow's Image, nothing decoded yet, its size within the limit; raises InputError."""
+    with _header(path) as image:
+        check_pixels(f"image {path.name}", image.size)
+        yield image
+
+
+@contextmanager
+def _header(path: Path) -> Iterator[Any]:
+    """A PNG or JPEG as Pillow's Image of whatever size; what Pillow stumbles over becomes an InputError."""
     from PIL import Image
 
-    limit = Image.MAX_IMAGE_PIXELS
+    limit, Image.MAX_IMAGE_PIXELS = (
+        Image.MAX_IMAGE_PIXELS,
+        None,
+    )  # Pillow's own is for the web; slides are large
     try:
-        Image.MAX_IMAGE_PIXELS = pixels.MAX_DECODED  # Pillow's own is for the web; slides are large
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                check_pixels(f"image {path.name}", image.size)
-                yield image
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        with Image.open(path, formats=("PNG", "JPEG")) as image:
+            yield image
+    except InputError:
+        raise
+    except (OSError, ValueError, SyntaxError, OverflowError) as error:
         raise InputError(f"image {path.name} is not a readable image ({error}); copy it again") from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -153,16 +161,8 @@ def check_images(raw: RawSlice, warn: Warn) -> np.ndarray:
 def image_size(path: Path) -> tuple[int, int]:
     """Width and height in pixels, from the header only."""
     if image_kind(path) != TIFF:
-        from PIL import Image
-
-        try:  # without the limit: the size alone takes no memory
-            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                return image.size
-        except (OSError, ValueError, SyntaxError) as error:
-            raise InputError(f"image {path.name} is not a readable image ({error}); copy it again") from error
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
+        with _header(path) as image:
+            return image.size
     with open_tiff(path) as tiff:
         return plane_size(tiff.series[0].levels[0])
 

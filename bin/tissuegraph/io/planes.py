@@ -72,8 +72,8 @@ def several_slices(what: str, names: Sequence[str], sizes: Sequence[int] | None 
     listed = ", ".join(shown[:4]) + (", ..." if len(shown) > 4 else "")
     return InputError(
         f"the file holds {len(names)} slices on top of each other, told apart by {what}: {listed}; write "
-        f"each to a file of its own (e.g. adata[adata.obs['library_id'] == 'A'].write_h5ad('A.h5ad')) and give "
-        f"each a row"
+        f"each to a file of its own (e.g. adata[adata.obs['library_id'] == 'A'].write_h5ad('A.h5ad')) and "
+        f"give each a row"
     )
 
 

@@ -16,7 +16,7 @@ from tissuegraph.io.budget import check_count
 from tissuegraph.io.canonical import RawSlice, without_counts
 from tissuegraph.io.cleaning import GENE_EXPRESSION
 from tissuegraph.io.elements import compressed
-from tissuegraph.io.hdf5 import open_hdf5, strings, values
+from tissuegraph.io.hdf5 import group_of, open_hdf5, strings, values
 from tissuegraph.io.images import read_rgb
 from tissuegraph.io.layouts import MATRIX_DIR, MATRIX_H5, find_outs, find_spatial, has_matrix
 from tissuegraph.io.position_table import read_positions
@@ -24,6 +24,15 @@ from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.text import read_bytes, read_text
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+FACTORS = (
+    "spot_diameter_fullres",
+    "fiducial_diameter_fullres",
+    "tissue_hires_scalef",
+    "tissue_lowres_scalef",
+    "regist_target_img_scalef",
+    "bin_size_um",
+    "microns_per_pixel",
+)
 MOST_FACTOR = 1e6  # of spot diameters in pixels, the largest of the scale factors
 
 
@@ -98,13 +107,13 @@ def _read_matrix(outs: Path) -> Matrix:
 def read_10x_h5(path: Path) -> Matrix:
     """Read a feature-barcode matrix in 10x HDF5 (stored genes x spots by column, so spots x genes by row)."""
     with open_hdf5(path) as file:
-        if "matrix" not in file or "features" not in file["matrix"]:
+        if "matrix" not in file or "features" not in group_of(file, "matrix"):
             raise InputError(
                 f"{path.name} is no 10x feature-barcode matrix of Space Ranger: group matrix is missing"
             )
         group = file["matrix"]
         shape = values(group["shape"], "iu", 1).tolist()
-        barcodes, features = strings(group["barcodes"]), group["features"]
+        barcodes, features = strings(group["barcodes"]), group_of(group, "features")
         ids, symbols = strings(features["id"]), strings(features["name"])
         types = strings(features["feature_type"]) if "feature_type" in features else _all_genes(len(ids))
         if shape != [len(ids), len(barcodes)] or not len(ids) == len(symbols) == len(types):
@@ -230,7 +239,7 @@ def read_scalefactors(spatial: Path, warn: Warn) -> dict[str, float]:
         raise InputError(
             f'spatial/{path.name} holds no named numbers; expected e.g. {{"tissue_hires_scalef": 0.1}}'
         )
-    return {name: _factor(path, name, value) for name, value in found.items() if _is_number(value)}
+    return {name: _factor(path, name, found[name]) for name in FACTORS if _is_number(found.get(name))}
 
 
 def _is_number(value: Any) -> bool:

@@ -200,3 +200,60 @@ def test_a_slide_closes_its_file(tmp_path):
     with open_slide(write_pyramid(tmp_path / "a.tif")) as slide:
         assert isinstance(slide, Slide)
     (tmp_path / "a.tif").unlink()
+
+
+@pytest.mark.parametrize("top", [4095, 65535])
+def test_16_bits_of_a_slide_are_scaled_alike_in_every_tile(tmp_path, top):
+    """The range is that of the whole slide: a tile without glass stays as dark as it is."""
+    values = np.full((600, 800, 3), top // 4, np.uint16)
+    values[:50, :50] = top
+    tifffile.imwrite(tmp_path / "a.tif", values, tile=(128, 128), photometric="rgb")
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert (slide.read_region(400, 300, 64, 64, (8, 8)) == 64).all()
+        assert (slide.read_region(0, 0, 40, 40, (8, 8)) == 255).all()
+
+
+def test_transparent_parts_of_a_slide_are_glass(tmp_path):
+    values = np.zeros((600, 800, 4), np.uint8)
+    values[:300] = (90, 60, 120, 255)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, tile=(128, 128), photometric="rgb", extrasamples=["unassalpha"]
+    )
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert (slide.read_region(10, 310, 64, 64, (8, 8)) == 255).all()
+        assert (slide.read_region(10, 10, 64, 64, (8, 8)) == (90, 60, 120)).all()
+
+
+def test_a_slide_of_many_channels_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((5, 300, 400), np.uint8), metadata={"axes": "CYX"})
+    with pytest.raises(InputError, match=r"image a\.ome\.tif: it has 5 channels; expected grey or RGB"):
+        open_slide(tmp_path / "a.ome.tif")
+
+
+def test_a_slide_is_opened_by_what_it_is_and_not_by_its_name(tmp_path):
+    write_pyramid(tmp_path / "a.jpg")
+    with open_slide(tmp_path / "a.jpg") as slide:
+        assert [level.size for level in slide.levels] == [(1024, 768), (512, 384), (256, 192)]
+
+
+def test_a_damaged_tile_is_an_input_error_when_it_is_read(tmp_path):
+    path = write_pyramid(tmp_path / "a.tif", compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        offset, size = tiff.pages[0].dataoffsets[20], tiff.pages[0].databytecounts[20]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + size] = bytes(size)
+    path.write_bytes(content)
+    with (
+        open_slide(path) as slide,
+        pytest.raises(InputError, match=r"image a\.tif is damaged near x 512, y 256"),
+    ):
+        slide.read_region(520, 260, 100, 100, (100, 100))
+
+
+def test_a_slide_too_large_to_look_at_is_refused_before_it_is(tmp_path, monkeypatch):
+    from tissuegraph.io import tiff
+
+    monkeypatch.setattr(tiff, "MOST_FLAT", 100_000)
+    tifffile.imwrite(tmp_path / "a.tif", gradient(400, 300), tile=(128, 128))
+    with pytest.raises(InputError, match=r"a\.tif \(400 x 300 pixels\) has no smaller version inside"):
+        open_slide(tmp_path / "a.tif")
