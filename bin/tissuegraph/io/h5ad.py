@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,7 @@ def _read(file: Any, request: Request) -> RawSlice:
     barcodes = index(obs)
     counts, var = _measured_counts(file, len(barcodes), request.counts_needed, warn)
     names = index(var) if counts is not None else np.zeros(0, dtype=str)
-    groups = {
-        name: np.array(["" if value is None else str(value) for value in _sized(obs, name, len(barcodes))])
-        for name in columns(obs)
-        if is_section_name(name)
-    }
+    groups = _groups(obs, len(barcodes))
     images, scalefactors = read_images(file, request.sample, groups, warn)
     return RawSlice(
         platform="h5ad",
@@ -82,6 +79,16 @@ def _read(file: Any, request: Request) -> RawSlice:
         feature_types=None if counts is None else _feature_types(var, len(names)),
         groups=groups,
     )
+
+
+def _groups(obs: Any, n: int) -> dict[str, np.ndarray]:
+    """Columns of obs (N,) str that may tell sections apart, by their names; one that cannot be read does not."""
+    found = {}
+    for name in columns(obs):
+        if is_section_name(name):
+            with suppress(InputError):
+                found[name] = np.array(["" if v is None else str(v) for v in _sized(obs, name, n)])
+    return found
 
 
 def _measured_counts(file: Any, n_spots: int, needed: bool, warn: Warn) -> tuple[Any, Any]:
@@ -193,7 +200,9 @@ def _in_tissue(obs: Any, n: int, warn: Warn) -> np.ndarray | None:
         return as_flags(_sized(obs, IN_TISSUE, n), otherwise=True)
     except ValueError as error:
         warn(f"obs['in_tissue'] was ignored: expected 0 or 1, found {error}")
-        return None
+    except InputError as error:
+        warn(f"obs['in_tissue'] was ignored: {error}")
+    return None
 
 
 def _array_position(obs: Any, n: int) -> np.ndarray | None:
@@ -204,7 +213,7 @@ def _array_position(obs: Any, n: int) -> np.ndarray | None:
         found = np.array(
             [_sized(obs, name, n) for name in (keys.ARRAY_ROW, keys.ARRAY_COL)], dtype=np.float64
         ).T
-    except (TypeError, ValueError):
+    except (InputError, TypeError, ValueError):
         return None
     return found if np.isfinite(found).all() and (found == np.rint(found)).all() else None
 
@@ -222,7 +231,7 @@ def _labels(obs: Any, name: str | None, ours: bool, n: int, warn: Warn) -> np.nd
     if name not in columns(obs):
         known = columns(obs)
         near = difflib.get_close_matches(name, known, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"obs has: {', '.join(known) or 'no columns'}"
+        remedy = f"did you mean {near[0]!r}?" if near else f"obs has: {', '.join(known[:20]) or 'no columns'}"
         raise InputError(f"annotation: obs has no column {name!r}; {remedy}")
     return _checked(_sized(obs, name, n), warn)
 

@@ -47,6 +47,12 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
         candidates["what their barcodes begin or end with"] = suffixes
     for what, groups in candidates.items():
         names, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        if (
+            len(names) > 1 and names[0] == "" and what.startswith("the column")
+        ):  # a gap is no group of its own
+            codes[codes == 0] = 1 + np.argmax(sizes[1:])
+            names, sizes = names[1:], sizes[1:]
+            codes = codes - 1
         if not 2 <= len(names) <= MOST_GROUPS:
             continue
         neighbours = _neighbours(xy) if neighbours is None else neighbours

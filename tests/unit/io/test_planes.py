@@ -58,6 +58,12 @@ def test_the_same_column_passes_where_the_slices_lie_side_by_side(tmp_path):
     assert read(tmp_path, joined).n_obs == 128
 
 
+def test_a_gap_in_such_a_column_is_no_slice(tmp_path):
+    adata = one()
+    adata.obs["donor"] = np.where(COL % 2, "A", None)
+    assert read(tmp_path, adata).n_obs == 64
+
+
 @pytest.mark.parametrize("origin", [(30, 40), (0, 0)])
 @pytest.mark.parametrize("names", [{"index_unique": "-"}, {"index_unique": "_", "keys": ["A", "B"]}])
 def test_what_a_concatenation_appends_to_barcodes_tells_two_slices(tmp_path, origin, names):
