@@ -82,7 +82,7 @@ def _read(file: Any, request: Request) -> RawSlice:
 
 
 def _groups(obs: Any, n: int) -> dict[str, np.ndarray]:
-    """Columns of obs (N,) str that may tell sections apart, by their names; one that cannot be read does not."""
+    """Columns of obs (N,) str that may tell sections apart, by their names; one that is damaged does not."""
     found = {}
     for name in columns(obs):
         if is_section_name(name):
