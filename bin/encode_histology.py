@@ -61,13 +61,13 @@ def main(
     from tissuegraph.histology.encode import Options, encode_slice
     from tissuegraph.histology.encoders import load_encoder
     from tissuegraph.histology.source import find_picture
-    from tissuegraph.histology.tiles import FEW_PIXELS, tile_side
+    from tissuegraph.histology.tiles import FEW_PIXELS, tile_side, warn_of_glass
     from tissuegraph.io.stored import read_places
 
     encoder = load_encoder(encoder_name, encoder_weights, device)
     reference = _read_reference(stain_reference)
     places = read_places(slice_path, spots_path)
-    picture = find_picture(slice_path, places.xy, image, image_matrix)
+    picture = find_picture(slice_path, places.xy, image, image_matrix, record.warn)
     if picture is None:
         record.warn("the slice has no histology image: it is analysed by its genes alone")
         return
@@ -79,6 +79,7 @@ def main(
 
     for reason in warnings:
         record.warn(reason)
+    warn_of_glass(result.background, record.warn)
     if result.tile_px < FEW_PIXELS:
         record.warn(
             f"a tile is {result.tile_px:.1f} pixels wide in the {picture.kind} image: it shows colour and "

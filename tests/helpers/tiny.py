@@ -16,6 +16,7 @@ BARCODES = ["AAA-1", "CCC-1", "GGG-1"]
 GENE_IDS = ["ENSG1", "ENSG2", "ENSG3", "ENSG4"]
 SYMBOLS = ["ACTB", "GFAP", "GFAP", "MT-CO1"]
 XY = np.array([[100.0, 10.0], [200.0, 10.0], [100.0, 110.0]])  # x, y; nearest neighbours are 100 px apart
+IMAGE_SHAPES = {"hires": (60, 110), "lowres": (12, 22)}  # of a full image 220 wide and 120 high
 SCALEFACTORS = {"spot_diameter_fullres": 60.0, "tissue_hires_scalef": 0.5, "tissue_lowres_scalef": 0.1}
 
 
@@ -44,7 +45,7 @@ def write_outs(
     (spatial / name).write_text("\n".join(lines) + "\n")
     (spatial / "scalefactors_json.json").write_text(json.dumps(SCALEFACTORS))
     for name in images:
-        write_png(spatial / f"tissue_{name}_image.png", (6, 8))
+        write_png(spatial / f"tissue_{name}_image.png", IMAGE_SHAPES[name])
     return folder
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.images import outside_image
+from tissuegraph.io.placement import MOST_OUTSIDE, outside, outside_image
+from tissuegraph.io.request import Warn
+from tissuegraph.io.text import read_text
 
 _AFFINE_ROW = np.array([0.0, 0.0, 1.0])
 
@@ -66,20 +68,20 @@ def read_matrix(path: Path) -> Registration:
 
 
 def _numbers(path: Path) -> list[float]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"matrix {path.name} is not a readable text file; give 9 numbers as CSV") from error
+    text = read_text(path, f"matrix {path.name}")
     try:
         if path.suffix.lower() == ".json":
             return [float(value) for value in np.ravel(json.loads(text))]
         return [float(word) for word in re.split(r"[\s,;\[\]()]+", text) if word]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path.name} must hold 9 numbers and nothing else ({error})") from error
 
 
-def check_inside(points: np.ndarray, size: tuple[int, int], name: str) -> None:
-    """Raise InputError with the numbers where a point (N, 2) is outside an image of `size`."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    if (low < 0).any() or (high > size).any():
-        raise outside_image(name, low, high, size)
+def check_inside(points: np.ndarray, size: tuple[int, int], name: str, warn: Warn) -> None:
+    """Warn of points (N, 2) outside an image of `size`; raise InputError with the numbers where they are "
+    "many."""
+    off = outside(points, size)
+    if off.mean() > MOST_OUTSIDE:
+        raise outside_image(name, points, size)
+    if off.any():
+        warn(f"{int(off.sum())} of {len(points)} spots lie off the image {name}: their tiles are white there")

@@ -16,18 +16,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.images import (
-    MAX_DECODED,
-    PILLOW_SUFFIXES,
-    as_rgb,
-    no_size_limit,
-    plane_size,
-    read_rgb,
-)
+from tissuegraph.io.images import image_kind, open_tiff, read_rgb
+from tissuegraph.io.kinds import TIFF
+from tissuegraph.io.pixels import Conversion, as_rgb
+from tissuegraph.io.tiff import channel_axis, channels_only, check_levels, check_piece, conversion, plane_size
 
 CACHE_BYTES = 256 << 20  # decoded blocks kept: two rows of strips of a slide 100,000 pixels wide
 BLOCK = 256  # pixels: smaller strips and tiles are fetched together
 MAX_REGION = 1 << 22  # pixels read at a time; larger regions are put together from parts
+SAMPLED, SAMPLES = 1 << 24, 8  # pixels of a level that is looked at whole, else SAMPLES x SAMPLES blocks
 _OPTICS = 1.001  # a level this much too coarse still counts as sufficient: level sizes are rounded
 
 
@@ -54,16 +51,24 @@ class ArrayLevel:
 class TiffLevel:
     """One level of a TIFF; blocks of whole strips or tiles are decoded when needed and kept for a while."""
 
-    def __init__(self, stored: Any, axes: str, name: str, cache: BlockCache):
-        self._stored, self._axes, self._cache = stored, axes, cache
-        self.size = (stored.shape[axes.index("X")], stored.shape[axes.index("Y")])
-        chunk = [stored.chunks[axes.index(axis)] for axis in "XY"]
-        if math.prod(chunk) > MAX_DECODED:
-            raise InputError(
-                f"image {name}: one piece of it has {chunk[0]} x {chunk[1]} pixels, at most {MAX_DECODED:,} "
-                f"can be decoded at once; store it as a tiled, pyramidal TIFF"
-            )
+    def __init__(self, stored: Any, level: Any, name: str, cache: BlockCache):
+        self._stored, self._level, self._name, self._cache = stored, level, name, cache
+        self._channels = channel_axis(level)
+        self.conversion = Conversion()
+        self.size = plane_size(level)
+        check_piece(name, stored.chunks, level.axes, stored.dtype.itemsize)
+        chunk = [stored.chunks[level.axes.index(axis)] for axis in "XY"]
         self._block = tuple(side * max(1, -(-BLOCK // side)) for side in chunk)
+
+    def sample(self) -> np.ndarray:
+        """Stored samples (H, W, S): all of a small level, else blocks spread over it."""
+        width, height = self.size
+        if width * height <= SAMPLED:
+            return self.samples(0, 0, width, height)
+        wide, high = (min(block, length) for block, length in zip(self._block, self.size, strict=True))
+        lefts = np.linspace(0, width - wide, min(SAMPLES, -(-width // wide))).astype(int)
+        tops = np.linspace(0, height - high, min(SAMPLES, -(-height // high))).astype(int)
+        return np.concatenate([self.samples(x, y, wide, high) for y in tops for x in lefts])
 
     def read(self, left: int, top: int, right: int, bottom: int) -> np.ndarray:
         pixels = np.empty((bottom - top, right - left, 3), np.uint8)
@@ -77,14 +82,24 @@ class TiffLevel:
         return pixels
 
     def _decode(self, x: int, y: int) -> np.ndarray:
-        """The block at x, y as (h, w, 3) uint8; of further axes (stack, time) the first plane."""
-        wide, high = self._block
-        where = {"Y": slice(y, y + high), "X": slice(x, x + wide), "S": slice(3), "C": slice(3)}
-        values = self._stored[tuple(where.get(axis, 0) for axis in self._axes)]
-        axes = [axis for axis in self._axes if axis in where]
-        channels = [axis for axis in axes if axis in "SC"]
-        order = [axes.index(axis) for axis in ("Y", "X", *channels)]
-        return as_rgb(np.transpose(values, order))
+        """The block at x, y as (h, w, 3) uint8."""
+        return self.conversion.apply(self.samples(x, y, *self._block))
+
+    def samples(self, x: int, y: int, wide: int, high: int) -> np.ndarray:
+        """Stored samples (h, w, S) of a box; of further axes (stack, time) the first plane."""
+        where = {"Y": slice(y, y + high), "X": slice(x, x + wide), self._channels: slice(None)}
+        axes = self._level.axes
+        try:
+            values = self._stored[tuple(where.get(axis, slice(1)) for axis in axes)]
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever a damaged piece makes the codecs stumble over
+            raise InputError(
+                f"image {self._name} is damaged near x {x}, y {y} of its {self.size[0]} x {self.size[1]} "
+                f"pixels "
+                f"({error}); copy it again"
+            ) from error
+        return channels_only(self._level, np.asarray(values), axes)
 
 
 class BlockCache:
@@ -125,6 +140,10 @@ class Slide:
     @property
     def size(self) -> tuple[int, int]:
         return self.levels[0].size
+
+    def keep_open(self, resources: ExitStack) -> None:
+        """Files that are closed with the slide."""
+        self._resources = resources
 
     def __enter__(self) -> Slide:
         return self
@@ -208,48 +227,30 @@ def _padded(level: Level, left: int, top: int, right: int, bottom: int) -> np.nd
 
 
 def array_slide(image: np.ndarray, name: str) -> Slide:
-    """A slide of an image in memory: grey, RGB or RGBA, uint8 or float in [0, 1]."""
+    """A slide of an image in memory: grey, RGB or RGBA, of any depth."""
     return Slide([ArrayLevel(as_rgb(image))], name)
 
 
 def open_slide(path: str | Path) -> Slide:
     """Open an image file for reading by region.
 
-    JPEG and PNG are decoded whole, up to MAX_DECODED pixels. Everything else goes to tifffile: TIFF,
-    BigTIFF, OME-TIFF, and the TIFF-based pyramids of slide scanners (.svs, .ndpi, .scn, .btf).
+    What it is, is told by its content. JPEG and PNG are decoded whole, up to a limit. TIFF, BigTIFF,
+    OME-TIFF, and the TIFF-based pyramids of slide scanners (.svs, .ndpi, .scn, .btf) go to tifffile.
     Raises InputError for a file that is missing, damaged, of another kind or too large.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"image {path.name} does not exist; correct its path")
-    if path.suffix.lower() in PILLOW_SUFFIXES:
-        return _decode_whole(path)
-    return _open_tiff(path)
-
-
-def _decode_whole(path: Path) -> Slide:
-    from PIL import Image
-
-    try:
-        with no_size_limit(), Image.open(path) as image:
-            width, height = image.size
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"image {path.name} is not a readable image; copy it again") from error
-    if width * height > MAX_DECODED:
-        raise InputError(
-            f"image {path.name} has {width} x {height} pixels, a JPEG or PNG may have at most "
-            f"{MAX_DECODED:,} as it is decoded whole; store it as a tiled, pyramidal TIFF"
-        )
+    if image_kind(path) == TIFF:
+        return _open_tiff(path)
     return Slide([ArrayLevel(read_rgb(path))], path.name)
 
 
 def _open_tiff(path: Path) -> Slide:
-    import tifffile
     import zarr
 
-    resources = ExitStack()
-    try:
-        tiff = resources.enter_context(tifffile.TiffFile(path))
+    with ExitStack() as resources:
+        # Inside the stack: what goes wrong while opening is worded by open_tiff, and the file is closed
+        tiff = resources.enter_context(open_tiff(path))
+        check_levels(tiff, path.name)
         series = tiff.series[0]
         cache = BlockCache()
         levels = []
@@ -257,16 +258,12 @@ def _open_tiff(path: Path) -> Slide:
             if min(plane_size(level)) < 1:
                 continue
             stored = zarr.open(resources.enter_context(series.aszarr(level=number)), mode="r")
-            levels.append(TiffLevel(stored, level.axes, path.name, cache))
-        slide = Slide(levels, path.name, resources)
-        slide.levels[-1].read(0, 0, 1, 1)  # a codec that is missing shows here, not in the middle of a run
+            levels.append(TiffLevel(stored, level, path.name, cache))
+        slide = Slide(levels, path.name)
+        smallest = slide.levels[-1]
+        smallest.samples(0, 0, 1, 1)  # a codec that is missing shows here, not in the middle of a run
+        meaning = conversion(tiff, series.levels[0], smallest.sample)
+        for level in levels:
+            level.conversion = meaning
+        slide.keep_open(resources.pop_all())
         return slide
-    except InputError:
-        resources.close()
-        raise
-    except Exception as error:  # whatever a foreign or damaged file makes the libraries stumble over
-        resources.close()
-        raise InputError(
-            f"image {path.name} is not a readable image ({error}); expected TIFF, OME-TIFF, SVS, NDPI, JPEG "
-            f"or PNG"
-        ) from error

@@ -10,6 +10,7 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.histology.slide import Slide
 
 PITCH_UM = 100.0  # distance of two spots where the scale of a slice is unknown
+MOST_GLASS = 0.3  # share of the tiles that may show more glass than tissue
 FEW_PIXELS = 16  # a tile of fewer pixels shows colour and hardly any texture
 
 
@@ -28,6 +29,16 @@ def tile_side(tile_um: float, um_per_px: float | None, pitch: float, warn: Calla
         f"{PITCH_UM:.0f} um, so a tile is {tile_um / PITCH_UM:g} times as wide"
     )
     return tile_um / PITCH_UM * pitch
+
+
+def warn_of_glass(background: np.ndarray, warn: Callable[[str], None]) -> None:
+    """Warn where many tiles show glass; background: (N,) share of each tile that is no tissue."""
+    glass = float((background > 0.5).mean())
+    if glass > MOST_GLASS:
+        warn(
+            f"{glass:.0%} of the tiles lie on glass, not on tissue: is it the image of these spots, in their "
+            f"pixels?"
+        )
 
 
 def reading_order(centres: np.ndarray, side: float) -> np.ndarray:

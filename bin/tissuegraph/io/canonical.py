@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import anndata
 
 CHUNK = 1 << 22  # values per look at the data: bounds the memory of a check
+MOST_COUNTS = 1 << 24  # up to here every whole number is a float32
 VISIUM_PITCH_UM = 100.0  # centre to centre, all Visium arrays with 55 um spots
 
 
@@ -27,7 +28,8 @@ class RawSlice:
     counts: (N, G) dense or sparse, None for spots that were not sequenced; barcodes: (N,) str;
     gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
-    uint8; scalefactors: Space Ranger's names; um_per_px: None where unknown.
+    uint8; scalefactors: Space Ranger's names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
+    feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart.
     """
 
     platform: str
@@ -41,12 +43,16 @@ class RawSlice:
     images: dict[str, np.ndarray] = field(default_factory=dict)
     scalefactors: dict[str, float] = field(default_factory=dict)
     um_per_px: float | None = None
+    in_tissue: np.ndarray | None = None
+    feature_types: np.ndarray | None = None
+    groups: dict[str, np.ndarray] = field(default_factory=dict)
 
     def select(self, spots: np.ndarray) -> RawSlice:
         """The spots of a mask (N,) only."""
-        per_spot = ("counts", "barcodes", "xy", "array_position", "annotation")
+        per_spot = ("counts", "barcodes", "xy", "array_position", "annotation", "in_tissue")
         values = {name: getattr(self, name) for name in per_spot}
-        return replace(self, **{name: None if v is None else v[spots] for name, v in values.items()})
+        kept = {name: None if v is None else v[spots] for name, v in values.items()}
+        return replace(self, **kept, groups={name: values[spots] for name, values in self.groups.items()})
 
 
 def without_counts(
@@ -125,8 +131,15 @@ def raw_counts(matrix: Any) -> sparse.csr_matrix:
             f"expected raw counts (whole numbers of at least 0), found {odd:.6g}: the values look normalised "
             f"or scaled; give the raw counts, in an h5ad in X or layers['counts']"
         )
-    counts = counts.astype(np.float32)
     counts.sum_duplicates()
+    most = counts.data.max(initial=0)
+    if most > MOST_COUNTS:
+        raise InputError(
+            f"a spot has {most:.6g} counts of one gene; at most {MOST_COUNTS:,} can be told apart, and no "
+            f"spot has "
+            f"as many: give raw counts"
+        )
+    counts = counts.astype(np.float32)
     counts.eliminate_zeros()
     if counts.nnz == 0:
         raise InputError(f"the matrix is empty: all {n_spots} x {n_genes} counts are 0")
@@ -184,11 +197,7 @@ def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
         raise InputError(
             "the coordinates are not numbers; expected x and y in full-resolution pixels"
         ) from error
-    if xy.ndim != 2 or xy.shape != (n_spots, 2):
-        raise InputError(
-            f"the coordinates have shape {xy.shape}; expected ({n_spots}, 2): x and y of every spot in "
-            f"full-resolution pixels"
-        )
+    check_positions_shape(xy.shape, n_spots)
     bad = ~np.isfinite(xy).all(axis=1)
     if bad.any():
         raise InputError(
@@ -201,6 +210,15 @@ def checked_positions(xy: Any, n_spots: int, warn: Warn) -> np.ndarray:
     if n_places < n_spots:
         warn(f"{n_spots - n_places} of {n_spots} spots share their coordinates with another spot")
     return xy
+
+
+def check_positions_shape(shape: tuple[int, ...] | None, n_spots: int) -> None:
+    """Raise InputError for coordinates that are not x and y of every spot."""
+    if shape != (n_spots, 2):
+        raise InputError(
+            f"the coordinates have shape {shape}; expected ({n_spots}, 2): x and y of every spot in "
+            f"full-resolution pixels"
+        )
 
 
 def nearest_neighbour_distance(xy: np.ndarray) -> float:

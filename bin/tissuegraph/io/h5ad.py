@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,22 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.canonical import RawSlice, checked_labels, first_non_count
-from tissuegraph.io.hdf5 import open_hdf5
-from tissuegraph.io.images import as_rgb
+from tissuegraph.io.budget import check_declared
+from tissuegraph.io.canonical import RawSlice, check_positions_shape, checked_labels, first_non_count
+from tissuegraph.io.elements import column, columns, declared, index, is_old, matrix, rewritten
+from tissuegraph.io.h5ad_images import read_images
+from tissuegraph.io.hdf5 import group_of, open_hdf5, values
+from tissuegraph.io.planes import is_section_name
 from tissuegraph.io.request import Request, Warn
-from tissuegraph.io.tables import MISSING
+from tissuegraph.io.tables import as_flags, is_missing
 
 GENE_ID_COLUMNS = (keys.GENE_ID, "gene_ids", "ensembl_id", "ensembl", "feature_id")
 SYMBOL_COLUMNS = (keys.GENE_SYMBOL, "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
+TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
+IN_TISSUE = "in_tissue"
+# Columns of a table in obsm['spatial'] that are taken by name
+X_NAMES = ("x", "pxl_col_in_fullres", "pxl_col", "imagecol", "col", "column", "x_centroid")
+Y_NAMES = ("y", "pxl_row_in_fullres", "pxl_row", "imagerow", "row", "y_centroid")
 
 
 def detect(path: Path) -> bool:
@@ -32,53 +41,60 @@ def read(request: Request) -> RawSlice:
 
     Counts are taken from layers['counts'], X or raw, the first that holds whole numbers. Without
     counts_needed the file may have none; counts that were inferred, not measured, are never taken.
-    An annotation that names a column of obs is read; without it obs['annotation'] is kept where there is one.
-    Raises InputError.
+    An annotation that names a column of obs is read; without it obs['annotation'] is kept only where this
+    pipeline wrote the file. Raises InputError.
     """
-    import anndata
-    from anndata.io import read_elem
-
-    path, warn = request.path, request.warn
-
+    path = request.path
     with open_hdf5(path) as file:
         if "obs" not in file or "var" not in file:
             raise InputError(f"{path.name} is no AnnData file: obs and var are missing")
-        try:
-            obs = read_elem(file["obs"])
-            counts, var = _measured_counts(file, read_elem, request.counts_needed, warn)
-            xy = _read_positions(file, read_elem)
-            images, scalefactors = _read_images(file, read_elem, request.sample, warn)
-            um_per_px = _read_setting(file, keys.UM_PER_PX)
-        except (InputError, OSError):
-            raise
-        except Exception as error:  # whatever a foreign file makes the library stumble over
-            raise InputError(
-                f"{path.name} cannot be read by anndata {anndata.__version__} ({error}); write it again "
-                f"with a current anndata"
-            ) from error
-    names = np.asarray(var.index if counts is not None else [], dtype=str)
-    array_position = None
-    if {keys.ARRAY_ROW, keys.ARRAY_COL} <= set(obs.columns):
-        array_position = _whole_numbers(obs[[keys.ARRAY_ROW, keys.ARRAY_COL]].to_numpy())
+        if not is_old(file):
+            return _read(file, request)
+        check_declared(path.name, declared(file), path.stat().st_size)
+    with rewritten(path) as file:
+        return _read(file, request)
+
+
+def _read(file: Any, request: Request) -> RawSlice:
+    warn = request.warn
+    obs = file["obs"]
+    barcodes = index(obs)
+    counts, var = _measured_counts(file, len(barcodes), request.counts_needed, warn)
+    names = index(var) if counts is not None else np.zeros(0, dtype=str)
+    groups = _groups(obs, len(barcodes))
+    images, scalefactors = read_images(file, request.sample, groups, warn)
     return RawSlice(
         platform="h5ad",
         counts=counts,
-        barcodes=np.asarray(obs.index, dtype=str),
-        gene_ids=names if counts is None else _column(var, GENE_ID_COLUMNS, names),
-        gene_symbols=names if counts is None else _column(var, SYMBOL_COLUMNS, names),
-        xy=xy,
-        array_position=array_position,
-        annotation=_labels(obs, request.annotation_column, warn),
+        barcodes=barcodes,
+        gene_ids=names if counts is None else _names(var, GENE_ID_COLUMNS, names),
+        gene_symbols=names if counts is None else _names(var, SYMBOL_COLUMNS, names),
+        xy=_read_positions(file, len(barcodes)),
+        array_position=_array_position(obs, len(barcodes)),
+        annotation=_labels(obs, request.annotation_column, _is_ours(file), len(barcodes), warn),
         images=images,
         scalefactors=scalefactors,
-        um_per_px=um_per_px,
+        um_per_px=_read_setting(file, keys.UM_PER_PX),
+        in_tissue=_in_tissue(obs, len(barcodes), warn),
+        feature_types=None if counts is None else _feature_types(var, len(names)),
+        groups=groups,
     )
 
 
-def _measured_counts(file: Any, read_elem: Any, needed: bool, warn: Warn) -> tuple[Any, Any]:
+def _groups(obs: Any, n: int) -> dict[str, np.ndarray]:
+    """Columns of obs (N,) str that may tell sections apart, by their names; one that is damaged does not."""
+    found = {}
+    for name in columns(obs):
+        if is_section_name(name):
+            with suppress(InputError):
+                found[name] = np.array(["" if v is None else str(v) for v in _sized(obs, name, n)])
+    return found
+
+
+def _measured_counts(file: Any, n_spots: int, needed: bool, warn: Warn) -> tuple[Any, Any]:
     """Counts and var; (None, None) where there are none and none are needed."""
     inferred = file.get(f"uns/{keys.TISSUEGRAPH}/{keys.INFERRED}")
-    if inferred is not None and bool(inferred[()]):
+    if inferred is not None and bool(values(inferred, "b", 0)):
         if needed:
             raise InputError(
                 "the expression in the file was inferred from its image, not measured; a reference needs "
@@ -87,16 +103,16 @@ def _measured_counts(file: Any, read_elem: Any, needed: bool, warn: Warn) -> tup
         warn("expression in the file was inferred, not measured: it is left out and inferred again")
         return None, None
     if needed:
-        return _read_counts(file, read_elem)
+        return _read_counts(file, n_spots)
     try:
-        counts, var = _read_counts(file, read_elem)
+        counts, var = _read_counts(file, n_spots)
     except InputError as error:
         warn(f"the slice is taken as one without counts: {error}")
         return None, None
     return (counts, var) if counts.shape[1] and counts.sum() else (None, None)
 
 
-def _read_counts(file: Any, read_elem: Any) -> tuple[Any, Any]:
+def _read_counts(file: Any, n_spots: int) -> tuple[Any, Any]:
     """The first matrix that holds counts, with the var that belongs to it."""
     places = [("layers/counts", "var"), ("X", "var"), ("raw/X", "raw/var")]
     found = [(place, var) for place, var in places if place in file and not _is_null(file[place])]
@@ -107,12 +123,12 @@ def _read_counts(file: Any, read_elem: Any) -> tuple[Any, Any]:
         )
     odd = None
     for place, var in found:
-        matrix = read_elem(file[place])
-        if not sparse.issparse(matrix):
-            matrix = np.asarray(matrix)
-        value = first_non_count(matrix.data if sparse.issparse(matrix) else matrix.ravel())
+        if var not in file:
+            raise InputError(f"{place} has no {var}; write the file again")
+        counts = matrix(file[place], (n_spots, len(index(group_of(file, var)))))
+        value = first_non_count(counts.data if sparse.issparse(counts) else counts.ravel())
         if value is None:
-            return matrix, read_elem(file[var])
+            return counts, file[var]
         odd = odd or (place, value)
     raise InputError(
         f"expected raw counts (whole numbers of at least 0), found {odd[1]:.6g} in {odd[0]}: the values look "
@@ -124,82 +140,105 @@ def _is_null(node: Any) -> bool:
     return node.attrs.get("encoding-type") == "null"
 
 
-def _read_positions(file: Any, read_elem: Any) -> np.ndarray:
-    present = sorted(file["obsm"]) if "obsm" in file else []
+def _read_positions(file: Any, n_spots: int) -> np.ndarray:
+    """x and y (N, 2); columns of a table are taken by name."""
+    present = sorted(group_of(file, "obsm")) if "obsm" in file else []
     if keys.SPATIAL not in present:
         raise InputError(
             f"obsm['spatial'] is missing (obsm has: {', '.join(present) or 'nothing'}); store x and y "
             f"of every spot in full-resolution pixels there"
         )
-    values = read_elem(file["obsm"][keys.SPATIAL])
-    return np.asarray(values.toarray() if sparse.issparse(values) else values)
+    node = file["obsm"][keys.SPATIAL]
+    if hasattr(node, "dtype"):
+        check_positions_shape(node.shape, n_spots)
+        return values(node)
+    if "_index" not in node.attrs:
+        raise InputError("obsm['spatial'] is no array of numbers; expected x and y of every spot")
+    names = {name.strip().lower(): name for name in columns(node)}
+    x, y = (next((names[name] for name in known if name in names), None) for known in (X_NAMES, Y_NAMES))
+    if x is None or y is None:
+        raise InputError(f"obsm['spatial'] has the columns {', '.join(names) or 'none'}; expected x and y")
+    found = [_sized(node, name, n_spots) for name in (x, y)]
+    return np.array([[np.nan if v is None else v for v in values] for values in found], dtype=np.float64).T
 
 
-def _read_images(
-    file: Any, read_elem: Any, sample: str, warn: Warn
-) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Images and scale factors of uns['spatial'] if it has one library, or one named like the sample."""
-    group = file.get(f"uns/{keys.SPATIAL}")
-    libraries = [name for name in group if hasattr(group[name], "keys")] if hasattr(group, "keys") else []
-    if not libraries:
-        return {}, {}
-    if sample not in libraries and len(libraries) > 1:
-        warn(
-            f"images left out: uns['spatial'] has several libraries ({', '.join(libraries)}), "
-            f"none of them named {sample}"
-        )
-        return {}, {}
-    library = group[sample if sample in libraries else libraries[0]]
-    scalefactors = {}
-    for name, value in library["scalefactors"].items() if "scalefactors" in library else ():
-        if getattr(value, "shape", None) == () and np.issubdtype(value.dtype, np.number):
-            scalefactors[name] = float(value[()])
-    images = {}
-    for name in ("hires", "lowres"):
-        if f"images/{name}" in library and f"tissue_{name}_scalef" in scalefactors:
-            images[name] = as_rgb(read_elem(library[f"images/{name}"]))
-    return images, scalefactors
+def _is_ours(file: Any) -> bool:
+    return f"uns/{keys.TISSUEGRAPH}/pitch_px" in file
 
 
 def _read_setting(file: Any, name: str) -> float | None:
     node = file.get(f"uns/{keys.TISSUEGRAPH}/{name}")
-    return float(node[()]) if node is not None and node.shape == () else None
+    return float(values(node, "iuf", 0)) if node is not None else None
 
 
-def _column(var: Any, names: Iterable[str], otherwise: np.ndarray) -> np.ndarray:
-    column = next((name for name in names if name in var.columns), None)
-    if column is None:
+def _sized(frame: Any, name: str, n: int) -> np.ndarray:
+    """A column (n,) of objects; raises InputError where it has another length."""
+    found = column(frame, name)
+    if len(found) != n:
+        raise InputError(f"{frame.name}/{name} has {len(found)} values for {n} rows; write the file again")
+    return found
+
+
+def _names(var: Any, known: Iterable[str], otherwise: np.ndarray) -> np.ndarray:
+    name = next((name for name in known if name in var), None)
+    if name is None:
         return otherwise
-    values = var[column].astype(object)
-    return np.where(values.isna(), otherwise, values.astype(str)).astype(str)
+    found = _sized(var, name, len(otherwise))
+    return np.array([o if v is None or not str(v) else str(v) for v, o in zip(found, otherwise, strict=True)])
 
 
-def _whole_numbers(values: np.ndarray) -> np.ndarray | None:
-    """Array positions (N, 2) where they are whole numbers, None otherwise."""
-    try:
-        values = values.astype(np.float64)
-    except (TypeError, ValueError):
+def _feature_types(var: Any, n: int) -> np.ndarray | None:
+    name = next((name for name in TYPE_COLUMNS if name in var), None)
+    return None if name is None else np.array([str(value) for value in _sized(var, name, n)], dtype=str)
+
+
+def _in_tissue(obs: Any, n: int, warn: Warn) -> np.ndarray | None:
+    """Which spots (N,) lie under tissue; one of which the column says nothing does."""
+    if IN_TISSUE not in obs:
         return None
-    return values if np.isfinite(values).all() and (values == np.rint(values)).all() else None
+    try:
+        return as_flags(_sized(obs, IN_TISSUE, n), otherwise=True)
+    except ValueError as error:
+        warn(f"obs['in_tissue'] was ignored: expected 0 or 1, found {error}")
+    except InputError as error:
+        warn(f"obs['in_tissue'] was ignored: {error}")
+    return None
 
 
-def _labels(obs: Any, column: str | None, warn: Warn) -> np.ndarray | None:
+def _array_position(obs: Any, n: int) -> np.ndarray | None:
+    """Array positions (N, 2) where they are whole numbers, None otherwise."""
+    if keys.ARRAY_ROW not in obs or keys.ARRAY_COL not in obs:
+        return None
+    try:
+        found = np.array(
+            [_sized(obs, name, n) for name in (keys.ARRAY_ROW, keys.ARRAY_COL)], dtype=np.float64
+        ).T
+    except (InputError, TypeError, ValueError):
+        return None
+    return found if np.isfinite(found).all() and (found == np.rint(found)).all() else None
+
+
+def _labels(obs: Any, name: str | None, ours: bool, n: int, warn: Warn) -> np.ndarray | None:
     """Labels (N,) of a column of obs as text, None where missing."""
-    if column is None:
-        if keys.ANNOTATION not in obs.columns or obs[keys.ANNOTATION].isna().all():
+    if name is None:
+        if keys.ANNOTATION not in obs:
             return None
-        column = keys.ANNOTATION
-    if column not in obs.columns:
-        near = difflib.get_close_matches(column, list(obs.columns), n=1)
-        columns = ", ".join(obs.columns) or "no columns"
-        remedy = f"did you mean {near[0]!r}?" if near else f"obs has: {columns}"
-        raise InputError(f"annotation: obs has no column {column!r}; {remedy}")
-    labels = [None if _missing(value) else _label(value) for value in obs[column].astype(object)]
+        if not ours:
+            warn("obs['annotation'] is not read: name it in the column annotation if it holds manual labels")
+            return None
+        found = _sized(obs, keys.ANNOTATION, n)
+        return None if all(is_missing(value) for value in found) else _checked(found, warn)
+    if name not in columns(obs):
+        known = columns(obs)
+        near = difflib.get_close_matches(name, known, n=1)
+        remedy = f"did you mean {near[0]!r}?" if near else f"obs has: {', '.join(known[:20]) or 'no columns'}"
+        raise InputError(f"annotation: obs has no column {name!r}; {remedy}")
+    return _checked(_sized(obs, name, n), warn)
+
+
+def _checked(found: np.ndarray, warn: Warn) -> np.ndarray:
+    labels = [None if is_missing(value) else _label(value) for value in found]
     return checked_labels(np.array(labels, dtype=object), warn)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value != value or str(value).strip().lower() in MISSING
 
 
 def _label(value: Any) -> str:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io import spaceranger
 from tissuegraph.io.canonical import RawSlice, without_counts
 from tissuegraph.io.platforms import PLATFORMS
+from tissuegraph.io.position_table import (
+    POSITIONS,
+    as_numbers,
+    named_columns,
+    read_position_file,
+    with_decimal_points,
+)
 from tissuegraph.io.request import Request
+from tissuegraph.io.tables import INDEX_NAMES
+from tissuegraph.io.text import read_rows
 
-_X = ("x", "pxl_col_in_fullres")
-_Y = ("y", "pxl_row_in_fullres")
+# By name, whatever their order
+_X = ("x", "pxl_col_in_fullres", "imagecol", "col", "column")
+_Y = ("y", "pxl_row_in_fullres", "imagerow", "row")
+_BARCODE = ("barcode", "barcodes", "spot", "spot_id", "id", "cell_id")
 
 
 def detect(path: Path) -> bool:
@@ -29,29 +37,21 @@ def read(request: Request) -> RawSlice:
     Space Ranger's own tables of positions are read too, spots under tissue only. Raises InputError.
     """
     path = request.path
-    if path.name in spaceranger.POSITIONS:
-        barcodes, in_tissue, array_position, xy = spaceranger.read_position_file(path)
+    if path.name in POSITIONS:
+        barcodes, in_tissue, array_position, xy = read_position_file(path)
         return without_counts("positions", barcodes, xy, array_position).select(in_tissue)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path.name} is not a readable text file; save it as CSV in UTF-8") from error
-    delimiter = max(",\t;", key=text.partition("\n")[0].count)
-    rows = [row for row in csv.reader(io.StringIO(text), delimiter=delimiter) if row]
-    names = [name.strip().lower() for name in rows[0]] if rows else []
+    rows = with_decimal_points(read_rows(path, path.name))
+    names = [name.lower() for name in rows[0]] if rows else []
     x, y = (next((name for name in known if name in names), None) for known in (_X, _Y))
     if x is None or y is None:
         raise InputError(
             f"{path.name} has the columns {', '.join(names) or 'none'}; expected barcode, x and y in "
             f"full-resolution pixels"
         )
-    if odd := next((row for row in rows if len(row) != len(names)), None):
-        raise InputError(f"{path.name}: {','.join(odd)!r} has {len(odd)} values, expected {len(names)}")
     if len(rows) == 1:
         raise InputError(f"{path.name} has a header but no rows; expected one row per spot")
-    columns = dict(zip(names, zip(*rows[1:], strict=True), strict=True))
-    try:
-        xy = np.array([columns[x], columns[y]], dtype=np.float64).T
-    except ValueError as error:
-        raise InputError(f"{path.name}: {error}; expected numbers in {x} and {y}") from error
-    return without_counts("positions", np.array(columns.get("barcode", columns[names[0]])), xy)
+    columns = named_columns(rows[1:], names, path.name)
+    others = [name for name in columns if name not in (x, y)]
+    named = next((name for name in (*_BARCODE, *INDEX_NAMES) if name in others), None) or (others or [x])[0]
+    xy = np.stack([as_numbers(columns[name], path.name, name) for name in (x, y)], axis=1)
+    return without_counts("positions", np.array(columns[named], dtype=str), xy)

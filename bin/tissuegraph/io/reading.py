@@ -11,7 +11,9 @@ import numpy as np
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice, labels_from_table, to_canonical
-from tissuegraph.io.images import add_image
+from tissuegraph.io.cleaning import clean
+from tissuegraph.io.images import add_image, check_images
+from tissuegraph.io.planes import check_one_plane
 from tissuegraph.io.platforms import PLATFORMS, WITH_COUNTS, expected
 from tissuegraph.io.request import Request
 from tissuegraph.io.tables import read_annotation
@@ -34,13 +36,26 @@ def read_raw(request: Request) -> RawSlice:
 
 
 def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
-    """Annotation and image, then the checks of tissuegraph.io.canonical.to_canonical."""
+    """Annotation and images, what is no spot or no gene left out, then the checks of the canonical form.
+
+    Raises InputError.
+    """
+    warn = request.warn
+    table = None
     if request.annotation and request.annotation_column is None:
-        table = read_annotation(Path(request.annotation))
-        raw.annotation = labels_from_table(table, np.asarray(raw.barcodes, dtype=str), request.warn)
-    if request.image and not request.image_matrix:
-        add_image(raw, request.image, request.warn)
-    return to_canonical(raw, request.sample, request.warn)
+        table = read_annotation(Path(request.annotation), np.asarray(raw.barcodes, dtype=str).tolist())
+    raw = clean(raw, warn)
+    check_one_plane(raw, warn)
+    if table is not None:
+        raw.annotation = labels_from_table(table, raw.barcodes, warn)
+    if raw.xy.shape == (len(raw.barcodes), 2) and len(raw.xy):
+        off = check_images(raw, warn)
+        if request.image and not request.image_matrix:
+            off = add_image(raw, request.image, warn)
+        if off.any():
+            warn(f"{int(off.sum())} of {len(off)} spots lie off the image and were left out")
+            raw = raw.select(~off)
+    return to_canonical(raw, request.sample, warn)
 
 
 def detect_platform(path: Path, counts_needed: bool = True) -> str:

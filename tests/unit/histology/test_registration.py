@@ -56,16 +56,16 @@ def test_a_matrix_that_registers_nothing_is_refused(tmp_path, text, complaint):
 
 
 def test_a_missing_matrix_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=re.escape("matrix none.csv is not a readable text file")):
+    with pytest.raises(InputError, match=re.escape("none.csv does not exist")):
         read_matrix(tmp_path / "none.csv")
 
 
 def test_spots_outside_the_image_are_refused_with_the_numbers():
-    check_inside(XY, (100, 50), "a.tif")
+    check_inside(XY, (100, 50), "a.tif", pytest.fail)
     with pytest.raises(InputError, match=re.escape("y 0 to 50) fall outside its 99 x 50 pixels")):
-        check_inside(XY, (99, 50), "a.tif")
+        check_inside(XY, (99, 50), "a.tif", pytest.fail)
     with pytest.raises(InputError, match="fall outside"):
-        check_inside(XY - 1, (200, 200), "a.tif")
+        check_inside(XY - 1, (200, 200), "a.tif", pytest.fail)
 
 
 def test_reducing_the_image_reduces_the_registration():

@@ -10,6 +10,7 @@ from PIL import Image
 from tissuegraph.errors import InputError
 from tissuegraph.histology import slide as slides
 from tissuegraph.histology.slide import BlockCache, Slide, array_slide, open_slide
+from tissuegraph.io import images, pixels
 
 
 def gradient(width: int, height: int, step: int = 1) -> np.ndarray:
@@ -172,7 +173,7 @@ def test_a_large_slide_is_never_held(tmp_path, monkeypatch):
 
 def test_one_huge_piece_is_refused_with_the_numbers_and_the_remedy(tmp_path, monkeypatch):
     tifffile.imwrite(tmp_path / "a.tif", gradient(300, 200), rowsperstrip=200, compression="zlib")
-    monkeypatch.setattr(slides, "MAX_DECODED", 50_000)
+    monkeypatch.setattr(pixels, "MAX_DECODED", 50_000)
     with pytest.raises(InputError, match=re.escape("300 x 200 pixels, at most 50,000")) as error:
         open_slide(tmp_path / "a.tif")
     assert "pyramidal TIFF" in str(error.value)
@@ -180,8 +181,8 @@ def test_one_huge_piece_is_refused_with_the_numbers_and_the_remedy(tmp_path, mon
 
 def test_a_huge_png_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     Image.fromarray(gradient(300, 200)).save(tmp_path / "a.png")
-    monkeypatch.setattr(slides, "MAX_DECODED", 50_000)
-    monkeypatch.setattr(slides, "read_rgb", lambda _path: pytest.fail("decoded"))
+    monkeypatch.setattr(pixels, "MAX_DECODED", 50_000)
+    monkeypatch.setattr(images, "picture_to_rgb", lambda *_: pytest.fail("decoded"))
     with pytest.raises(InputError, match=re.escape("a.png has 300 x 200 pixels")):
         open_slide(tmp_path / "a.png")
 
@@ -199,3 +200,60 @@ def test_a_slide_closes_its_file(tmp_path):
     with open_slide(write_pyramid(tmp_path / "a.tif")) as slide:
         assert isinstance(slide, Slide)
     (tmp_path / "a.tif").unlink()
+
+
+@pytest.mark.parametrize("top", [4095, 65535])
+def test_16_bits_of_a_slide_are_scaled_alike_in_every_tile(tmp_path, top):
+    """The range is that of the whole slide: a tile without glass stays as dark as it is."""
+    values = np.full((600, 800, 3), top // 4, np.uint16)
+    values[:50, :50] = top
+    tifffile.imwrite(tmp_path / "a.tif", values, tile=(128, 128), photometric="rgb")
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert (slide.read_region(400, 300, 64, 64, (8, 8)) == 64).all()
+        assert (slide.read_region(0, 0, 40, 40, (8, 8)) == 255).all()
+
+
+def test_transparent_parts_of_a_slide_are_glass(tmp_path):
+    values = np.zeros((600, 800, 4), np.uint8)
+    values[:300] = (90, 60, 120, 255)
+    tifffile.imwrite(
+        tmp_path / "a.tif", values, tile=(128, 128), photometric="rgb", extrasamples=["unassalpha"]
+    )
+    with open_slide(tmp_path / "a.tif") as slide:
+        assert (slide.read_region(10, 310, 64, 64, (8, 8)) == 255).all()
+        assert (slide.read_region(10, 10, 64, 64, (8, 8)) == (90, 60, 120)).all()
+
+
+def test_a_slide_of_many_channels_is_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.zeros((5, 300, 400), np.uint8), metadata={"axes": "CYX"})
+    with pytest.raises(InputError, match=r"image a\.ome\.tif: it has 5 channels; expected grey or RGB"):
+        open_slide(tmp_path / "a.ome.tif")
+
+
+def test_a_slide_is_opened_by_what_it_is_and_not_by_its_name(tmp_path):
+    write_pyramid(tmp_path / "a.jpg")
+    with open_slide(tmp_path / "a.jpg") as slide:
+        assert [level.size for level in slide.levels] == [(1024, 768), (512, 384), (256, 192)]
+
+
+def test_a_damaged_tile_is_an_input_error_when_it_is_read(tmp_path):
+    path = write_pyramid(tmp_path / "a.tif", compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        offset, size = tiff.pages[0].dataoffsets[20], tiff.pages[0].databytecounts[20]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + size] = bytes(size)
+    path.write_bytes(content)
+    with (
+        open_slide(path) as slide,
+        pytest.raises(InputError, match=r"image a\.tif is damaged near x 512, y 256"),
+    ):
+        slide.read_region(520, 260, 100, 100, (100, 100))
+
+
+def test_a_slide_too_large_to_look_at_is_refused_before_it_is(tmp_path, monkeypatch):
+    from tissuegraph.io import tiff
+
+    monkeypatch.setattr(tiff, "MOST_FLAT", 100_000)
+    tifffile.imwrite(tmp_path / "a.tif", gradient(400, 300), tile=(128, 128))
+    with pytest.raises(InputError, match=r"a\.tif \(400 x 300 pixels\) has no smaller version inside"):
+        open_slide(tmp_path / "a.tif")

@@ -8,7 +8,7 @@ import pytest
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.registration import from_scale
 from tissuegraph.histology.slide import array_slide
-from tissuegraph.histology.tiles import read_tiles, reading_order, spread_out, tile_side
+from tissuegraph.histology.tiles import read_tiles, reading_order, spread_out, tile_side, warn_of_glass
 from tissuegraph.histology.tissue_mask import background_share, tissue_mask
 
 
@@ -95,3 +95,11 @@ def test_the_background_share_is_the_area_without_tissue():
     xy = np.array([[10.0, 20.0], [20.0, 20.0], [23.0, 20.0], [0.0, 20.0], [35.0, 20.0]])  # mask pixel = 4 px
     share = background_share(mask, xy, 8.0, from_scale(0.25))
     np.testing.assert_allclose(share, [0, 0.5, 0.875, 0.5, 1.0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("glass", "n_warnings"), [(0.2, 0), (0.4, 1)])
+def test_tiles_that_lie_on_glass_are_warned_about_where_they_are_many(glass, n_warnings):
+    said = []
+    warn_of_glass(np.where(np.arange(100) < 100 * glass, 0.9, 0.1), said.append)
+    assert len(said) == n_warnings
+    assert all(line.startswith("40% of the tiles lie on glass, not on tissue") for line in said)

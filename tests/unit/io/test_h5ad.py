@@ -94,16 +94,20 @@ def test_a_column_of_obs_becomes_the_annotation(read, labels, expected):
     assert isinstance(result.obs["annotation"].dtype, pd.CategoricalDtype)
 
 
-def test_a_column_called_annotation_is_kept_without_asking(read):
-    assert read(tiny_anndata(annotation=["a", "b", "a"])).obs["annotation"].tolist() == ["a", "b", "a"]
-    assert "annotation" not in read(tiny_anndata(other=["a", "b", "a"])).obs
+@pytest.mark.parametrize("values", [["a", "b", "a"], [0.25, 0.5, 1.5]])
+def test_a_column_called_annotation_that_nobody_asked_for_is_left_out_with_a_warning(read, values):
+    lines = []
+    assert "annotation" not in read(tiny_anndata(annotation=values), warn=lines.append).obs
+    assert lines == [
+        "obs['annotation'] is not read: name it in the column annotation if it holds manual labels"
+    ]
 
 
 def test_the_canonical_slice_can_be_read_again_and_stays_the_same(read, tmp_path):
     adata = tiny_anndata(annotation=["a", None, "b"], array_row=[0, 0, 1], array_col=[0, 1, 0])
     image = np.full((5, 4, 3), 9, dtype=np.uint8)
     adata.uns["spatial"] = {"x": {"images": {"hires": image}, "scalefactors": {"tissue_hires_scalef": 0.02}}}
-    first = read(adata)
+    first = read(adata, annotation="annotation")
     again = read_slice(Request(path=write_h5ad(tmp_path / "slice.h5ad", first), sample="S"))
     pd.testing.assert_frame_equal(first.obs, again.obs)
     pd.testing.assert_frame_equal(first.var, again.var)
@@ -114,10 +118,10 @@ def test_the_canonical_slice_can_be_read_again_and_stays_the_same(read, tmp_path
 
 def test_pictures_stored_as_fractions_become_bytes(read):
     adata = tiny_anndata()
-    image = np.full((2, 2, 4), 0.5, dtype=np.float32)
+    image = np.full((2, 3, 3), 0.5, dtype=np.float32)
     adata.uns["spatial"] = {"x": {"images": {"hires": image}, "scalefactors": {"tissue_hires_scalef": 0.01}}}
     stored = read(adata).uns["spatial"]["S"]["images"]["hires"]
-    assert stored.shape == (2, 2, 3)
+    assert stored.shape == (2, 3, 3)
     assert (stored == 128).all()
 
 
@@ -208,8 +212,9 @@ def test_duplicate_genes_get_a_suffix(tmp_path):
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
 def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path, share):
     path = write_h5ad(tmp_path / "a.h5ad")
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with refuses("a.h5ad cannot be read as HDF5: truncated, damaged or another format"):
+    size = path.stat().st_size
+    path.write_bytes(path.read_bytes()[: int(share * size)])
+    with refuses(f"a.h5ad cannot be read as HDF5: truncated, {int(share * size):,} of its {size:,} bytes"):
         read_slice(Request(path=path, sample="S"))
 
 

@@ -43,8 +43,8 @@ def test_every_layout_gives_counts_positions_and_images(tmp_path, header, matrix
     assert adata.var["gene_symbol"].tolist() == SYMBOLS
     spatial = adata.uns["spatial"]["S"]
     assert {name: image.shape for name, image in spatial["images"].items()} == {
-        "hires": (6, 8, 3),
-        "lowres": (6, 8, 3),
+        "hires": (60, 110, 3),
+        "lowres": (12, 22, 3),
     }
     assert spatial["scalefactors"] == SCALEFACTORS
     assert adata.uns["tissuegraph"] == {
@@ -145,19 +145,19 @@ def test_a_lowres_image_is_recognised_by_the_scale_that_puts_the_spots_inside(tm
 
 def test_an_image_that_does_not_hold_the_spots_is_refused_with_the_numbers(tmp_path):
     image = write_png(tmp_path / "he.png", (5, 5))
-    with refuses("image he.png: the spots (x 100 to 200, y 10 to 110) fall outside its 5 x 5 pixels"):
-        read_slice(Request(path=write_outs(tmp_path / "outs"), sample="S", image=image))
+    with refuses("image he.png: the spots (x 100 to 200, y 10 to 110) fall outside its 5 x 5 pixels, 3 of 3"):
+        read_slice(Request(path=write_outs(tmp_path / "outs", images=()), sample="S", image=image))
 
 
 def test_annotation_is_matched_by_barcode_and_gaps_stay_empty(tmp_path):
     table = tmp_path / "labels.csv"
-    table.write_bytes(b"\xef\xbb\xbfbarcode,label\r\nGGG-1,L1\r\nAAA-1,NA\r\nCCC-1,None\r\nTTT-1,L2\r\n")
+    table.write_bytes(b"\xef\xbb\xbfbarcode,label\r\nGGG-1,L1\r\nAAA-1,NA\r\nCCC-1,L0\r\nTTT-1,L2\r\n")
     lines = []
     adata = read_slice(
         Request(path=write_outs(tmp_path / "outs"), sample="S", annotation=str(table), warn=lines.append)
     )
-    assert adata.obs["annotation"].astype(object).fillna("-").tolist() == ["-", "None", "L1"]
-    assert adata.obs["annotation"].cat.categories.tolist() == ["L1", "None"]
+    assert adata.obs["annotation"].astype(object).fillna("-").tolist() == ["-", "L0", "L1"]
+    assert adata.obs["annotation"].cat.categories.tolist() == ["L0", "L1"]
     assert "annotation: 1 of 3 barcodes are no spots of the slice and were ignored" in lines
 
 

@@ -1,0 +1,130 @@
+"""Slices on top of each other in one file are noticed however they were joined; those side by side pass."""
+
+import re
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.tiny import write_h5ad
+
+from tissuegraph.errors import InputError
+from tissuegraph.io.planes import barcode_groups, is_section_name, mixture
+from tissuegraph.io.reading import read_slice
+from tissuegraph.io.request import Request
+
+ROW, COL = np.divmod(np.arange(64), 8)
+XY = np.stack([COL * 100.0, ROW * 100.0], axis=1)
+LETTERS = np.array(list("ACGT"))
+CORES = ["".join(LETTERS[list(map(int, np.base_repr(4**11 + n, 4)))]) for n in range(64)]
+
+
+def one(origin=(0, 0), library=None, images=True, suffix="-1"):
+    adata = anndata.AnnData(np.ones((64, 2), np.float32), obs=pd.DataFrame(index=[c + suffix for c in CORES]))
+    adata.obsm["spatial"] = XY + origin
+    if library:
+        adata.obs["library_id"] = library
+        picture = np.zeros((30, 30, 3), np.uint8)
+        adata.uns["spatial"] = {
+            library: {"images": {"hires": picture}, "scalefactors": {"tissue_hires_scalef": 0.03}}
+        }
+    return adata
+
+
+def read(tmp_path, adata, said=None):
+    path = write_h5ad(tmp_path / "a.h5ad", adata)
+    return read_slice(Request(path=path, sample="S", warn=(said if said is not None else []).append))
+
+
+@pytest.mark.parametrize(
+    "column", ["sample", "library_id", "Batch", "orig.ident", "slice", "section_id", "donor"]
+)
+def test_a_column_whose_groups_overlap_tells_two_slices(tmp_path, column):
+    joined = anndata.concat([one(), one((30, 40), suffix="-x")])
+    joined.obs_names = [f"spot{n}" for n in range(128)]
+    joined.obs[column] = ["A"] * 64 + ["B"] * 64
+    words = (
+        f"the file holds 2 slices on top of each other, told apart by the column '{column}': A (64), B (64)"
+    )
+    with pytest.raises(InputError, match=re.escape(words)) as error:
+        read(tmp_path, joined)
+    assert "give each a row" in str(error.value)
+
+
+def test_the_same_column_passes_where_the_slices_lie_side_by_side(tmp_path):
+    joined = anndata.concat([one(), one((900, 0), suffix="-x")])
+    joined.obs["sample"] = ["A"] * 64 + ["B"] * 64
+    joined.obs_names = [f"spot{n}" for n in range(128)]
+    assert read(tmp_path, joined).n_obs == 128
+
+
+def test_a_gap_in_such_a_column_is_no_slice(tmp_path):
+    adata = one()
+    adata.obs["donor"] = np.where(COL % 2, "A", None)
+    assert read(tmp_path, adata).n_obs == 64
+
+
+@pytest.mark.parametrize("origin", [(30, 40), (0, 0)])
+@pytest.mark.parametrize("names", [{"index_unique": "-"}, {"index_unique": "_", "keys": ["A", "B"]}])
+def test_what_a_concatenation_appends_to_barcodes_tells_two_slices(tmp_path, origin, names):
+    joined = anndata.concat([one(), one(origin)], **names)
+    with pytest.raises(InputError, match="told apart by what their barcodes begin or end with"):
+        read(tmp_path, joined)
+
+
+@pytest.mark.parametrize(
+    ("barcodes", "groups"),
+    [
+        (["ACGTACGTACGT-1", "CCGTACGTACGT-1"], None),
+        (["ACGTACGTACGT-1", "CCGTACGTACGT-2"], ["-1", "-2"]),
+        (["ACGTACGTACGT-1-A", "ACGTACGTACGT-1-B"], ["-1-A", "-1-B"]),
+        (["A_ACGTACGTACGT-1", "B_ACGTACGTACGT-1"], ["A_-1", "B_-1"]),
+        (["10x13", "11x13"], None),
+        (["10x13-0", "10x13-1"], ["-0", "-1"]),
+        (["s_016um_00000_00001-1", "s_016um_00000_00002-1"], None),
+        (["cell_1", "cell_2"], None),
+        (["12_1", "12_2"], None),
+    ],
+)
+def test_groups_are_what_surrounds_a_barcode(barcodes, groups):
+    found = barcode_groups(np.array(barcodes))
+    assert (found if found is None else found.tolist()) == groups
+
+
+def test_places_of_the_array_that_are_taken_twice_tell_two_slices(tmp_path):
+    joined = anndata.concat([one(), one((30, 40))])
+    joined.obs_names = [f"spot{n}" for n in range(128)]
+    joined.obs["array_row"], joined.obs["array_col"] = np.tile(ROW, 2), np.tile(COL, 2)
+    with pytest.raises(InputError, match="100% of the spots share their array_row and array_col"):
+        read(tmp_path, joined)
+
+
+def test_two_libraries_are_refused_and_one_of_them_alone_is_read_with_its_image(tmp_path):
+    joined = anndata.concat(
+        [one(library="A"), one((30, 40), library="B")], index_unique="-", uns_merge="unique", merge="same"
+    )
+    with pytest.raises(InputError, match=re.escape("told apart by the libraries of uns['spatial']: A, B")):
+        read(tmp_path, joined)
+    alone = read(tmp_path, joined[joined.obs["library_id"] == "B"].copy())
+    assert alone.n_obs == 64
+    assert set(alone.uns["spatial"]["S"]["images"]) == {"hires"}
+
+
+def test_a_mixture_is_measured_against_chance():
+    groups = np.array([0, 0, 1, 1])
+    apart, mixed = np.array([[1], [0], [3], [2]]), np.array([[2], [3], [0], [1]])
+    assert mixture(groups, apart) == 0
+    assert mixture(groups, mixed) == 2.0  # half of the edges would join the groups by chance
+
+
+def test_columns_that_hold_regions_are_no_names_of_sections():
+    assert is_section_name("Library.ID")
+    assert not any(map(is_section_name, ["layer", "cluster", "cell_type", "region", "domain", "annotation"]))
+
+
+@pytest.mark.parametrize(("turned", "n_warnings"), [(False, 0), (True, 1)])
+def test_x_that_follows_the_rows_of_the_array_is_warned_about(tmp_path, turned, n_warnings):
+    adata, said = one(), []
+    adata.obs["array_row"], adata.obs["array_col"] = (COL, ROW) if turned else (ROW, COL)
+    read(tmp_path, adata, said)
+    assert sum("x of the spots follows array_row" in line for line in said) == n_warnings
