@@ -13,6 +13,7 @@ SLOTS = {value for name, value in vars(keys).items() if name.isupper() and value
 FOREIGN = {
     "presets/method.py": {"spatial_graph", "feature_graph"},  # topics of a preset
     "io/spaceranger.py": {"array_row", "array_col"},
+    "io/position_table.py": {"array_row", "array_col"},
     "synthetic/writers.py": {"array_row", "array_col"},
 }
 FOREIGN["synthetic/settings.py"] = {"um_per_px"}  # a field of its dataclass

@@ -27,7 +27,8 @@ def encode(folder, *options):
 
 def test_each_kept_spot_has_the_colour_of_its_tile_and_an_even_tile_no_spread(tmp_path):
     outs = write_outs(tmp_path / "outs")
-    write_png(outs / "spatial" / "tissue_hires_image.png", (100, 120))
+    for size, shape in {"hires": (100, 120), "lowres": (20, 24)}.items():  # as their scale factors say
+        write_png(outs / "spatial" / f"tissue_{size}_image.png", shape)
     record = encode(tmp_path)
     features = ImageFeatures.load(tmp_path / "features.npz").features
     assert len(features) == record.metrics["n_spots"] == 2
