@@ -6,7 +6,9 @@ To add a section, write a module with `sections(outcomes, settings)` and name it
 from __future__ import annotations
 
 import json
+import traceback
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +51,24 @@ ORDER_FILE = "report_order.yaml"
 
 def write_sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any], content: Path) -> list[Section]:
     """Write `<id>_mqc.json` for every section that has something to show, and their order; returns them."""
-    found = [section for module in CHAPTERS for section in module.sections(outcomes, settings)]
+    found = [section for module in CHAPTERS for section in _sections_of(module, outcomes, settings)]
     for section in found:
         section.write(content)
     write_order(found, content / ORDER_FILE)
     return found
+
+
+def _sections_of(module: Any, outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """The sections of a chapter. One that cannot be made says so in its place and costs no other."""
+    try:
+        return list(module.sections(outcomes, settings))
+    except Exception as error:
+        traceback.print_exc()
+        name = module.__name__.rpartition(".")[2]
+        words = f"This chapter could not be made ({type(error).__name__}: {error})."
+        parent = (f"tissuegraph_{name}", name.replace("_", " ").capitalize(), "")
+        text = f'<div class="alert alert-warning" role="alert">{escape(words)}</div>'
+        return [Section(f"{name}_missing", parent[1], parent, "html", text)]
 
 
 def write_order(sections: Sequence[Section], path: Path) -> None:

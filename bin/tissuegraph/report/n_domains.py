@@ -17,7 +17,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     for name, title in _TITLES.items():
         lines = {}
         for outcome in outcomes:
-            values = outcome.metrics.get("n_domains_evidence", {}).get(name)
+            values = (outcome.metrics.get("n_domains_evidence") or {}).get(name)
             if values:
                 lines[outcome.sample] = [[int(k), round(float(value), 4)] for k, value in values.items()]
         if lines:

@@ -14,6 +14,7 @@ ASSEMBLED = "assemble"  # the step whose record says that a slice went all the w
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
 _NO_EXIT_STATUS = 2**31 - 1  # what the engine says of a task that it lost sight of
 _NAMED = 10  # failed slices named in a sentence
+_MEASURING = ("ingest", "qc")  # steps whose metrics describe a slice that was not assembled
 _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing where counts are inferred
 
 
@@ -123,7 +124,8 @@ def _stopped(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[s
         reasons.append(f"no result: a task after {last} stopped; see pipeline_info for its log")
     metrics: dict[str, Any] = {}
     for entry in records:
-        metrics |= entry.metrics
+        if entry.step in _MEASURING:
+            metrics |= entry.metrics
     return Outcome(row["sample"], row, FAILED, tuple(dict.fromkeys(reasons)), metrics)
 
 

@@ -370,3 +370,13 @@ def test_evidence_for_the_number_of_domains_is_shown_where_it_was_estimated_and_
     assert [k for k, _ in shown["data"][0][SAMPLE_0]] == list(range(2, 13))
     outcomes = [replace(o, metrics={**o.metrics, "n_domains_evidence": {}}) for o in outcomes_of(three)]
     assert n_domains.sections(outcomes, {}) == []
+
+
+def test_a_chapter_that_cannot_be_made_says_so_and_costs_no_other(three, monkeypatch):
+    def broken(_outcomes, _settings):
+        raise ValueError("<no> numbers")
+
+    monkeypatch.setattr("tissuegraph.report.composition.sections", broken)
+    _, content = summarise(three)
+    assert "ValueError: &lt;no&gt; numbers" in section(content, "composition_missing")["data"]
+    assert section(content, "status")["data"]
