@@ -106,7 +106,7 @@ def _metrics(
     return {
         "n_spots": arrays.n_spots,
         "n_genes": arrays.n_genes,
-        "epochs": settings.optimiser.epochs,
+        "epochs": len(results[0].losses["total"]),
         "n_seeds": len(results),
         "device": results[0].device,
         "seconds": [result.seconds for result in results],

@@ -21,6 +21,7 @@ from tissuegraph.io.hdf5 import group_of, open_hdf5, values
 from tissuegraph.io.planes import is_section_name
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import as_flags, is_missing
+from tissuegraph.io.text import brief
 
 GENE_ID_COLUMNS = (keys.GENE_ID, "gene_ids", "ensembl_id", "ensembl", "feature_id")
 SYMBOL_COLUMNS = (keys.GENE_SYMBOL, "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
@@ -145,7 +146,7 @@ def _read_positions(file: Any, n_spots: int) -> np.ndarray:
     present = sorted(group_of(file, "obsm")) if "obsm" in file else []
     if keys.SPATIAL not in present:
         raise InputError(
-            f"obsm['spatial'] is missing (obsm has: {', '.join(present) or 'nothing'}); store x and y "
+            f"obsm['spatial'] is missing (obsm has: {brief(', '.join(present)) or 'nothing'}); store x and y "
             f"of every spot in full-resolution pixels there"
         )
     node = file["obsm"][keys.SPATIAL]
@@ -157,7 +158,9 @@ def _read_positions(file: Any, n_spots: int) -> np.ndarray:
     names = {name.strip().lower(): name for name in columns(node)}
     x, y = (next((names[name] for name in known if name in names), None) for known in (X_NAMES, Y_NAMES))
     if x is None or y is None:
-        raise InputError(f"obsm['spatial'] has the columns {', '.join(names) or 'none'}; expected x and y")
+        raise InputError(
+            f"obsm['spatial'] has the columns {brief(', '.join(names)) or 'none'}; expected x and y"
+        )
     found = [_sized(node, name, n_spots) for name in (x, y)]
     return np.array([[np.nan if v is None else v for v in values] for values in found], dtype=np.float64).T
 
@@ -199,7 +202,7 @@ def _in_tissue(obs: Any, n: int, warn: Warn) -> np.ndarray | None:
     try:
         return as_flags(_sized(obs, IN_TISSUE, n), otherwise=True)
     except ValueError as error:
-        warn(f"obs['in_tissue'] was ignored: expected 0 or 1, found {error}")
+        warn(f"obs['in_tissue'] was ignored: expected 0 or 1, found {brief(error)}")
     except InputError as error:
         warn(f"obs['in_tissue'] was ignored: {error}")
     return None
@@ -231,7 +234,11 @@ def _labels(obs: Any, name: str | None, ours: bool, n: int, warn: Warn) -> np.nd
     if name not in columns(obs):
         known = columns(obs)
         near = difflib.get_close_matches(name, known, n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"obs has: {', '.join(known[:20]) or 'no columns'}"
+        remedy = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"obs has: {brief(', '.join(known), 200) or 'no columns'}"
+        )
         raise InputError(f"annotation: obs has no column {name!r}; {remedy}")
     return _checked(_sized(obs, name, n), warn)
 

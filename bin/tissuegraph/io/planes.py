@@ -10,6 +10,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.request import Warn
+from tissuegraph.io.text import brief
 
 # Columns of obs that say which section a spot is from, in lower case and without separators
 SECTION_NAMES = {
@@ -64,8 +65,7 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
         if shared > REPEATED:
             raise InputError(
                 f"{shared:.0%} of the spots share their array_row and array_col with another spot: the file "
-                f"holds "
-                f"several slices on top of each other; give each slice as a file and a row of its own"
+                f"holds several slices on top of each other; give each slice as a file and a row of its own"
             )
         _warn_if_turned(xy, raw.array_position, warn)
 
@@ -73,7 +73,9 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
 def several_slices(what: str, names: Sequence[str], sizes: Sequence[int] | None = None) -> InputError:
     """The error for a file with several slices, told apart by `what`: their names and numbers of spots."""
     shown = (
-        [f"{name} ({size})" for name, size in zip(names, sizes, strict=True)] if sizes is not None else names
+        [f"{brief(name, 40)} ({size})" for name, size in zip(names, sizes, strict=True)]
+        if sizes is not None
+        else [brief(n, 40) for n in names]
     )
     listed = ", ".join(shown[:4]) + (", ..." if len(shown) > 4 else "")
     return InputError(

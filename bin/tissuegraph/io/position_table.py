@@ -11,7 +11,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_count, check_declared
 from tissuegraph.io.tables import INDEX_NAMES, as_flags, is_missing
-from tissuegraph.io.text import read_rows
+from tissuegraph.io.text import brief, read_rows
 
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
@@ -47,7 +47,7 @@ def read_position_file(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
         numeric = isinstance(given, np.ndarray) and given.dtype.kind in "biuf"
         in_tissue = given == 1 if numeric else as_flags(given, otherwise=False)
     except ValueError as error:
-        raise InputError(f"{name}: in_tissue is {error}; expected 0 or 1") from error
+        raise InputError(f"{name}: in_tissue is {brief(error)}; expected 0 or 1") from error
     xy = np.stack([numbers["pxl_col_in_fullres"], numbers["pxl_row_in_fullres"]], axis=1)
     array_position = np.stack([numbers["array_row"], numbers["array_col"]], axis=1)
     return np.asarray(columns["barcode"], dtype=str), in_tissue, array_position, xy
@@ -61,7 +61,7 @@ def as_numbers(values: Any, name: str, column: str) -> np.ndarray:
         return np.array([np.nan if is_missing(value) else float(value) for value in values], dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            f"{name}: {error}; expected numbers in every column but barcode ({column})"
+            f"{name}: {brief(error)}; expected numbers in every column but barcode ({column})"
         ) from error
 
 
@@ -78,7 +78,7 @@ def named_columns(rows: list[list[str]], header: list[str], name: str) -> dict[s
     odd = next((row for row in rows if len(row) != len(header)), None)
     if odd is not None:
         raise InputError(
-            f"{name}: {','.join(odd)!r} has {len(odd)} values, expected {len(header)}; copy it again"
+            f"{name}: {brief(','.join(odd))!r} has {len(odd)} values, expected {len(header)}; copy it again"
         )
     columns = zip(*rows, strict=True) if rows else ((),) * len(header)
     return dict(zip(header, columns, strict=True))

@@ -18,7 +18,7 @@ from tissuegraph.io.position_table import (
 )
 from tissuegraph.io.request import Request
 from tissuegraph.io.tables import INDEX_NAMES
-from tissuegraph.io.text import read_rows
+from tissuegraph.io.text import brief, read_rows
 
 # By name, whatever their order
 _X = ("x", "pxl_col_in_fullres", "imagecol", "col", "column")
@@ -45,7 +45,7 @@ def read(request: Request) -> RawSlice:
     x, y = (next((name for name in known if name in names), None) for known in (_X, _Y))
     if x is None or y is None:
         raise InputError(
-            f"{path.name} has the columns {', '.join(names) or 'none'}; expected barcode, x and y in "
+            f"{path.name} has the columns {brief(', '.join(names)) or 'none'}; expected barcode, x and y in "
             f"full-resolution pixels"
         )
     if len(rows) == 1:

@@ -21,7 +21,7 @@ from tissuegraph.io.images import read_rgb
 from tissuegraph.io.layouts import MATRIX_DIR, MATRIX_H5, find_outs, find_spatial, has_matrix
 from tissuegraph.io.position_table import read_positions
 from tissuegraph.io.request import Request, Warn
-from tissuegraph.io.text import read_bytes, read_text
+from tissuegraph.io.text import brief, read_bytes, read_text
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 FACTORS = (
@@ -145,34 +145,53 @@ def read_10x_mtx(directory: Path) -> Matrix:
 
 
 def _read_mtx(directory: Path, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """Counts (N, G) of a matrix of genes x spots that must have this shape; its header is believed only "
-    "then."""
-    from scipy.io import mmread
+    """Counts (N, G) of a matrix of genes x spots that must have this shape; its header is believed only then.
+
+    Read by the parser of tables: scipy's crashes on some damaged files, and takes 1.5 for 1.
+    """
+    import pandas as pd
 
     path = _either(directory, "matrix.mtx")
     name = f"{directory.name}/{path.name}"
     content = read_bytes(path, name)
-    _check_mtx_header(content, name, shape)
+    start, n_values = _check_mtx_header(content, name, shape)
+    body = io.BytesIO(content)
+    body.seek(start)
+    if n_values == 0:
+        return sparse.csr_matrix(shape[::-1])
+    types = {0: np.int64, 1: np.int64, 2: np.float64}
     try:
-        return sparse.csr_matrix(mmread(io.BytesIO(content)).T)
-    except (ValueError, OverflowError, TypeError, OSError, RuntimeError) as error:
-        raise InputError(f"{name} is damaged: {error}; copy it again") from error
-
-
-def _check_mtx_header(content: bytes, name: str, shape: tuple[int, int]) -> None:
-    head = content[: 1 << 16].decode("latin-1").splitlines()
-    words = head[0].lower().split() if head else []
-    if (
-        words[:3] != ["%%matrixmarket", "matrix", "coordinate"]
-        or words[4:] != ["general"]
-        or words[3] == "complex"
-    ):
+        found = pd.read_csv(body, sep=r"\s+", header=None, dtype=types)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{name} is damaged: {brief(error)}; copy it again") from error
+    if found.shape != (n_values, 3):
         raise InputError(
-            f"{name} begins with {' '.join(words)[:80]!r}; expected %%MatrixMarket matrix coordinate integer "
+            f"{name} is damaged: it declares {n_values:,} lines of 3 numbers and has {len(found):,} of "
+            f"{found.shape[1]}; copy it again"
+        )
+    indices = []
+    for column, length in ((0, shape[0]), (1, shape[1])):
+        indices.append(found[column].to_numpy() - 1)
+        if indices[-1].min() < 0 or indices[-1].max() >= length:
+            raise InputError(f"{name} is damaged: an index lies outside 1 to {length}; copy it again")
+    gene, spot = indices
+    return sparse.csr_matrix((found[2].to_numpy(), (spot, gene)), shape=shape[::-1])
+
+
+def _check_mtx_header(content: bytes, name: str, shape: tuple[int, int]) -> tuple[int, int]:
+    """Where the values of a Matrix Market file begin, and how many they are; raises InputError."""
+    head = content[: 1 << 16].decode("latin-1").splitlines(keepends=True)
+    words = head[0].lower().split() if head else []
+    form = ["%%matrixmarket", "matrix", "coordinate"]
+    if words[:3] != form or words[4:] != ["general"] or words[3] not in ("integer", "real"):
+        raise InputError(
+            f"{name} begins with {brief(' '.join(words))!r}; expected %%MatrixMarket matrix coordinate "
+            f"integer "
             f"general"
         )
-    sizes = next((line.split() for line in head[1:] if line.strip() and not line.startswith("%")), [])
-    if len(sizes) != 3 or not all(size.isdecimal() and len(size) < 19 for size in sizes):
+    n_lines = next((n for n, line in enumerate(head) if line.strip() and not line.startswith("%")), 0)
+    sizes = head[n_lines].split()
+    if len(sizes) != 3 or not all(size.isdecimal() and size.isascii() and len(size) < 19 for size in sizes):
         raise InputError(f"{name} does not say how large it is; copy it again")
     n_rows, n_columns, n_values = map(int, sizes)
     if (n_rows, n_columns) != shape:
@@ -184,6 +203,7 @@ def _check_mtx_header(content: bytes, name: str, shape: tuple[int, int]) -> None
         raise InputError(
             f"{name} is damaged: it declares {n_values:,} values and has room for fewer; copy it again"
         )
+    return sum(map(len, head[: n_lines + 1])), n_values
 
 
 def _all_genes(n: int) -> np.ndarray:

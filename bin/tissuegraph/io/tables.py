@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.text import read_rows
+from tissuegraph.io.text import brief, read_rows
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 # What people write where a spot has no label, in lower case
@@ -76,10 +76,12 @@ def read_annotation(path: Path, spots: Collection[str] = ()) -> dict[str, str]:
     table: dict[str, str] = {}
     for row in rows:
         if len(row) <= max(barcode, label):
-            raise InputError(f"{name}: line {','.join(row)!r} has no label column")
+            raise InputError(f"{name}: line {brief(','.join(row))!r} has no label column")
         key, value = row[barcode], row[label]
         if table.get(key, value) != value:
-            raise InputError(f"{name}: barcode {key} has two labels, {table[key]} and {value}")
+            raise InputError(
+                f"{name}: barcode {brief(key)} has two labels, {brief(table[key])} and {brief(value)}"
+            )
         table[key] = value
     labelled = {key: value for key, value in table.items() if not is_missing(value)}
     if not labelled:
@@ -104,6 +106,6 @@ def _label_column(path: Path, names: list[str], barcode: int) -> int:
         if name in names:
             return names.index(name)
     raise InputError(
-        f"annotation {path.name} has the columns {', '.join(names)}; expected barcode,label "
+        f"annotation {path.name} has the columns {brief(', '.join(names))}; expected barcode,label "
         f"(separated by commas, tabs or semicolons)"
     )

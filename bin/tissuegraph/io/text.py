@@ -22,6 +22,12 @@ _MARKS = (
 _BLOCK = 1 << 20
 
 
+def brief(text: object, length: int = 80) -> str:
+    """A value as messages quote it: one line of at most `length` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."
+
+
 def read_rows(path: Path, name: str, delimiter: str | None = None) -> list[list[str]]:
     """The lines of a table that are not empty, as lists of text without surrounding blanks.
 

@@ -62,10 +62,17 @@ def failures(json) {
 def lostTasks() {
     return files("${workflow.workDir}/lost/${workflow.runName}/*.json", checkIfExists: false).sort().collect { note ->
         def task  = readJson(note)
-        def error = file(task.workdir).resolve('.command.err')
-        def lines = error.exists() ? error.getText('UTF-8').readLines().findAll { line -> line.trim() } : []
-        task + [said: lines ? lines.last() : null]
+        task + [said: lastLine(file(task.workdir))]
     }
+}
+
+// What a task wrote last: to its own error stream, else to that of the script around it.
+def lastLine(folder) {
+    return ['.command.err', '.command.log']
+        .collect { name -> folder.resolve(name) }
+        .findAll { path -> path.exists() }
+        .collectMany { path -> path.getText('UTF-8').readLines().findAll { line -> line.trim() }.takeRight(1) }
+        .find()
 }
 
 // A switch: the command line gives text, and the text 'false' is true.

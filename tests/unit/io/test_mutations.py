@@ -7,8 +7,9 @@ import sys
 import pytest
 from helpers import fuzz
 
-# Seeds that failed once: memory for what a damaged array claims to hold, old layouts that declare too much
-FAILED_ONCE = (625, 660, 1375, 5080)
+# Seeds that failed once: memory for what a damaged array claims to hold, old layouts that declare too much, a
+# whole table quoted as one value, an index of 0 where 1 is the first
+FAILED_ONCE = (625, 660, 10982, 20544)
 N_SEEDS = 60
 
 
@@ -17,7 +18,7 @@ def test_a_damaged_slice_is_read_or_refused_in_one_line(seeds):
     command = [sys.executable, "-W", "ignore", fuzz.__file__, *map(str, seeds)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     *odd, ends = map(json.loads, lines)
-    assert not [case for case in odd if case[1].startswith("failed")]
+    assert not odd
     assert sum(ends.values()) == seeds[1]
 
 

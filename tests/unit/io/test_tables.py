@@ -154,6 +154,14 @@ def test_names_that_are_no_scale_factors_are_not_read(tmp_path):
         ("%%MatrixMarket matrix coordinate integer symmetric\n4 3 1\n1 1 1\n", "expected %%MatrixMarket"),
         ("%%MatrixMarket matrix coordinate integer general\n4 3\n", "does not say how large it is"),
         ("%%MatrixMarket matrix coordinate integer general\n4 3 1\n9 9 1\n", "matrix.mtx.gz is damaged"),
+        ("%%MatrixMarket matrix coordinate integer general\n4 3 1\n0 1 1\n", "an index lies outside 1 to 4"),
+        ("%%MatrixMarket matrix coordinate integer general\n4 3 1\n1 0 1\n", "an index lies outside 1 to 3"),
+        (
+            "%%MatrixMarket matrix coordinate integer general\n4 3 2\n1 1 1\n",
+            "declares 2 lines of 3 numbers and has 1 of 3",
+        ),
+        ("%%MatrixMarket matrix coordinate integer general\n4 3 1\n1 1 1 1\n", "has 1 of 4"),
+        ("%%MatrixMarket matrix coordinate integer general\n4 3 1\n1 1 1.5\n", "expected raw counts"),
         (
             "%%MatrixMarket matrix coordinate integer general\n4 3 1\n1 1 x\n",
             "matrix.mtx.gz is damaged",
