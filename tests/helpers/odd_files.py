@@ -163,7 +163,7 @@ def change_node(path: Path, rng: np.random.Generator) -> None:
             file.visit(nodes.append)
             where = nodes[rng.integers(len(nodes))]
             _NODE_CHANGES[rng.integers(len(_NODE_CHANGES))](file, where, rng)
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError):
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError, OverflowError):
         flip_bytes(path, rng)
 
 
