@@ -21,8 +21,8 @@ from tissuegraph.sheet.run import resolve_run, with_defaults
     "--input", "sheet", required=True, type=existing_file, help="CSV, TSV, YAML or JSON samplesheet."
 )
 @click.option("--schema", required=True, type=existing_file, help="Schema of the samplesheet.")
-@click.option("--params", required=True, type=existing_file, help="Parameters of the run, as JSON.")
-@click.option("--params-schema", required=True, type=existing_file, help="Schema of the parameters.")
+@click.option("--params", type=existing_file, help="Parameters of the run, as JSON; without: the sheet only.")
+@click.option("--params-schema", type=existing_file, help="Schema of the parameters.")
 @click.option(
     "--preset", "given", multiple=True, metavar="METHOD=FILE", help="Preset file of a user; may repeat."
 )
@@ -31,27 +31,33 @@ from tissuegraph.sheet.run import resolve_run, with_defaults
 )
 @click.option("--rows", required=True, type=output_file, help="Typed rows to write, as JSON.")
 @click.option("--problems", required=True, type=output_file, help="Problems to write: a JSON list of lines.")
-@click.option("--run", "run_path", required=True, type=output_file, help="What the run does, as JSON.")
+@click.option("--run", "run_path", type=output_file, help="What the run does, as JSON.")
 @one_line_errors
 def main(
     sheet: Path,
     schema: Path,
-    params: Path,
-    params_schema: Path,
+    params: Path | None,
+    params_schema: Path | None,
     given: tuple[str, ...],
     presets: Path,
     rows: Path,
     problems: Path,
-    run_path: Path,
+    run_path: Path | None,
 ) -> None:
     """Write the rows of a samplesheet, typed parameters with settings, and one line per problem."""
-    values, lines = check_parameters(read_parameters(params), _json(params_schema))
+    if (params is None) != (params_schema is None):
+        raise click.UsageError("--params and --params-schema go together: give both or none")
+    values, lines = None, []
+    if params is not None:
+        values, lines = check_parameters(read_parameters(params), _json(params_schema))
     found = read_samplesheet(sheet, _json(schema), values)
-    run, more = resolve_run(values, dict(_method_and_file(text) for text in given), presets)
-    lines += [*found.problems, *more]
-    _write(rows, with_defaults(found.rows, values))
+    lines += found.problems
+    if run_path is not None:
+        run, more = resolve_run(values or {}, dict(_method_and_file(text) for text in given), presets)
+        lines += more
+        _write(run_path, run)
+    _write(rows, with_defaults(found.rows, values or {}))
     _write(problems, lines)
-    _write(run_path, run)
     for line in [*found.notices, *lines]:
         click.echo(line, err=True)
 

@@ -35,9 +35,16 @@ class Run:
             return {row["sample"]: row for row in csv.DictReader(lines)}
 
 
-def run_pipeline(launch: Path, *arguments: str, project: Path = ROOT) -> Run:
+def run_pipeline(
+    launch: Path, *arguments: str, project: Path = ROOT, environment: dict[str, str] | None = None
+) -> Run:
     """Run the pipeline from the directory `launch`; results go to launch/results."""
-    environment = {**os.environ, "TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(launch / ".nxf")}
+    environment = {
+        **os.environ,
+        "TISSUEGRAPH_ENGINE": "bundled",
+        "NXF_HOME": str(launch / ".nxf"),
+        **(environment or {}),
+    }
     finished = subprocess.run(
         [project / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "test",
          "--outdir", launch / "results", *arguments],

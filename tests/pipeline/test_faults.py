@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import anndata
@@ -130,3 +131,28 @@ def test_a_report_that_cannot_be_made_leaves_table_and_slices(tmp_path):
     assert run.table()["good"]["status"] != "failed"
     assert not (run.outdir / "multiqc" / "multiqc_report.html").exists()
     assert "MULTIQC" in run.output
+
+
+def test_programs_and_packages_of_the_user_do_not_take_the_place_of_ours(tmp_path):
+    """Other programs of our names first on the PATH, a PYTHONPATH with a broken numpy, no locale at all."""
+    for name in ("qc.py", "ingest.py", "train.py", "versions.py"):
+        program = tmp_path / "theirs" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\necho not ours >&2; exit 3\n")
+        program.chmod(0o755)
+    (tmp_path / "packages" / "numpy").mkdir(parents=True)
+    (tmp_path / "packages" / "numpy" / "__init__.py").write_text("raise ImportError('not ours')\n")
+    folder = tmp_path / "launch dir"
+    folder.mkdir()
+    sheet = write_sheet(folder / "my sheet.csv", rows("good"))
+    run = run_pipeline(
+        folder, "--input", str(sheet), "--n_seeds", "1",
+        environment={
+            "PATH": f"{tmp_path / 'theirs'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(tmp_path / "packages"),
+            "PYTHONHOME": str(tmp_path / "packages"),
+            "LANG": "C", "LC_ALL": "C", "NXF_SYNTAX_PARSER": "v2",
+        },
+    )  # fmt: skip
+    assert run.code == 0, run.output
+    assert run.table()["good"]["status"] != "failed"

@@ -11,12 +11,12 @@ process ASSEMBLE {
     tuple val(meta), path("${meta.id}.h5ad")       , emit: h5ad, optional: true
     tuple val(meta), path("${meta.id}.*.{png,svg}"), emit: figures, optional: true
     tuple val(meta), path('assemble.json')         , emit: record
-    tuple val(task.process), eval('versions.py anndata matplotlib scikit-learn'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py anndata matplotlib scikit-learn'), topic: versions
 
     script:
     """
     export OMP_NUM_THREADS=${task.cpus}
-    assemble.py \\
+    tissuegraph-run assemble.py \\
         --sample '${meta.id}' \\
         --parts parts \\
         --methods ${methods.join(',')} \\

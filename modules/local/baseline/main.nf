@@ -10,12 +10,12 @@ process BASELINE {
     output:
     tuple val(meta), path('baseline.npz'), path('baseline.json'), emit: domains, optional: true
     tuple val(meta), path('baseline.json')                      , emit: record
-    tuple val(task.process), eval('versions.py h5py scikit-learn scikit-misc scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py h5py scikit-learn scikit-misc scipy'), topic: versions
 
     script:
     """
     export OMP_NUM_THREADS=${task.cpus}
-    baseline.py \\
+    tissuegraph-run baseline.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
         --spots ${spots} \\

@@ -10,7 +10,7 @@ process CLUSTER {
     output:
     tuple val(meta), val(method), path("${method}.domains.npz"), path("${method}.cluster.json"), emit: domains, optional: true
     tuple val(meta), path("${method}.cluster.json")                                            , emit: record
-    tuple val(task.process), eval('versions.py igraph scikit-learn scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py igraph scikit-learn scipy'), topic: versions
 
     script:
     """
@@ -18,7 +18,7 @@ process CLUSTER {
     cat > settings.yaml << 'END_OF_SETTINGS'
     ${groovy.json.JsonOutput.toJson(settings)}
     END_OF_SETTINGS
-    cluster.py \\
+    tissuegraph-run cluster.py \\
         --sample '${meta.id}' \\
         --arrays ${arrays} \\
         --embedding ${embedding} \\

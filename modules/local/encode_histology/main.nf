@@ -11,12 +11,12 @@ process ENCODE_HISTOLOGY {
 
     output:
     tuple val(meta), path('features.npz', arity: '0..*'), path('encode_histology.json'), emit: features
-    tuple val(task.process), eval('versions.py h5py numpy pillow scikit-image scipy tifffile timm torch torchvision transformers zarr'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py h5py numpy pillow scikit-image scipy tifffile timm torch torchvision transformers zarr'), topic: versions
 
     script:
     """
     export OMP_NUM_THREADS=${task.cpus}
-    encode_histology.py \\
+    tissuegraph-run encode_histology.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
         --spots ${spots} \\

@@ -9,7 +9,7 @@ process GRAPH {
     output:
     tuple val(meta), val(method), path("${method}.arrays.npz"), path("${method}.graph.json"), emit: arrays, optional: true
     tuple val(meta), path("${method}.graph.json")                                           , emit: record
-    tuple val(task.process), eval('versions.py h5py numpy scikit-misc scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py h5py numpy scikit-misc scipy'), topic: versions
 
     script:
     """
@@ -17,7 +17,7 @@ process GRAPH {
     cat > settings.yaml << 'END_OF_SETTINGS'
     ${groovy.json.JsonOutput.toJson(settings)}
     END_OF_SETTINGS
-    graph.py \\
+    tissuegraph-run graph.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
         --spots ${spots} \\

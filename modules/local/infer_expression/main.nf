@@ -13,7 +13,7 @@ process INFER_EXPRESSION {
     tuple val(meta), path("${meta.id}.inferred.{png,svg}")    , emit: figures, optional: true
     tuple val(meta), path('on/slice.h5ad'), path('on/spots.csv.gz'), emit: slice, optional: true
     tuple val(meta), path('infer_expression.json')            , emit: record
-    tuple val(task.process), eval('versions.py anndata matplotlib scikit-misc scipy torch torch-geometric'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py anndata matplotlib scikit-misc scipy torch torch-geometric'), topic: versions
 
     script:
     def files = [slice: slices, spots: spots, features: features].collectMany { name, paths ->
@@ -28,7 +28,7 @@ process INFER_EXPRESSION {
     cat > settings.yaml << 'END_OF_SETTINGS'
     ${groovy.json.JsonOutput.toJson(settings)}
     END_OF_SETTINGS
-    infer_expression.py \\
+    tissuegraph-run infer_expression.py \\
         --sample '${meta.id}' \\
         --members members.json \\
         ${files.join(' ')} \\

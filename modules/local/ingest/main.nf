@@ -10,7 +10,7 @@ process INGEST {
     tuple val(meta), path('slice.h5ad') , emit: slice, optional: true
     tuple val(meta), path('facts.json') , emit: facts, optional: true
     tuple val(meta), path('ingest.json'), emit: record
-    tuple val(task.process), eval('versions.py anndata h5py pillow scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py anndata h5py pillow scipy'), topic: versions
 
     script:
     def files = [
@@ -24,7 +24,7 @@ process INGEST {
     cat > row.json << 'END_OF_ROW'
     ${groovy.json.JsonOutput.toJson(columns)}
     END_OF_ROW
-    ingest.py \\
+    tissuegraph-run ingest.py \\
         --sample '${meta.id}' \\
         --row row.json \\
         ${files} \\

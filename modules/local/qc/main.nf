@@ -9,7 +9,7 @@ process QC {
     output:
     tuple val(meta), path('spots.csv.gz'), emit: spots, optional: true
     tuple val(meta), path('qc.json')     , emit: record
-    tuple val(task.process), eval('versions.py h5py numpy scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py h5py numpy scipy'), topic: versions
 
     script:
     """
@@ -17,7 +17,7 @@ process QC {
     cat > thresholds.json << 'END_OF_ROW'
     ${groovy.json.JsonOutput.toJson(thresholds)}
     END_OF_ROW
-    qc.py \\
+    tissuegraph-run qc.py \\
         --sample '${meta.id}' \\
         --slice ${slice} \\
         --thresholds thresholds.json \\

@@ -12,12 +12,12 @@ process SUMMARISE {
     path 'content/*'   , emit: content
     path 'params.json' , emit: parameters
     path 'verdict.json', emit: verdict // [ n_slices: 8, n_finished: 7, n_failed: 1, sentence: '...' ]
-    tuple val(task.process), eval('versions.py'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py'), topic: versions
 
     script:
     """
     cat > context.json
-    summarise.py \\
+    tissuegraph-run summarise.py \\
         --records records \\
         --rows ${rows} \\
         --context context.json \\

@@ -11,7 +11,7 @@ process TRAIN {
     output:
     tuple val(meta), val(method), path("${method}.embedding.npz"), path("${method}.train.json"), emit: embedding, optional: true
     tuple val(meta), path("${method}.train.json")                                              , emit: record
-    tuple val(task.process), eval('versions.py torch scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py torch scipy'), topic: versions
 
     script:
     """
@@ -19,7 +19,7 @@ process TRAIN {
     cat > settings.yaml << 'END_OF_SETTINGS'
     ${groovy.json.JsonOutput.toJson(settings)}
     END_OF_SETTINGS
-    train.py \\
+    tissuegraph-run train.py \\
         --sample '${meta.id}' \\
         --arrays ${arrays} \\
         ${features ? "--features ${features}" : ''} \\

@@ -11,13 +11,13 @@ process VALIDATE_SAMPLESHEET {
 
     output:
     tuple path('rows.json'), path('problems.json'), path('run.json'), emit: checked
-    tuple val(task.process), eval('versions.py jsonschema pyyaml'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py jsonschema pyyaml'), topic: versions
 
     script:
     def own = [methods, [presets].flatten()].transpose().collect { method, preset -> "--preset ${method}=${preset}" }
     """
     cat > params.json
-    validate_samplesheet.py \\
+    tissuegraph-run validate_samplesheet.py \\
         --input ${sheet} \\
         --schema ${sheet_schema} \\
         --params params.json \\
