@@ -1,0 +1,131 @@
+"""Does every method train on a GPU, do CPU and GPU agree, and what does it take?
+
+Needs what the bare Python of a GPU machine has: torch, torch-geometric, scikit-learn, scipy and pandas.
+
+    python tests/benchmark/on_gpu.py                      # prints tables for docs/benchmarks.md
+    python tests/benchmark/on_gpu.py --sizes 3600 50000   # spots of the generated slices
+
+Slices are generated. Agreement is that of one short training from the same start: rounding differs, so the
+embeddings drift apart with the epochs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]
+
+from helpers.paired import PairedSettings, paired_slices  # noqa: E402
+from helpers.scale import CELL_SPACING_UM, large_cells  # noqa: E402
+
+from tissuegraph.methods import DOMAINS, METHODS  # noqa: E402
+from tissuegraph.presets import settings_from_dict  # noqa: E402
+from tissuegraph.slices.build import build_arrays  # noqa: E402
+
+PITCH_PX = 137.0
+AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
+AGREEMENT_SPOTS = 2000
+
+
+def settings_of(name: str, **changes: dict):
+    """A method's default settings with some keys changed, e.g. optimiser={"epochs": 5}."""
+    values = _preset(name)
+    for topic, keys in changes.items():
+        values[topic] = {**values[topic], **keys}
+    return settings_from_dict(values)
+
+
+def _preset(name: str) -> dict:
+    from tissuegraph.presets import load_settings
+
+    return load_settings(f"{name}/default").as_dict()
+
+
+def generated(n_spots: int, settings, n_genes: int = 2000):
+    """Arrays of a generated slice, and image features that follow its domains."""
+    cells = large_cells(n_spots, n_genes, n_domains=7, depth=1500)
+    position = cells.position * PITCH_PX / CELL_SPACING_UM
+    genes = np.arange(n_genes).astype(str)
+    arrays = build_arrays(cells.counts, genes, position, PITCH_PX, settings).arrays
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(7, 32))[cells.domain] + rng.normal(size=(n_spots, 32))
+    return arrays, image
+
+
+def train(name: str, arrays, image, settings, device: str):
+    """One seed; the result, seconds and peak GPU memory in GB."""
+    if device == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    (result,) = METHODS[name].trainer()(
+        arrays, settings, seeds=[0], device=device, image=image, part_spots=0, progress=None
+    )
+    seconds = time.perf_counter() - started
+    peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else float("nan")
+    return result, seconds, peak
+
+
+def agreement(name: str) -> float:
+    """Largest difference of CPU and GPU embeddings after a few epochs, relative to their spread."""
+    settings = settings_of(name, optimiser={"epochs": AGREEMENT_EPOCHS})
+    arrays, _ = generated(AGREEMENT_SPOTS, settings)
+    found = [train(name, arrays, None, settings, device)[0].embedding for device in ("cpu", "cuda")]
+    return float(np.abs(found[0] - found[1]).max() / found[0].std())
+
+
+def expression(device: str) -> tuple[np.ndarray, float]:
+    """Expression of one slice inferred from three others: prediction and seconds."""
+    from tissuegraph.spahgc.prediction import predict
+
+    settings = settings_of("spahgc", optimiser={"epochs": 20, "members": 1}, validation={"every": 10})
+    target, *references = paired_slices(PairedSettings(side=24), seed=0)
+    started = time.perf_counter()
+    found = predict(target, references, settings, seeds=[0], device=device)
+    return found.predicted, time.perf_counter() - started
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[3600, 50_000, 500_000])
+    chosen = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("no GPU is visible: nothing to measure")
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
+
+    names = [name for name, method in METHODS.items() if method.answers == DOMAINS]
+    print("| method | CPU against GPU, largest difference in standard deviations |\n|---|---|")
+    for name in names:
+        print(f"| {METHODS[name].title} | {agreement(name):.1e} |", flush=True)
+    (on_cpu, seconds), (on_gpu, faster) = expression("cpu"), expression("cuda")
+    difference = float(np.abs(on_cpu - on_gpu).max() / on_cpu.std())
+    print(f"| SpaHGC | {difference:.1e} (a few hundred spots: CPU {seconds:.1f} s, GPU {faster:.1f} s) |\n")
+
+    print("| method | spots | arrays s | training s, GPU | peak GPU memory, GB | device |")
+    print("|---|---|---|---|---|---|")
+    for n_spots in chosen.sizes:
+        for name in names:
+            settings = settings_of(name)
+            started = time.perf_counter()
+            arrays, image = generated(n_spots, settings)
+            built = time.perf_counter() - started
+            used = image if METHODS[name].wants_image(settings) else None
+            train(name, arrays, used, settings_of(name, optimiser={"epochs": 1}), "cuda")  # warm up
+            result, seconds, peak = train(name, arrays, used, settings, "cuda")
+            print(
+                f"| {METHODS[name].title} | {n_spots:,} | {built:.1f} | {seconds:.1f} | {peak:.2f} "
+                f"| {result.device} {'; '.join(result.warnings)} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
