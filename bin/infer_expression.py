@@ -27,9 +27,15 @@ files = {"required": True, "multiple": True, "type": existing_file}
 @click.command()
 @sample_option
 @click.option(
-    "--cohort", required=True, type=existing_file, help="JSON list: name, role, patient, group of each slice."
+    "--members",
+    "members_path",
+    required=True,
+    type=existing_file,
+    help="JSON list: name, role, patient, group of each slice.",
 )
-@click.option("--slice", "slices", help="Canonical slice (h5ad), in the order of --cohort; repeats.", **files)
+@click.option(
+    "--slice", "slices", help="Canonical slice (h5ad), in the order of --members; repeats.", **files
+)
 @click.option("--spots", help="Per-spot QC table, in the same order; repeats.", **files)
 @click.option("--features", help="Image features (npz), in the same order; repeats.", **files)
 @settings_options("spahgc")
@@ -49,7 +55,7 @@ files = {"required": True, "multiple": True, "type": existing_file}
 @failed_slice_is_a_result("infer_expression")
 def main(
     record: Record,
-    cohort: Path,
+    members_path: Path,
     slices: tuple[Path, ...],
     spots: tuple[Path, ...],
     features: tuple[Path, ...],
@@ -70,7 +76,7 @@ def main(
     from tissuegraph.spahgc.members import read_group, read_members
 
     keep_freed_memory()
-    members = read_members(cohort, slices, spots, features)
+    members = read_members(members_path, slices, spots, features)
     target, references = read_group(members, record.sample)
 
     from tissuegraph.spahgc.prediction import predict  # torch: after the cheap checks

@@ -5,8 +5,9 @@ Needs what the bare Python of a GPU machine has: torch, torch-geometric, scikit-
     python tests/benchmark/on_gpu.py                      # prints tables for docs/benchmarks.md
     python tests/benchmark/on_gpu.py --sizes 3600 50000   # spots of the generated slices
 
-Slices are generated. Agreement is that of one short training from the same start: rounding differs, so the
-embeddings drift apart with the epochs.
+Slices are generated. Agreement is that of one short training from the same start without dropout, masks and
+sampled negatives: their random numbers are the device's own. Rounding differs, so the embeddings drift apart
+with the epochs.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ from tissuegraph.slices.build import build_arrays  # noqa: E402
 PITCH_PX = 137.0
 AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
 AGREEMENT_SPOTS = 2000
+# What draws on the device, switched off where the devices are compared
+WITHOUT_CHANCE = {
+    "stmfg": {"losses": {"contrastive_mode": "exact"}},
+    "multist": {"genes": {"dropout": 0, "mask_rate": 0, "dec_epochs": 0}, "losses": {"adversarial": 0}},
+    "spahgc": {"model": {"dropout": 0, "attention_dropout": 0}, "masking": {"mode": "none"}},
+}
 
 
 def settings_of(name: str, **changes: dict):
@@ -76,7 +83,7 @@ def train(name: str, arrays, image, settings, device: str):
 
 def agreement(name: str) -> float:
     """Largest difference of CPU and GPU embeddings after a few epochs, relative to their spread."""
-    settings = settings_of(name, optimiser={"epochs": AGREEMENT_EPOCHS})
+    settings = settings_of(name, optimiser={"epochs": AGREEMENT_EPOCHS}, **WITHOUT_CHANCE[name])
     arrays, _ = generated(AGREEMENT_SPOTS, settings)
     found = [train(name, arrays, None, settings, device)[0].embedding for device in ("cpu", "cuda")]
     return float(np.abs(found[0] - found[1]).max() / found[0].std())
@@ -86,7 +93,8 @@ def expression(device: str) -> tuple[np.ndarray, float]:
     """Expression of one slice inferred from three others: prediction and seconds."""
     from tissuegraph.spahgc.prediction import predict
 
-    settings = settings_of("spahgc", optimiser={"epochs": 20, "members": 1}, validation={"every": 10})
+    training = {"optimiser": {"epochs": 20, "members": 1}, "validation": {"every": 10}}
+    settings = settings_of("spahgc", **training, **WITHOUT_CHANCE["spahgc"])
     target, *references = paired_slices(PairedSettings(side=24), seed=0)
     started = time.perf_counter()
     found = predict(target, references, settings, seeds=[0], device=device)
@@ -95,13 +103,16 @@ def expression(device: str) -> tuple[np.ndarray, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--methods", nargs="+", default=[n for n, m in METHODS.items() if m.answers == DOMAINS]
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[3600, 50_000, 500_000])
     chosen = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("no GPU is visible: nothing to measure")
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
 
-    names = [name for name, method in METHODS.items() if method.answers == DOMAINS]
+    names = chosen.methods
     print("| method | CPU against GPU, largest difference in standard deviations |\n|---|---|")
     for name in names:
         print(f"| {METHODS[name].title} | {agreement(name):.1e} |", flush=True)

@@ -61,19 +61,19 @@ def write_cohort(folder: Path) -> Path:
     ]
     for seed, entry in enumerate(listed):
         write_member(folder / entry["name"], entry["name"], counts=entry["role"] != "target", seed=seed)
-    (folder / "cohort.json").write_text(json.dumps(listed))
+    (folder / "members.json").write_text(json.dumps(listed))
     return folder
 
 
 def members_of(folder):
-    names = [entry["name"] for entry in json.loads((folder / "cohort.json").read_text())]
+    names = [entry["name"] for entry in json.loads((folder / "members.json").read_text())]
     kinds = ("slice.h5ad", "spots.csv.gz", "features.npz")
-    return read_members(folder / "cohort.json", *[[folder / n / kind for n in names] for kind in kinds])
+    return read_members(folder / "members.json", *[[folder / n / kind for n in names] for kind in kinds])
 
 
 def infer_words(folder, sample, out, *options):
     """The options of infer_expression.py for one slice of the cohort, with little training."""
-    words = ["--sample", sample, "--cohort", folder / "cohort.json", "--outdir", out, "--device", "cpu"]
+    words = ["--sample", sample, "--members", folder / "members.json", "--outdir", out, "--device", "cpu"]
     words += ["--record", out.with_suffix(".json"), *options]
     for member in members_of(folder):
         words += ["--slice", member.slice_path, "--spots", member.spots_path]

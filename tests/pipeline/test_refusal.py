@@ -46,7 +46,7 @@ def test_misspelt_preset_key_is_refused_before_any_slice(tmp_path, slices):
     preset = tmp_path / "mine.yaml"
     preset.write_text("extends: default\noptimiser:\n  epoch: 3\n")
     sheet = str(slices / "samplesheet.csv")
-    output = refused(run_pipeline(tmp_path, "--input", sheet, "--preset", str(preset)))
+    output = refused(run_pipeline(tmp_path, "--input", sheet, "--stmfg_preset", str(preset)))
     assert "'epoch'" in output
     assert "'epochs'" in output
 

@@ -49,16 +49,16 @@ class Member:
 
 
 def read_members(
-    cohort: Path, slices: Sequence[Path], spots: Sequence[Path], features: Sequence[Path]
+    listing: Path, slices: Sequence[Path], spots: Sequence[Path], features: Sequence[Path]
 ) -> list[Member]:
     """Members from a JSON list of name, role, patient and group, and their files in the same order.
 
     Raises InputError where the lists differ in length.
     """
-    listed = json.loads(cohort.read_text())
+    listed = json.loads(listing.read_text())
     if not len(listed) == len(slices) == len(spots) == len(features):
         raise InputError(
-            f"{cohort.name} lists {len(listed)} slices; expected as many files of each kind, got "
+            f"{listing.name} lists {len(listed)} slices; expected as many files of each kind, got "
             f"{len(slices)}, {len(spots)} and {len(features)}"
         )
     return [
@@ -83,7 +83,7 @@ def read_group(members: Sequence[Member], name: str) -> tuple[HistologySlice, li
     own = next((member for member in members if member.name == name), None)
     if own is None:
         known = ", ".join(member.name for member in members)
-        raise InputError(f"slice {name} is not in the cohort, which has {known}")
+        raise InputError(f"slice {name} is not among the members {known}")
     others = [m for m in members if m is not own and m.role != TARGET and m.group == own.group]
     references = [piece for piece in (member.read() for member in others) if piece.counts is not None]
     if not references:

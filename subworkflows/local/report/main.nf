@@ -60,10 +60,11 @@ def failures(json) {
 
 // What conf/base.config noted of tasks that failed for good: process, slice, attempt, exit status, last line written.
 def lostTasks() {
-    return files("${workflow.workDir}/lost/${workflow.runName}/*.json", checkIfExists: false).sort().collect { note ->
-        def task  = readJson(note)
-        task + [said: lastLine(file(task.workdir))]
-    }
+    return files("${workflow.workDir}/lost/*.json", checkIfExists: false)
+        .sort()
+        .collect { note -> readJson(note) }
+        .findAll { task -> task.time >= workflow.start.toInstant().toEpochMilli() }
+        .collect { task -> task + [said: lastLine(file(task.workdir))] }
 }
 
 // What a task wrote last: to its own error stream, else to that of the script around it.

@@ -49,7 +49,7 @@ def test_a_slice_without_anyone_to_learn_from_is_refused(cohort):
 def test_lists_of_files_must_go_together(cohort):
     one = [cohort / "A" / "slice.h5ad"]
     with pytest.raises(InputError, match="lists 5 slices; expected as many files of each kind"):
-        read_members(cohort / "cohort.json", one, one, one)
+        read_members(cohort / "members.json", one, one, one)
 
 
 @pytest.fixture(scope="module")
