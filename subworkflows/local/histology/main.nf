@@ -26,7 +26,8 @@ workflow HISTOLOGY {
         fileOrNone('encoder_weights', names.encoder_weights),
         fileOrNone('stain_reference', names.stain_reference),
     )
-    ch_encoded = ENCODE_HISTOLOGY.out.features // a slice whose image fails goes on by its genes
+    ch_encoded = ENCODE_HISTOLOGY.out.features // (a slice whose image fails goes on by its genes)
+        .map { meta, features, record -> [meta, features ? features[0] : [], record] }
 
     emit:
     features = ch_encoded.map { meta, features, _record -> [meta, features] }.mix(ch_found.without)            // [ meta, path(features.npz) or [] ]
