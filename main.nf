@@ -1,6 +1,7 @@
 #!/usr/bin/env nextflow
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
+include { claimOutdir      } from './subworkflows/local/outdir/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
 include { EXPRESSION       } from './subworkflows/local/expression/main'
 include { answerQuestions  } from './subworkflows/local/help/main'
@@ -12,6 +13,7 @@ include { REPORT           } from './subworkflows/local/report/main'
 workflow {
     main:
     answerQuestions(params)
+    claimOutdir(params)
 
     // Read: parameters, presets and every row are checked before any slice is touched
     READ_SAMPLESHEET(params)
@@ -55,6 +57,7 @@ workflow {
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,
+        ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)),
     )
 
     publish:

@@ -19,6 +19,7 @@ from tissuegraph.cli import (
 )
 from tissuegraph.clustering.baseline import read_n_domains
 from tissuegraph.clustering.domains import find_domains
+from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.presets.method import MethodSettings
 from tissuegraph.records import Record
 from tissuegraph.slices.arrays import SliceArrays
@@ -52,8 +53,7 @@ def main(
     if baseline is not None:
         n_domains = read_n_domains(baseline)
     arrays, clustering = SliceArrays.load(arrays_path), settings.clustering
-    with np.load(embedding) as stored:
-        trained, untrained = stored["embeddings"], stored["untrained"]
+    trained, untrained = read_arrays(embedding, "embeddings", ["embeddings", "untrained"]).values()
     found = find_domains(trained, arrays, n_domains, clustering, seed)
     control = find_domains(untrained, arrays, n_domains, clustering, seed)  # the same network, not trained
     np.savez(

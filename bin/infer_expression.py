@@ -100,9 +100,6 @@ def main(
 
 
 def _write_all(record, own, first, target, references, prediction, settings, marker_genes, outdir) -> None:
-    import anndata
-    import pandas as pd
-
     from tissuegraph.results.inferred import (
         described,
         draw,
@@ -110,9 +107,9 @@ def _write_all(record, own, first, target, references, prediction, settings, mar
         inferred_slice,
         write_slice_to_go_on,
     )
+    from tissuegraph.results.steps import read_whole
 
-    data = anndata.read_h5ad(own.slice_path)
-    table = pd.read_csv(own.spots_path, index_col=0, dtype={0: str})
+    data, table = read_whole(own.slice_path, own.spots_path)
     var = gene_table(prediction, first.slice_path)
     notes = {"references": [piece.name for piece in references], "method": "SpaHGC"}
     inferred = inferred_slice(data, table, prediction, var, notes)

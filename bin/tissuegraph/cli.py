@@ -19,6 +19,7 @@ from tissuegraph.errors import InputError, SettingsError, TissuegraphError
 from tissuegraph.methods import DOMAINS, METHODS
 from tissuegraph.presets import load_settings
 from tissuegraph.records import FAILED, Record
+from tissuegraph.watch import end_with_engine
 
 # Before torch loads, hence here: threads that wait for each other should sleep. Spinning costs ten times the
 # work where tasks share cores, as they do on a busy node.
@@ -62,6 +63,7 @@ def failed_slice_is_a_result(step: str) -> Callable:
     def decorate(command: Callable) -> Callable:
         @functools.wraps(command)
         def wrapped(*, sample: str, record: Path, **kwargs):
+            end_with_engine()
             started, entry = time.perf_counter(), Record(sample, step)
             try:
                 with _complete_or_absent(kwargs, entry) as staged:

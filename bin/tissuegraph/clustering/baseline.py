@@ -17,6 +17,7 @@ from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
 from tissuegraph.errors import InputError
+from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.slices.preprocess import log1p, normalise, pca, select_genes, total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
 
@@ -68,10 +69,7 @@ def baseline(
 
 def read_n_domains(path: Path) -> int:
     """The number of domains in what baseline.py wrote; raises InputError where there is none."""
-    with np.load(path, allow_pickle=False) as stored:
-        if "n_domains" not in stored.files:
-            raise InputError(f"{path.name} holds no n_domains; write it again with baseline.py")
-        return int(stored["n_domains"])
+    return int(read_arrays(path, "n_domains", ["n_domains"])["n_domains"])
 
 
 def baseline_features(counts: sparse.csr_matrix, n_pcs: int = N_PCS) -> np.ndarray:

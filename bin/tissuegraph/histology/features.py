@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from tissuegraph.errors import InputError
+from tissuegraph.io.intermediate import read_arrays, reading
 
 _TYPES = {
     "features": np.float32,
@@ -81,13 +81,8 @@ class ImageFeatures:
     @classmethod
     def load(cls, path: str | Path) -> ImageFeatures:
         """Read what `save` wrote; raises InputError when the file is something else or damaged."""
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(**{field.name: stored[field.name] for field in fields(cls)})
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-            raise InputError(
-                f"{path} holds no image features ({error}); write it again with encode_histology.py"
-            ) from error
+        with reading(path, "image features"):
+            return cls(**read_arrays(path, "image features", [field.name for field in fields(cls)]))
 
 
 def _check(image: ImageFeatures) -> None:

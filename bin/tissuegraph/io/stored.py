@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from scipy import sparse
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.hdf5 import open_hdf5, strings
+from tissuegraph.io.intermediate import damaged, reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +32,19 @@ class StoredSlice:
     pitch: float
 
 
+@contextmanager
+def open_own(path: Path) -> Iterator[Any]:
+    """As `open_hdf5`, for what an earlier step wrote: an error says how to make it again."""
+    try:
+        with open_hdf5(path) as file:
+            yield file
+    except InputError as error:
+        raise damaged(path, "slice", error) from error
+
+
 def read_stored(path: Path) -> StoredSlice:
     """Read what `ingest` wrote; raises InputError for anything else."""
-    with open_hdf5(path) as file:
+    with open_own(path) as file:
         matrix = file["X"]
         parts = tuple(matrix[name][()] for name in ("data", "indices", "indptr"))
         return StoredSlice(
@@ -67,16 +80,17 @@ class Places:
 
 def read_places(slice_path: Path, spots_path: Path) -> Places:
     """As `read_kept`, without reading the counts."""
-    with open_hdf5(slice_path) as file:
-        keep = _kept(spots_path, _index(file["obs"]), slice_path.name)
+    with open_own(slice_path) as file:
+        barcodes, xy = _index(file["obs"]), file["obsm"][keys.SPATIAL][()]
         settings = file["uns"][keys.TISSUEGRAPH]
         scale = float(settings[keys.UM_PER_PX][()]) if keys.UM_PER_PX in settings else None
-        return Places(file["obsm"][keys.SPATIAL][()][keep], float(settings[keys.PITCH_PX][()]), scale)
+        pitch = float(settings[keys.PITCH_PX][()])
+    return Places(xy[_kept(spots_path, barcodes, slice_path.name)], pitch, scale)
 
 
 def read_images(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """Images (H, W, 3) uint8 and scale factors that a canonical slice carries, by name; both may be empty."""
-    with open_hdf5(path) as file:
+    with open_own(path) as file:
         libraries = file["uns"].get(keys.SPATIAL, {})
         library = next(iter(libraries.values()), {})
         images, factors = library.get("images", {}), library.get("scalefactors", {})
@@ -107,7 +121,7 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
 
 def _kept(spots_path: Path, barcodes: np.ndarray, slice_name: str) -> np.ndarray:
     """Column `keep` of the table of spots, bool (N,), after checking that it lists these barcodes."""
-    with gzip.open(spots_path, "rt", newline="") as lines:
+    with reading(spots_path, "table of spots"), gzip.open(spots_path, "rt", newline="") as lines:
         rows = csv.reader(lines)
         column = next(rows).index(keys.KEEP)
         listed, keep = zip(*((row[0], row[column] == "True") for row in rows), strict=True)

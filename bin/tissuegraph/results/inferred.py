@@ -13,7 +13,7 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.figures.expression import GeneMap, expression_figure
 from tissuegraph.figures.save import save, thumbnail
-from tissuegraph.io.hdf5 import open_hdf5
+from tissuegraph.io.stored import open_own
 from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import kept_slice
 from tissuegraph.results.pictures import tissue_of
@@ -30,7 +30,7 @@ def gene_table(prediction: Prediction, reference: Path) -> pd.DataFrame:
     """var of the panel: names and identifiers as in a reference slice, reliability, and PCC where known."""
     from anndata.io import read_elem
 
-    with open_hdf5(reference) as file:
+    with open_own(reference) as file:
         known = read_elem(file["var"])
     var = known.reindex(prediction.genes)[[keys.GENE_ID, keys.GENE_SYMBOL]].astype(object)
     var.index = pd.Index(prediction.genes.astype(object))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
+from tissuegraph.io.intermediate import reading
 from tissuegraph.records import Record, read_record
 from tissuegraph.results.kept import annotation_codes, kept_slice
 from tissuegraph.scores.labellings import BaselineResult, MethodResult, read_baseline, read_method
@@ -40,6 +41,15 @@ class Steps:
     regions: tuple[str, ...]
 
 
+def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.DataFrame]:
+    """The canonical slice and its QC table, one row per spot; raises InputError where one is damaged."""
+    with reading(slice_path, "slice"):
+        whole = anndata.read_h5ad(slice_path)
+    with reading(spots_path, "table of spots"):
+        spots = pd.read_csv(spots_path, index_col=0, dtype={0: str}, keep_default_na=False, na_values=[""])
+    return whole, spots
+
+
 def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
     """Read the files of one slice from a directory, each under the name that its step gives it.
 
@@ -51,10 +61,7 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
     answered = [name for name in names if (parts / f"{name}.domains.npz").is_file()]
     if not answered:
         raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
-    whole = anndata.read_h5ad(parts / "slice.h5ad")
-    spots = pd.read_csv(
-        parts / "spots.csv.gz", index_col=0, dtype={0: str}, keep_default_na=False, na_values=[""]
-    )
+    whole, spots = read_whole(parts / "slice.h5ad", parts / "spots.csv.gz")
     kept = kept_slice(whole, spots)
     annotation, regions = annotation_codes(kept)
     image = parts / "features.npz"
@@ -70,7 +77,12 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         ),
         baseline=read_baseline(parts / "baseline.npz", kept.n_obs),
         image=ImageFeatures.load(image) if image.is_file() else None,
-        records=tuple(map(read_record, sorted(parts.glob("*.json")))),
+        records=tuple(map(_read_record, sorted(parts.glob("*.json")))),
         annotation=annotation,
         regions=regions,
     )
+
+
+def _read_record(path: Path) -> Record:
+    with reading(path, "record"):
+        return read_record(path)

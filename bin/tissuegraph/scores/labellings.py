@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tissuegraph.errors import InputError
+from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.scores.matching import match_labels
 
 _METHOD_KEYS = ("domain", "unrefined", "confidence", "per_seed", "untrained", "untrained_per_seed")
@@ -110,11 +110,7 @@ def _by_size(labels: np.ndarray) -> np.ndarray:
 
 def _read(path: Path, keys: Sequence[str], n_spots: int, *, spots_last: bool = True) -> dict[str, np.ndarray]:
     """The named arrays of an npz, each checked to have one entry per spot on its spot axis."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            parts = {key: stored[key] for key in keys}
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise InputError(f"{path} lacks what assembly needs ({error}); write it again") from error
+    parts = read_arrays(path, " and ".join(keys[:2]), keys)
     for key, value in parts.items():
         found = value.shape[-1] if spots_last else value.shape[-2]
         if found != n_spots:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.errors import InputError
+from tissuegraph.io.intermediate import read_arrays, reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +82,8 @@ class SliceArrays:
     @classmethod
     def load(cls, path: str | Path) -> SliceArrays:
         """Read what `save` wrote; raises InputError when the file is something else or damaged."""
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                parts = {key: stored[key] for key in stored.files}
+        with reading(path, "slice arrays"):
+            parts = read_arrays(path, "slice arrays")
             return cls(
                 counts=_csr_from("counts", parts),
                 features=parts["features"] if "features" in parts else _csr_from("features", parts),
@@ -95,10 +94,6 @@ class SliceArrays:
                 genes=parts["genes"],
                 pitch=float(parts["pitch"]),
             )
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-            raise InputError(
-                f"{path} is not a bundle of slice arrays ({error}); write it again with graph.py"
-            ) from error
 
 
 def _csr(matrix, dtype) -> sparse.csr_matrix:

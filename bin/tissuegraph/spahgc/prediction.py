@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from tissuegraph.errors import InputError
+from tissuegraph.io.intermediate import read_arrays, reading
 from tissuegraph.spahgc.protocol import Inference, Progress, infer, run_fold
 from tissuegraph.spahgc.scores import score
 from tissuegraph.spahgc.settings import Settings
@@ -51,16 +50,11 @@ class Prediction:
     @classmethod
     def load(cls, path: str | Path) -> Prediction:
         """Read the arrays that `save` wrote; raises InputError for anything else."""
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                found = {name: stored[name] for name in stored.files}
+        with reading(path, "prediction"):
+            found = read_arrays(path, "prediction")
             prefix = "baseline."
             baselines = {k.removeprefix(prefix): found.pop(k) for k in list(found) if k.startswith(prefix)}
             return cls(**found, baselines=baselines)
-        except (zipfile.BadZipFile, TypeError, ValueError, EOFError, OSError) as error:
-            raise InputError(
-                f"{path} holds no prediction ({error}); write it again with infer_expression.py"
-            ) from error
 
 
 def predict(

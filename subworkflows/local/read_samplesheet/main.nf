@@ -1,5 +1,6 @@
 include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_samplesheet/main'
 include { readJson             } from '../read_json/main'
+include { roomProblems         } from '../outdir/main'
 
 // Samplesheet and parameters, checked as a whole before any slice is touched.
 workflow READ_SAMPLESHEET {
@@ -24,6 +25,7 @@ workflow READ_SAMPLESHEET {
         .map { rows_json, problems_json, run_json ->
             def rows = readJson(rows_json).collect { row -> withFiles(row, sheet) }
             refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
+            refuse(roomProblems(rows, given))
             [rows, readJson(run_json)]
         }
 

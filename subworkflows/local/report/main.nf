@@ -1,15 +1,17 @@
-include { CONCLUDE  } from '../../../modules/local/conclude/main'
-include { MULTIQC   } from '../../../modules/local/multiqc/main'
-include { SUMMARISE } from '../../../modules/local/summarise/main'
-include { readJson  } from '../read_json/main'
+include { CONCLUDE         } from '../../../modules/local/conclude/main'
+include { MULTIQC          } from '../../../modules/local/multiqc/main'
+include { SUMMARISE        } from '../../../modules/local/summarise/main'
+include { readJson         } from '../read_json/main'
+include { setOutdatedAside } from '../outdated/main'
 
 // One table and one page for the whole cohort, and how the run ends.
 workflow REPORT {
     take:
-    ch_records // [ meta, path(json) ]  of every step and slice, failed ones too
-    ch_run     // [ methods: [[ name: 'stmfg', ... ]], ... ]
-    rows       // path(rows.json)
-    given      // [ outdir: 'results', multiqc_title: null, ... ]  parameters as the engine has them
+    ch_records   // [ meta, path(json) ]  of every step and slice, failed ones too
+    ch_run       // [ methods: [[ name: 'stmfg', ... ]], ... ]
+    rows         // path(rows.json)
+    given        // [ outdir: 'results', multiqc_title: null, ... ]  parameters as the engine has them
+    ch_published // [ meta, path(h5ad), [path(png), path(svg)] ]  what goes to outdir, inferred expression too
 
     main:
     // A slice that cannot be used leaves the run, the others go on
@@ -29,6 +31,16 @@ workflow REPORT {
     SUMMARISE.out.verdict.map { verdict -> readJson(verdict) }.subscribe { verdict ->
         verdict.n_failed ? log.warn(verdict.sentence) : log.info(verdict.sentence)
     }
+
+    // What an earlier run left in outdir and this one did not make again
+    ch_published
+        .map { meta, h5ad, figures -> [meta.id, [h5ad, figures].flatten()*.name] }
+        .groupTuple()
+        .map { sample, names -> [sample, names.flatten()] }
+        .toList()
+        .map { published -> [published] }
+        .combine(SUMMARISE.out.verdict)
+        .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString()) }
 
     // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program
     ch_versions = channel.topic('versions')

@@ -9,7 +9,7 @@ from tissuegraph.scores.labellings import number_alike, read_baseline
 
 def test_a_baseline_that_is_not_one_is_refused(tmp_path):
     (tmp_path / "baseline.npz").write_bytes(b"no zip")
-    with pytest.raises(InputError, match="lacks what assembly needs"):
+    with pytest.raises(InputError, match="holds no baseline and pca_kmeans that can be read"):
         read_baseline(tmp_path / "baseline.npz", 5)
 
 

@@ -80,5 +80,5 @@ def test_arrays_that_do_not_fit_are_named(changes, words):
 def test_a_damaged_file_is_refused_with_the_remedy(tmp_path, content):
     path = tmp_path / "arrays.npz"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"not a bundle of slice arrays.*graph\.py"):
+    with pytest.raises(InputError, match=r"holds no slice arrays that can be read"):
         SliceArrays.load(path)

@@ -1,0 +1,59 @@
+// Results in outdir that an earlier run published and this one did not: of slices that left the sheet or failed, and
+// files that a slice no longer has. They move to OUTDIR/outdated, so that nothing old looks current; nothing is deleted.
+def setOutdatedAside(List published, String name) {
+    def outdir  = file(name, glob: false)
+    def current = published.collectEntries { sample, names -> [sample, names] }.withDefault { _sample -> [] }
+    subfolders(outdir.resolve('slices')).each { folder ->
+        // (a folder of a name that no slice can have is not ours)
+        if (folder.name ==~ /[A-Za-z0-9_][A-Za-z0-9._-]*/) {
+            setFolderAside(folder, current[folder.name], outdir.resolve('outdated'))
+        }
+    }
+}
+
+def setFolderAside(folder, List current, outdated) {
+    def marker = folder.resolve('OUTDATED.txt')
+    def old    = current
+        ? folder.listFiles().findAll { file -> isResult(file.name, folder.name) && !(file.name in current) }
+        : [folder]
+    try {
+        if (current) {
+            java.nio.file.Files.deleteIfExists(marker)
+        }
+        if (!old) {
+            return
+        }
+        if (folder.fileSystem != java.nio.file.FileSystems.default) {
+            marker.setText("Not of the last run: ${current ? old*.name.join(', ') : 'all files here'}\n")
+            log.warn("${folder}: results of an earlier run, see OUTDATED.txt there")
+            return
+        }
+        def target = outdated.resolve(folder.name)
+        if (!current) {
+            target.deleteDir() // an older one of the same slice
+            outdated.mkdirs()
+            move(folder, target)
+        }
+        else {
+            target.mkdirs()
+            old.each { file -> move(file, target.resolve(file.name)) }
+        }
+        log.warn("${current ? old*.name.join(', ') + ' of' : 'results of'} ${folder.name} are not of this run: moved to ${target}")
+    }
+    catch (IOException problem) {
+        log.warn("${folder}: results of an earlier run could not be moved (${problem}); they are not of this run")
+    }
+}
+
+// What a run publishes for a slice; other files beside are the user's own.
+def isResult(String name, String sample) {
+    return name == "${sample}.h5ad" || name == "${sample}.inferred.h5ad" || (name.startsWith("${sample}.") && name ==~ /.+\.(png|svg)/)
+}
+
+def move(source, target) {
+    java.nio.file.Files.move(source, target, java.nio.file.StandardCopyOption.REPLACE_EXISTING)
+}
+
+def subfolders(folder) {
+    return folder.isDirectory() ? folder.listFiles().findAll { file -> file.isDirectory() }.sort() : []
+}

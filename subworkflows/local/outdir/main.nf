@@ -1,0 +1,156 @@
+// The directories that a run writes to: that it can, that no other run does, and that there is room.
+
+// Before any task, so that a night's work is not computed for nothing.
+def claimOutdir(Map given) {
+    if (!given.outdir || given.outdir instanceof Boolean) {
+        error("--outdir: no directory given - expected where results go, e.g. --outdir results")
+    }
+    def outdir = file(given.outdir.toString(), glob: false)
+    probe('--outdir', outdir)
+    probe('work directory', workflow.workDir)
+    if (isLocal(outdir)) {
+        lock(outdir)
+    }
+}
+
+// Estimate of what a cohort needs, from the files that its tables and counts come from; histology images are read where they lie.
+// Published are the counts again, figures and a report; every method works on uncompressed copies. Returns lines that stop the run.
+def roomProblems(List rows, Map given) {
+    def bytes  = rows.collect { row -> row.path ? sizeOf(row.path) : 0L }.sum() as long
+    def needed = [
+        [name: '--outdir', path: file(given.outdir.toString(), glob: false), bytes: 2 * bytes + rows.size() * 2_000_000L + 10_000_000L],
+        [name: 'work directory', path: workflow.workDir, bytes: 4 * bytes + rows.size() * 5_000_000L],
+    ].findAll { place -> isLocal(place.path) }
+    return needed
+        .groupBy { place -> java.nio.file.Files.getFileStore(place.path).toString() }
+        .values()
+        .collect { places -> roomProblem(places.collect { place -> "${place.name} '${place.path}'" }.join(' and '), places[0].path, places*.bytes.sum() as long) }
+        .findAll()
+}
+
+// A tenth of the estimate is too little for any cohort; less than all of it may be.
+def roomProblem(String names, path, long needed) {
+    def free = java.nio.file.Files.getFileStore(path).usableSpace
+    def line = "${names}: ${megabytes(free)} MB free where this cohort needs about ${megabytes(needed)} MB"
+    if (free < needed.intdiv(10)) {
+        return "${line} - expected another directory, or room made there"
+    }
+    if (free < needed) {
+        log.warn("${line}: the run goes on, but may run out of room")
+    }
+    return null
+}
+
+def megabytes(long bytes) {
+    return Math.round(bytes / 1e6 as double)
+}
+
+// Bytes of a file, or of what is read of a Space Ranger directory; 0 where it is not local.
+def sizeOf(path) {
+    if (!isLocal(path)) {
+        return 0L
+    }
+    if (!path.isDirectory()) {
+        return path.size()
+    }
+    def read = files("${path}/{filtered,raw}_feature_bc_matrix.h5", checkIfExists: false) + files("${path}/filtered_feature_bc_matrix/*", checkIfExists: false)
+    return (read*.size().sum() ?: 0L) as long
+}
+
+def probe(String name, dir) {
+    if (dir.exists() && !dir.isDirectory()) {
+        error("${name}: '${dir}' is a file - expected a directory")
+    }
+    def trial = dir.resolve(".probe-${workflow.runName}")
+    try {
+        if (!dir.exists()) {
+            java.nio.file.Files.createDirectories(dir)
+        }
+        java.nio.file.Files.write(trial, 'x'.getBytes('UTF-8'))
+        java.nio.file.Files.delete(trial)
+    }
+    catch (IOException problem) {
+        error("${name}: '${dir}' cannot be written (${reasonOf(problem)}) - expected a directory where this run may write")
+    }
+}
+
+def reasonOf(Exception problem) {
+    def given = problem instanceof java.nio.file.FileSystemException ? problem.reason : problem.message
+    return given ?: problem.class.simpleName - 'Exception'
+}
+
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.default
+}
+
+// One run per outdir: two would replace each other's files. The lock goes when this program ends, however it does;
+// what a killed one left is recognised by its process being gone.
+def lock(outdir) {
+    def own  = [run: workflow.runName, host: hostName(), pid: ProcessHandle.current().pid(), started: startOf(ProcessHandle.current())]
+    def path = outdir.resolve('pipeline_info/.running')
+    java.nio.file.Files.createDirectories(path.parent)
+    if (!create(path, own)) {
+        def other = holder(path)
+        if (!isGone(other)) {
+            refuse(path, other)
+        }
+        log.info("The run ${other.run} before this one was killed; this one takes over ${outdir}")
+        java.nio.file.Files.deleteIfExists(path)
+        if (!create(path, own)) {
+            refuse(path, holder(path))
+        }
+    }
+    Runtime.runtime.addShutdownHook(new Thread({ release(path, own) } as Runnable))
+}
+
+def create(path, Map own) {
+    try {
+        java.nio.file.Files.write(path, groovy.json.JsonOutput.toJson(own).getBytes('UTF-8'), java.nio.file.StandardOpenOption.CREATE_NEW, java.nio.file.StandardOpenOption.WRITE)
+        return true
+    }
+    catch (java.nio.file.FileAlreadyExistsException _taken) {
+        return false
+    }
+}
+
+def release(path, Map own) {
+    if (holder(path) == own) {
+        java.nio.file.Files.deleteIfExists(path)
+    }
+}
+
+// What a lock says; an empty map where it cannot be read (removed or being written at this moment).
+def holder(path) {
+    try {
+        return new groovy.json.JsonSlurperClassic().parseText(path.getText('UTF-8')) as Map
+    }
+    catch (Exception _unreadable) {
+        return [:]
+    }
+}
+
+// Another process may have got the number since: then it started at another time.
+def isGone(Map other) {
+    if (other.host != hostName()) {
+        return false
+    }
+    def process = ProcessHandle.of(other.pid as long)
+    return process.isEmpty() || Math.abs(startOf(process.get()) - (other.started as long)) > 10_000
+}
+
+def startOf(process) {
+    return process.info().startInstant().map { instant -> instant.toEpochMilli() }.orElse(0L) as long
+}
+
+def refuse(path, Map other) {
+    error("--outdir: '${path.parent.parent}' is in use by the run ${other.run ?: 'of an unknown name'} on ${other.host ?: 'an unknown machine'} (process ${other.pid ?: 'unknown'}) - expected another --outdir; if that run is gone, remove ${path}")
+}
+
+def hostName() {
+    try {
+        return InetAddress.localHost.hostName
+    }
+    catch (UnknownHostException _unnamed) {
+        return System.getenv('HOSTNAME') ?: 'localhost'
+    }
+}
