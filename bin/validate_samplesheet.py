@@ -13,7 +13,7 @@ from tissuegraph.methods import METHODS
 from tissuegraph.presets import PRESET_DIRECTORY
 from tissuegraph.sheet.check import read_samplesheet
 from tissuegraph.sheet.parameters import check_parameters, read_parameters
-from tissuegraph.sheet.run import resolve_run, with_defaults
+from tissuegraph.sheet.run import resolve_run
 
 
 @click.command()
@@ -56,7 +56,7 @@ def main(
         run, more = resolve_run(values or {}, dict(_method_and_file(text) for text in given), presets)
         lines += more
         _write(run_path, run)
-    _write(rows, with_defaults(found.rows, values or {}))
+    _write(rows, found.rows)
     _write(problems, lines)
     for line in [*found.notices, *lines]:
         click.echo(line, err=True)

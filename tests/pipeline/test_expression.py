@@ -85,7 +85,7 @@ def test_references_are_held_out_and_compared_but_go_on_with_their_own_counts(fi
 
 def test_the_report_has_the_chapter(finished):
     page = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
-    assert "SpaHGC beside its baselines" in page
+    assert "SpaHGC beside the controls" in page
     assert "unseen" in page
 
 

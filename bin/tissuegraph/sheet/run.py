@@ -45,13 +45,6 @@ def resolve_run(
     return run, problems
 
 
-def with_defaults(rows: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows with the run's parameter of the same name where they leave a column empty."""
-    return [
-        {name: values.get(name) if value is None else value for name, value in row.items()} for row in rows
-    ]
-
-
 def _names(methods: str) -> tuple[list[str], list[str]]:
     """Names of the methods that find domains, known ones once each, and what is wrong with the others."""
     known = [name for name, method in METHODS.items() if method.answers == DOMAINS]

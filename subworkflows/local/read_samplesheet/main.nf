@@ -26,7 +26,8 @@ workflow READ_SAMPLESHEET {
             def rows = readJson(rows_json).collect { row -> withFiles(row, sheet) }
             refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
             refuse(roomProblems(rows, given))
-            [rows, readJson(run_json)]
+            def run = readJson(run_json)
+            [rows.collect { row -> withDefaults(row, run) }, run]
         }
 
     emit:
@@ -77,6 +78,11 @@ def withFiles(Map row, sheet) {
         annotation_file  : is_file ? locate(row.annotation, sheet) : null,
         annotation_column: is_file ? null : row.annotation,
     ]
+}
+
+// A row with the run's parameter of the same name where it leaves a column empty.
+def withDefaults(Map row, Map run) {
+    return row.collectEntries { column, value -> [column, value == null ? run[column] : value] }
 }
 
 // Relative paths are relative to where the run was launched, or else to the samplesheet.

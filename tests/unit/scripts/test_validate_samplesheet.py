@@ -48,13 +48,6 @@ def test_a_preset_of_a_user_reaches_the_steps_that_read_it_and_no_others(validat
     assert "clustering" not in method["train"]
 
 
-def test_rows_take_the_run_s_defaults_where_they_are_empty(validate):
-    rows, _, _ = validate(
-        "sample,path,n_domains\nA,a.h5ad,\nB,b.h5ad,3\n", {"n_domains": "7", "min_counts": 5}
-    )
-    assert [(row["n_domains"], row["min_counts"]) for row in rows] == [(7, 5), (3, 5)]
-
-
 def test_a_sheet_alone_can_be_checked(root, tmp_path):
     (tmp_path / "sheet.csv").write_text("sample,path\nA,a.h5ad\n")
     schema = root / "assets" / "schema_input.json"

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from tissuegraph.presets import PRESET_DIRECTORY, load_settings
-from tissuegraph.sheet.run import resolve_run, with_defaults
+from tissuegraph.sheet.run import resolve_run
 
 
 def resolve(own=None, **values):
@@ -92,14 +92,6 @@ def test_a_preset_of_another_method_is_refused(tmp_path):
     assert problem == (
         "parameter --stmfg_preset: mine.yaml holds settings of multist; give a preset that says method: stmfg"
     )
-
-
-def test_rows_take_the_parameter_where_they_leave_a_column_empty():
-    rows = [{"sample": "A", "n_domains": None, "min_counts": 0}, {"sample": "B", "n_domains": 5}]
-    assert with_defaults(rows, {"n_domains": 7, "min_counts": 10, "seed": 1}) == [
-        {"sample": "A", "n_domains": 7, "min_counts": 0},
-        {"sample": "B", "n_domains": 5},
-    ]
 
 
 @pytest.fixture
