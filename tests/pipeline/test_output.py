@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
 from .conftest import ROOT, Run, run_pipeline, write_sheet
@@ -223,9 +224,8 @@ def values_of(path: Path) -> dict[str, object]:
         if name.rpartition("/")[2] in ("seconds", "peak_memory_gb"):
             return
         if isinstance(node, h5py.Dataset):
-            found[name] = (
-                node.asstr()[()].tolist() if h5py.check_string_dtype(node.dtype) else node[()].tobytes()
-            )
+            text = h5py.check_string_dtype(node.dtype)
+            found[name] = np.asarray(node.asstr()[()]).tolist() if text else node[()].tobytes()
         else:
             found[name] = sorted((key, str(value)) for key, value in node.attrs.items())
 
