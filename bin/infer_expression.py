@@ -18,6 +18,7 @@ from tissuegraph.cli import (
     seed_option,
     settings_options,
 )
+from tissuegraph.methods import title_of
 from tissuegraph.records import Record
 from tissuegraph.spahgc.settings import Settings
 
@@ -111,12 +112,14 @@ def _write_all(record, own, first, target, references, prediction, settings, mar
 
     data, table = read_whole(own.slice_path, own.spots_path)
     var = gene_table(prediction, first.slice_path)
-    notes = {"references": [piece.name for piece in references], "method": "SpaHGC"}
+    notes = {"references": [piece.name for piece in references], "method": title_of(settings.method)}
     inferred = inferred_slice(data, table, prediction, var, notes)
     inferred.write_h5ad(outdir / f"{own.name}.inferred.h5ad", compression="gzip", compression_opts=1)
     wanted = [name.strip() for name in marker_genes.split(",") if name.strip()]
     shown, pictures = draw(inferred, prediction, wanted, outdir / f"{own.name}.inferred")
-    record.metrics |= described(prediction) | {"files": shown, "pictures": pictures}
+    record.metrics |= (
+        {"method": settings.method} | described(prediction) | {"files": shown, "pictures": pictures}
+    )
     missing = [name for name in wanted if name not in set(prediction.genes)]
     if missing:
         record.warn(f"marker genes that are not in the panel of {len(var)} genes: {', '.join(missing)}")

@@ -134,3 +134,8 @@ def test_a_platform_is_detected_and_read_from_its_entry_alone(monkeypatch, tmp_p
     known = reading.import_module
     monkeypatch.setattr(reading, "import_module", lambda name: Reader if name == "toy" else known(name))
     assert read_slice(Request(sample="S", path=tmp_path / "slice.toy")).shape == (3, 2)
+
+
+def test_the_samplesheet_accepts_every_platform_that_has_counts(root):
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    assert schema["items"]["properties"]["platform"]["enum"] == list(platforms.WITH_COUNTS)

@@ -9,7 +9,7 @@ import pytest
 
 # From the ground up. A room imports rooms of lower floors only, never one beside it.
 FLOORS = (
-    ("errors", "keys", "records", "watch"),
+    ("errors", "keys", "records"),
     ("methods",),
     ("presets", "io"),
     ("cli", "sheet"),

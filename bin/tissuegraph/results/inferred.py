@@ -115,7 +115,6 @@ def described(prediction: Prediction) -> dict[str, Any]:
         genes["pcc"] = _rounded(prediction.gene_pcc[order])
     inferences = prediction.inferences
     return {
-        "method": "spahgc",
         "n_spots": len(prediction.predicted),
         "n_genes": len(prediction.genes),
         "n_seeds": len(inferences),

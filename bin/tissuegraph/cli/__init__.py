@@ -15,18 +15,18 @@ from typing import Any
 
 import click
 
+from tissuegraph.cli.watch import end_with_engine
 from tissuegraph.errors import InputError, SettingsError, TissuegraphError
 from tissuegraph.methods import DOMAINS, METHODS
 from tissuegraph.presets import load_settings
 from tissuegraph.records import FAILED, Record
-from tissuegraph.watch import end_with_engine
 
 # Before torch loads, hence here: threads that wait for each other should sleep. Spinning costs ten times the
 # work where tasks share cores, as they do on a busy node.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 OUT_OF_MEMORY = 137  # exit status of a task that was killed for want of memory: the engine gives it more
-_CODE = Path(__file__).resolve().parents[1]
+_CODE = Path(__file__).resolve().parents[2]
 
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 existing_directory = click.Path(exists=True, file_okay=False, path_type=Path)

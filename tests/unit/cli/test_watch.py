@@ -10,11 +10,9 @@ import time
 
 import pytest
 
-from tissuegraph import watch
+from tissuegraph.cli import watch
 
-TASK = (
-    "from tissuegraph import watch; watch._EVERY = 0.05; watch.end_with_engine(); import time; time.sleep(60)"
-)
+TASK = "from tissuegraph.cli import watch; watch._EVERY = 0.05; watch.end_with_engine(); import time; time.sleep(60)"
 # As the engine does it: a shell between it and the task, which outlives it
 ENGINE = f"""
 import os, subprocess, sys, time
@@ -45,7 +43,7 @@ def start():
 
 
 def _environment():
-    return {**os.environ, "PYTHONPATH": str(watch.Path(watch.__file__).parents[1])}
+    return {**os.environ, "PYTHONPATH": str(watch.Path(watch.__file__).parents[2])}
 
 
 def is_running(process, seconds):
