@@ -72,6 +72,11 @@ def test_a_row_removed_repeats_the_report_only(cohort):
     assert cohort.repeated(cohort.rows[1:]) == ALWAYS
 
 
+def test_a_renamed_row_repeats_that_slice_only(cohort):
+    renamed = [{**cohort.rows[0], "sample": "uno"}, cohort.rows[1]]
+    assert cohort.repeated(renamed) == ALWAYS | tasks("uno", *STEPS)
+
+
 def test_reordered_rows_repeat_the_report_only(cohort):
     assert cohort.repeated(cohort.rows[::-1]) == ALWAYS
 

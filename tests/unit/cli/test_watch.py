@@ -12,7 +12,15 @@ import pytest
 
 from tissuegraph.cli import watch
 
-TASK = "from tissuegraph.cli import watch; watch._EVERY = 0.05; watch.end_with_engine(); import time; time.sleep(60)"
+TASK = "; ".join(
+    (
+        "import time",
+        "from tissuegraph.cli import watch",
+        "watch._EVERY = 0.05",
+        "watch.end_with_engine()",
+        "time.sleep(60)",
+    )
+)
 # As the engine does it: a shell between it and the task, which outlives it
 ENGINE = f"""
 import os, subprocess, sys, time
