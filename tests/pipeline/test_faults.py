@@ -14,8 +14,8 @@ pytestmark = pytest.mark.pipeline
 
 STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")
 # A task fails where the slice is called after its process: bad_train exits with 1 in TRAIN, killed_train as
-# if killed for want of memory at each attempt, crashed_ingest as a crashed library. MultiST does not train on
-# the slice `half`.
+# if killed for want of memory at each attempt, crashed_ingest as a crashed library, reclaimed_cluster three
+# times as if its machine was taken back. MultiST does not train on the slice `half`.
 FAULTS = """
 process {
     beforeScript = {
@@ -24,6 +24,7 @@ process {
         def status = [bad: 1, killed: 137, crashed: 139]
             .find { word, _exit -> slice == word + '_' + step }?.value
         status = task.process.endsWith('TRAIN') && task.tag == 'half multist' ? 1 : status
+        status = slice == 'reclaimed_' + step && task.attempt <= 3 ? 143 : status
         status ? "echo 'injected fault of \\"quotes\\" and <b>' >&2; exit ${status}" : 'true'
     }
 }
@@ -54,13 +55,20 @@ def run_with_faults(folder: Path, sheet: list[dict[str, str]], *more: str) -> Ru
 def finished(tmp_path_factory):
     """One slice broken at each step, a killed and a crashed one, one that loses a method, and a good one."""
     folder = tmp_path_factory.mktemp("faults")
-    sheet = rows("good", "half", *(f"bad_{step}" for step in STEPS), "killed_train", "crashed_ingest")
+    sheet = rows(
+        "good",
+        "half",
+        *(f"bad_{step}" for step in STEPS),
+        "killed_train",
+        "crashed_ingest",
+        "reclaimed_cluster",
+    )
     return run_with_faults(folder, sheet, "--methods", "stmfg,multist")
 
 
 def test_the_run_ends_well_and_says_how_many_slices_failed(finished):
     assert finished.code == 0, finished.output
-    assert "9 of 11 slices failed" in finished.output
+    assert "9 of 12 slices failed" in finished.output
     assert "No slice is left" not in finished.output
 
 
@@ -88,6 +96,12 @@ def test_a_task_killed_twice_says_its_attempts_and_status(finished):
 def test_a_crash_of_a_library_costs_its_own_slice_only(finished):
     reason = finished.table()["crashed_ingest"]["reason"]
     assert "exit status 139" in reason
+
+
+def test_a_task_whose_machine_was_taken_back_three_times_costs_nothing(finished):
+    row = finished.table()["reclaimed_cluster"]
+    assert row["status"] != "failed"
+    assert "exit status" not in row["reason"]
 
 
 def test_losing_one_of_two_methods_keeps_the_slice(finished):
