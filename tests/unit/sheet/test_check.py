@@ -4,23 +4,7 @@ import json
 
 import pytest
 
-from tissuegraph.sheet.check import read_samplesheet
 from tissuegraph.sheet.schema import describe, nearest, show, typed
-
-
-@pytest.fixture(scope="session")
-def schema(root):
-    return json.loads((root / "assets" / "schema_input.json").read_text())
-
-
-@pytest.fixture
-def read(tmp_path, schema):
-    def write_and_read(content, name="sheet.csv"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_samplesheet(path, schema)
-
-    return write_and_read
 
 
 def problems_of(sheet):

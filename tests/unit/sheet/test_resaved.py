@@ -4,25 +4,10 @@ import json
 
 import pytest
 
-from tissuegraph.sheet.check import EMPTY, read_samplesheet
+from tissuegraph.sheet.check import EMPTY
 from tissuegraph.sheet.tables import guarded, without_guard
 
 PLAIN = "sample,path,n_domains,max_mito,group\nA,a.h5ad,7,12.5,x\nB,b.h5ad,,,\n"
-
-
-@pytest.fixture(scope="session")
-def schema(root):
-    return json.loads((root / "assets" / "schema_input.json").read_text())
-
-
-@pytest.fixture
-def read(tmp_path, schema):
-    def write_and_read(content, name="sheet.csv"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_samplesheet(path, schema)
-
-    return write_and_read
 
 
 def values(sheet):
