@@ -12,7 +12,6 @@ from tissuegraph import keys
 from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
-    one_line_errors,
     output_file,
     record_option,
     sample_option,
@@ -41,7 +40,6 @@ any_path = click.Path(path_type=Path)
 @click.option("--slice", "slice_path", required=True, type=output_file, help="Canonical h5ad to write.")
 @click.option("--facts", type=output_file, help="What decides about later steps, to write (JSON).")
 @record_option
-@one_line_errors
 @failed_slice_is_a_result("ingest")
 def main(
     record: Record,

@@ -11,7 +11,6 @@ import click
 from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
-    one_line_errors,
     output_file,
     record_option,
     sample_option,
@@ -33,7 +32,6 @@ from tissuegraph.records import Record
     "--spots", "spots_path", required=True, type=output_file, help="Per-spot table to write (csv.gz)."
 )
 @record_option
-@one_line_errors
 @failed_slice_is_a_result("qc")
 def main(record: Record, slice_path: Path, thresholds_path: Path | None, spots_path: Path) -> None:
     """Write the spots' metrics; a slice with too little left has a failed record and no table."""

@@ -28,7 +28,8 @@ workflow REPORT {
         rows,
         ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, run: run, params: given]) },
     )
-    SUMMARISE.out.verdict.map { verdict -> readJson(verdict) }.subscribe { verdict ->
+    ch_verdict = SUMMARISE.out.verdict.map { verdict -> readJson(verdict) } // [ n_finished: 7, n_failed: 1, sentence: '...' ]
+    ch_verdict.subscribe { verdict ->
         verdict.n_failed ? log.warn(verdict.sentence) : log.info(verdict.sentence)
     }
 
@@ -51,12 +52,12 @@ workflow REPORT {
     MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), file(config, checkIfExists: true), given.multiqc_title ?: '')
 
     // The last task of a run that must not end well. It waits for the report, made or not.
-    ch_verdict = SUMMARISE.out.verdict
-        .map { verdict -> readJson(verdict) }
+    ch_error = ch_verdict
+        .combine(ch_run)
         .combine(MULTIQC.out.report.ifEmpty([]).map { _report -> true })
-        .filter { verdict, _reported -> !verdict.n_finished || (verdict.n_failed && isOn(given.strict)) }
-        .map { verdict, _reported -> verdict.sentence }
-    CONCLUDE(ch_verdict)
+        .filter { verdict, run, _reported -> !verdict.n_finished || (verdict.n_failed && run.strict) }
+        .map { verdict, _run, _reported -> verdict.sentence }
+    CONCLUDE(ch_error)
 
     emit:
     table      = SUMMARISE.out.table                       // path(slices.csv)
@@ -86,9 +87,4 @@ def lastLine(folder) {
         .findAll { path -> path.exists() }
         .collectMany { path -> path.getText('UTF-8').readLines().findAll { line -> line.trim() }.takeRight(1) }
         .find()
-}
-
-// A switch: the command line gives text, and the text 'false' is true.
-def isOn(value) {
-    return value.toString().toLowerCase() == 'true'
 }
