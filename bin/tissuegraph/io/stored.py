@@ -131,3 +131,17 @@ def _kept(spots_path: Path, barcodes: np.ndarray, slice_name: str) -> np.ndarray
             f"{len(listed)} and {len(barcodes)}; run qc.py on this slice again"
         )
     return np.array(keep)
+
+
+def read_annotation(slice_path: Path, spots_path: Path) -> np.ndarray | None:
+    """Manual labels of the kept spots, (N,) str with None where missing; None for a slice without
+    annotation.
+    """
+    with open_own(slice_path) as file:
+        barcodes, obs = _index(file["obs"]), file["obs"]
+        if keys.ANNOTATION not in obs:
+            return None
+        column = obs[keys.ANNOTATION]
+        names = np.append(_text(column["categories"]).astype(object), None)  # code -1 is the last
+        labels = names[column["codes"][()]]
+    return labels[_kept(spots_path, barcodes, slice_path.name)]

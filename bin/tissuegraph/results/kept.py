@@ -8,6 +8,7 @@ import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
+from tissuegraph.slices.names import natural
 
 
 def kept_slice(data: anndata.AnnData, spots: pd.DataFrame) -> anndata.AnnData:
@@ -33,21 +34,7 @@ def annotation_codes(data: anndata.AnnData) -> tuple[np.ndarray | None, tuple[st
     if keys.ANNOTATION not in data.obs or data.obs[keys.ANNOTATION].isna().all():
         return None, ()
     labels = data.obs[keys.ANNOTATION].astype(object)
-    names = sorted({str(label) for label in labels.dropna()}, key=_natural)
+    names = sorted({str(label) for label in labels.dropna()}, key=natural)
     number = {name: index for index, name in enumerate(names)}
     codes = np.array([-1 if pd.isna(label) else number[str(label)] for label in labels])
     return codes, tuple(names)
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    """Sort key under which L2 comes before L10."""
-    parts, digits = [], ""
-    for character in text + "\0":
-        if character.isdigit() and character.isascii():
-            digits += character
-            continue
-        if digits:
-            parts.append((0, int(digits), ""))
-            digits = ""
-        parts.append((1, 0, character.casefold()))
-    return parts

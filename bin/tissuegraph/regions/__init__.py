@@ -1,0 +1,1 @@
+"""Regions that annotated sections teach the other sections of their group."""

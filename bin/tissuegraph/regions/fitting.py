@@ -1,0 +1,114 @@
+"""Fit a model of regions on annotated sections. T teachers, N spots, D components, C regions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tissuegraph.cohorts.components import Loadings, fit_loadings
+from tissuegraph.errors import InputError
+from tissuegraph.regions.image import fit_image
+from tissuegraph.regions.members import MEMBERS, thinned
+from tissuegraph.regions.model import IMAGE, NETWORK, SEVERAL, RegionModel, points_for
+from tissuegraph.regions.offsets import fit_classes
+from tissuegraph.regions.sections import Components, Source, codes_of, components_of, network_arrays
+from tissuegraph.slices.names import natural
+from tissuegraph.stmfg.sections import SectionEncoder, train_sections
+from tissuegraph.stmfg.settings import Settings
+
+LEAST_SPOTS = 3  # of a region, over all teachers, to be taught at all
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """How the network is trained; seeds: one network each, none: no network."""
+
+    settings: Settings | None = None
+    seeds: tuple[int, ...] = ()
+    device: str = "auto"
+
+
+def region_names(teachers: Sequence[Source]) -> tuple[str, ...]:
+    """Regions with at least three labelled spots over all teachers, in natural order.
+
+    Raises InputError where there are fewer than two.
+    """
+    labels = [str(label) for teacher in teachers for label in teacher.labels if isinstance(label, str)]
+    names, counts = np.unique(np.array(labels, dtype=object).astype(str), return_counts=True)
+    taught = [str(name) for name, count in zip(names, counts, strict=True) if count >= LEAST_SPOTS]
+    if len(taught) < 2:
+        raise InputError(
+            f"teaching needs at least two regions of {LEAST_SPOTS} labelled spots each, the teachers "
+            f"{', '.join(teacher.name for teacher in teachers)} have {len(taught)}; check the column annotation"
+        )
+    return tuple(sorted(taught, key=natural))
+
+
+def fit_model(teachers: Sequence[Source], options: NetworkOptions = NetworkOptions()) -> RegionModel:
+    """Everything that the teachers alone decide: genes, loadings, region names, offsets, members, networks.
+
+    Members weigh the same, nothing is calibrated: that needs sections that were left out. The order of the
+    teachers does not matter to what is learned.
+    """
+    names = region_names(teachers)
+    loadings = fit_loadings([teacher.read for teacher in teachers])
+    own = [components_of(loadings, teacher.read()) for teacher in teachers]
+    codes = [codes_of(teacher.labels, names) for teacher in teachers]
+    used = [index for index, code in enumerate(codes) if (code >= 0).any()]
+    own, codes = [own[index] for index in used], [codes[index] for index in used]
+    teachers = [teachers[index] for index in used]
+    classes, offsets = fit_classes(
+        [points.smoothed[code >= 0] for points, code in zip(own, codes, strict=True)],
+        [code[code >= 0] for code in codes],
+        len(names),
+    )
+    level = [points.less(offset) for points, offset in zip(own, offsets, strict=True)]
+    members = _fit_members(level, codes, len(names))
+    networks = _train(teachers, loadings, offsets, codes, len(names), options)
+    image = None
+    if all(teacher.image is not None and teacher.kind == teachers[0].kind for teacher in teachers):
+        image = fit_image([teacher.image() for teacher in teachers], [p.xy for p in own], codes, len(names))
+    answering = [*members, *([NETWORK] if networks else []), *([IMAGE] if image is not None else [])]
+    weights = {name: 1 / len(answering) for name in answering}
+    return RegionModel(names, loadings, classes, members, networks, image, weights)
+
+
+def _fit_members(
+    own: Sequence[Components], codes: Sequence[np.ndarray], n_classes: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """Each kind of member at one scale and at several, on the labelled spots of all teachers."""
+    known = np.concatenate(codes)
+    labelled = np.flatnonzero(known >= 0)
+    labelled = labelled[thinned(known[labelled])]
+    found = {}
+    for suffix in ("", SEVERAL):
+        for kind, member in MEMBERS.items():
+            name = kind + suffix
+            points = np.concatenate([points_for(name, section) for section in own])[labelled]
+            found[name] = member.fit(points, known[labelled], n_classes)
+    return found
+
+
+def _train(
+    teachers: Sequence[Source],
+    loadings: Loadings,
+    offsets: np.ndarray,
+    codes: Sequence[np.ndarray],
+    n_classes: int,
+    options: NetworkOptions,
+) -> list[SectionEncoder]:
+    if options.settings is None:
+        return []
+
+    def load(teacher: Source, offset: np.ndarray):
+        return lambda: network_arrays(loadings, teacher.read(), offset, options.settings)
+
+    sections = [load(teacher, offset) for teacher, offset in zip(teachers, offsets, strict=True)]
+    return [
+        train_sections(
+            sections, options.settings, seed=seed, codes=codes, n_classes=n_classes, device=options.device
+        )
+        for seed in options.seeds
+    ]

@@ -1,0 +1,115 @@
+"""A section as teaching and naming see it: components at several scales, and labels where it teaches.
+
+N spots, D components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tissuegraph.cohorts.components import Loadings
+from tissuegraph.io.stored import StoredSlice
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.slices.graphs import feature_graph, spatial_graph
+from tissuegraph.slices.preprocess import total_counts
+from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
+from tissuegraph.stmfg.settings import Settings
+
+N_NEAREST = (
+    6  # over which posteriors are averaged, those of the members and that of the whole: one ring of a lattice
+)
+N_NEAREST_DISTANCE = 18  # over which distances are averaged
+HOPS = (0, 6, 18, 36)  # nearest spots averaged over, for the members that see several scales
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a section comes from, read anew whenever it is needed.
+
+    name: of the slice; read: its kept spots; labels: (N,) region names, None where unlabelled, of a teacher;
+    None for a section that does not teach; patient: whose it is, or None; image: its image features (N, F),
+    or None; kind: what has to be the same for image features to be compared.
+    """
+
+    name: str
+    read: Callable[[], StoredSlice]
+    labels: np.ndarray | None = None
+    patient: str | None = None
+    image: Callable[[], np.ndarray] | None = None
+    kind: Mapping[str, Any] | None = None
+
+
+def codes_of(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Place of each label among the names: (N,) int, -1 where it is missing or not among them."""
+    place = {name: index for index, name in enumerate(names)}
+    return np.array(
+        [place.get(label, UNLABELLED) if isinstance(label, str) else UNLABELLED for label in labels]
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """One section in the components of a fit.
+
+    scores (N, D) as they are; smoothed (N, D) over the number of nearest spots that predicts left-out spots
+    best; several (N, 4 D): over each of HOPS; xy (N, 2).
+    """
+
+    scores: np.ndarray
+    smoothed: np.ndarray
+    several: np.ndarray
+    xy: np.ndarray
+
+    def less(self, offset: np.ndarray) -> Components:
+        """The same without an offset (D,), which all averages share."""
+        return Components(
+            self.scores - offset, self.smoothed - offset, self.several - np.tile(offset, len(HOPS)), self.xy
+        )
+
+
+def components_of(loadings: Loadings, section: StoredSlice) -> Components:
+    """Raises InputError where the section lacks the genes that the components are made of."""
+    scores, xy = loadings.scores(section), section.xy
+    hops = [min(hop, len(xy) - 1) for hop in HOPS]
+    return Components(
+        scores=scores,
+        smoothed=_averaged(scores, xy, smoothing_scale(scores, xy)),
+        several=np.hstack([_averaged(scores, xy, hop) for hop in hops]),
+        xy=xy,
+    )
+
+
+def nearby(values: np.ndarray, xy: np.ndarray, n_nearest: int = N_NEAREST) -> np.ndarray:
+    """Each spot's values averaged with those of its nearest spots (N, D): regions are contiguous."""
+    return _averaged(values, xy, min(n_nearest, len(xy) - 1))
+
+
+def network_arrays(
+    loadings: Loadings, section: StoredSlice, offset: np.ndarray, settings: Settings
+) -> SliceArrays:
+    """What the network is given of a section: components without the offset, counts of the genes, both
+    graphs.
+
+    A gene that the section lacks has no counts; that matters to the decoder only, so not to a prediction.
+    """
+    scores = (loadings.scores(section) - offset).astype(np.float32)
+    rule = settings.spatial_graph
+    return SliceArrays(
+        counts=loadings.counts(section),
+        features=scores,
+        depth=total_counts(section.counts),
+        position=section.xy,
+        spatial=spatial_graph(section.xy, rule.rule, rule.value, section.pitch).adjacency,
+        feature=feature_graph(scores, settings.feature_graph.k, settings.feature_graph.metric).adjacency,
+        genes=loadings.genes,
+        pitch=section.pitch,
+    )
+
+
+def _averaged(values: np.ndarray, xy: np.ndarray, n_nearest: int) -> np.ndarray:
+    return np.asarray(mean_over_nearest(xy, n_nearest) @ values, dtype=np.float64)

@@ -1,0 +1,176 @@
+"""Teach regions: fit on all teachers, judge on left-out ones, and say what the judgement amounts to.
+
+T teachers, N spots, C regions, M members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tissuegraph.regions.ensemble import calibrating_temperature, stacking_weights
+from tissuegraph.regions.fitting import NetworkOptions, fit_model
+from tissuegraph.regions.leaving_out import (
+    ACROSS,
+    SECTIONS,
+    WITHIN,
+    LeftOut,
+    agreement,
+    folds,
+    leave_out,
+    scored,
+)
+from tissuegraph.regions.model import LEVEL, RegionModel, smoothed_distance
+from tissuegraph.regions.offsets import fit_classes
+from tissuegraph.regions.sections import Source, codes_of, components_of
+from tissuegraph.regions.sources import digest
+from tissuegraph.slices.partition import spatial_parts
+
+LEAST_MACRO_F1 = 0.5  # of left-out teachers, below which transfer counts as not shown
+NOVEL_SHARE = 0.01  # of the known spots of left-out sections that may be called novel
+N_BLOCKS = 5  # of a single teacher, left out in turn to find its novelty threshold
+SHOWN, NOT_SHOWN, NOT_CHECKED = "shown", "not shown", "not checked"
+
+
+def teach(teachers: Sequence[Source], options: NetworkOptions = NetworkOptions()) -> RegionModel:
+    """The model of all teachers, with weights, calibration and novelty threshold from left-out ones.
+
+    By patient where there are two that teach, else section by section. A single teacher leaves members
+    unweighted and probabilities uncalibrated, and its threshold comes from blocks of its own tissue. `about`
+    holds: teachers, patients, names, members, left_out, guard, sentence, level, spelling (names that differ
+    by case or blanks only).
+    """
+    teachers = sorted(teachers, key=lambda teacher: teacher.name)
+    model = fit_model(teachers, options)
+    left_out = {
+        by: leave_out(teachers, model.names, parts, options)
+        for by in (WITHIN, ACROSS, SECTIONS)
+        if (parts := folds(teachers, by))
+        and not (by == SECTIONS and teachers[0].patient and _all_known(teachers))
+    }
+    judge = next((left_out[by] for by in (ACROSS, SECTIONS, WITHIN) if by in left_out), [])
+    annotated = {teacher.name: codes_of(teacher.labels, model.names) for teacher in teachers}
+    model = _weighed(model, judge) if judge else _threshold_of_blocks(model, teachers[0])
+    figures = {by: scored(sections, annotated, model) for by, sections in left_out.items()}
+    figures = {by: found for by, found in figures.items() if found}
+    guard, sentence = verdict(figures, [teacher.name for teacher in teachers])
+    about = {
+        "teachers": [teacher.name for teacher in teachers],
+        "patients": {teacher.name: teacher.patient for teacher in teachers},
+        "names": list(model.names),
+        "members": _member_rows(model, judge),
+        "left_out": figures,
+        "guard": guard,
+        "sentence": sentence,
+        "level": LEVEL,
+        "digests": {teacher.name: digest(teacher) for teacher in teachers},
+        "encoder": teachers[0].kind if model.image is not None else None,
+        "too_small": sorted(all_labels(teachers) - set(model.names)),
+        "spelling": alike_but_spelt_differently(teachers),
+    }
+    return replace(model, about=about)
+
+
+def verdict(figures: Mapping[str, Mapping[str, Any]], teachers: Sequence[str]) -> tuple[str, str]:
+    """Whether transfer was shown, and the sentence that the report prints; across patients decides where
+    known.
+    """
+    by = next((by for by in (ACROSS, SECTIONS, WITHIN) if by in figures), None)
+    if by is None:
+        return NOT_CHECKED, (
+            f"How well regions carry over could not be checked: only {teachers[0]} teaches, and nothing was left to "
+            f"compare with. Annotate a second section to find out."
+        )
+    left = {ACROSS: "patients", SECTIONS: "sections", WITHIN: "sections of a patient"}[by]
+    found = figures[by]["macro_f1"]
+    figure = f"macro-F1 {found:.2f} on left-out {left}"
+    if found < LEAST_MACRO_F1:
+        return NOT_SHOWN, (
+            f"Transfer was not shown: {figure}, below {LEAST_MACRO_F1}. The regions are not to be relied on; the "
+            f"domains found without labels come first."
+        )
+    return SHOWN, f"Regions carry over: {figure}, accuracy {figures[by]['accuracy']:.2f}."
+
+
+def alike_but_spelt_differently(teachers: Sequence[Source]) -> list[list[str]]:
+    """Sets of region names that are the same but for case and blanks: they count as different regions."""
+    names = all_labels(teachers)
+    alike: dict[str, list[str]] = {}
+    for name in sorted(names):
+        alike.setdefault("".join(name.split()).casefold(), []).append(name)
+    return [spellings for spellings in alike.values() if len(spellings) > 1]
+
+
+def all_labels(teachers: Sequence[Source]) -> set[str]:
+    """Every region name that a teacher uses."""
+    return {label for teacher in teachers for label in teacher.labels if isinstance(label, str)}
+
+
+def _all_known(teachers: Sequence[Source]) -> bool:
+    return all(teacher.patient is not None for teacher in teachers)
+
+
+def _weighed(model: RegionModel, judge: Sequence[LeftOut]) -> RegionModel:
+    """Weights, temperature and threshold from left-out sections, of which each counts the same."""
+    names = [name for name in model.weights if all(name in section.by_member for section in judge)]
+    rows = [(section, np.flatnonzero(section.codes >= 0)) for section in judge]
+    rows = [(section, _thin(spots)) for section, spots in rows if len(spots)]
+    if not rows:
+        return model
+    codes = np.concatenate([section.codes[spots] for section, spots in rows])
+    members = [np.concatenate([section.by_member[name][spots] for section, spots in rows]) for name in names]
+    weights = dict.fromkeys(model.weights, 0.0) | dict(
+        zip(names, stacking_weights(members, codes).tolist(), strict=True)
+    )
+    distance = np.concatenate([section.distance[spots] for section, spots in rows])
+    return replace(
+        model,
+        weights=weights,
+        temperature=calibrating_temperature(members, [weights[name] for name in names], codes),
+        threshold=float(np.quantile(distance, 1 - NOVEL_SHARE)),
+    )
+
+
+def _thin(spots: np.ndarray, most: int = 20_000) -> np.ndarray:
+    return spots[:: -(-len(spots) // most)] if len(spots) else spots
+
+
+def _threshold_of_blocks(model: RegionModel, teacher: Source) -> RegionModel:
+    """The novelty threshold of a single teacher: from blocks of its own tissue whose labels were left out."""
+    section = teacher.read()
+    own, codes = components_of(model.loadings, section), codes_of(teacher.labels, model.names)
+    distances = []
+    for block in spatial_parts(section.xy, -(-len(section.xy) // N_BLOCKS)):
+        rest = codes.copy()
+        rest[block] = -1
+        taught, known = np.unique(rest[rest >= 0], return_inverse=True)
+        if len(taught) < 2:
+            continue
+        classes, _ = fit_classes([own.smoothed[rest >= 0]], [known], len(taught))
+        found = smoothed_distance(classes, own)
+        distances.append(found[block[np.isin(codes[block], taught)]])
+    found = np.concatenate(distances) if distances else np.zeros(0)
+    if not len(found):
+        return model
+    return replace(model, threshold=float(np.quantile(found, 1 - NOVEL_SHARE)))
+
+
+def _member_rows(model: RegionModel, judge: Sequence[LeftOut]) -> list[dict[str, Any]]:
+    """Name, weight and left-out scores of each member; scores absent where nothing was left out."""
+    rows = []
+    for name, weight in model.weights.items():
+        row: dict[str, Any] = {"name": name, "weight": round(weight, 4)}
+        scores = [
+            agreement(
+                section.codes[section.codes >= 0], section.by_member[name].argmax(axis=1)[section.codes >= 0]
+            )
+            for section in judge
+            if name in section.by_member and (section.codes >= 0).any()
+        ]
+        if scores:
+            row |= {key: float(np.mean([score[key] for score in scores])) for key in scores[0]}
+        rows.append(row)
+    return rows
