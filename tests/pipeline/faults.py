@@ -12,7 +12,13 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .conftest import ROOT
+from .conftest import ROOT, Run, run_pipeline, write_sheet
+
+STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")  # a slice fails without any
+FROM_IMAGE = ("encode_histology", "infer_expression")  # what a slice with counts can do without
+UNFORESEEN = "KeyError('unforeseen')"
+QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
+QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
 
 # faults.json holds the shell text and the number of attempts that it strikes, by "slice step method" or
 # "slice step", or "step" alone where a task has no slice.
@@ -56,6 +62,12 @@ def with_line(folder: Path, line: str, function: str, modules: Iterable[str]) ->
     return f"export PATH='{copy}':\"$PATH\""
 
 
+def raising(folder: Path, error: str) -> str:
+    """A task whose script raises that where its work begins."""
+    scripts = [f"{step}.py" for step in (*STEPS, *FROM_IMAGE)]
+    return with_line(folder, f"raise {error}", "main", scripts)
+
+
 def _first_statement(path: Path, function: str) -> ast.stmt:
     """Of a function of a module, after its docstring."""
     found = next(
@@ -64,3 +76,48 @@ def _first_statement(path: Path, function: str) -> ast.stmt:
         if isinstance(node, ast.FunctionDef) and node.name == function
     )
     return found.body[1 if ast.get_docstring(found) else 0]
+
+
+def rows(*names: str) -> list[dict[str, str]]:
+    """Slices with counts and without image, all of one file."""
+    path = str(ROOT / "tests" / "data" / "patchy.h5ad")
+    return [{"sample": name, "path": path, "n_domains": "3"} for name in names]
+
+
+def with_unreadable_image(folder: Path, row: dict[str, str]) -> dict[str, str]:
+    """The row with an image that is cut off; with a matrix, nothing reads it before encoding."""
+    (folder / "cut.png").write_bytes(next((ROOT / "tests" / "data").rglob("*hires*.png")).read_bytes()[:3000])
+    (folder / "matrix.csv").write_text("1,0,0\n0,1,0\n0,0,1\n")
+    return {**row, "image": str(folder / "cut.png"), "image_matrix": str(folder / "matrix.csv")}
+
+
+def rows_with_images(folder: Path) -> list[dict[str, str]]:
+    """Three slices with counts and an image, and two of an image alone."""
+    data = ROOT / "tests" / "data"
+    outs = shutil.copytree(
+        data / "layered" / "outs", folder / "outs", ignore=shutil.ignore_patterns("*feature_bc_matrix*")
+    )
+    references = {"unencoded": "layered", "uninferred": "layered", "raises_inferred": "old_layout"}
+    counted = [
+        {"sample": name, "path": str(data / of / "outs"), "n_domains": "3"} for name, of in references.items()
+    ]
+    targets = [
+        {"sample": name, "path": str(outs), "n_domains": "3", "role": "target"}
+        for name in ("unencoded_target", "raises_target")
+    ]
+    return [*counted, *targets]
+
+
+def run_with_faults(
+    folder: Path, sheet: list[dict[str, str]], faults: Mapping[str, str | tuple[str, int]], *more: str
+) -> Run:
+    """A run of this sheet in `folder`, with short trainings."""
+    (folder / "stmfg.yaml").write_text(QUICK)
+    (folder / "multist.yaml").write_text(QUICK_MULTIST)
+    return run_pipeline(
+        folder,
+        *("-c", write_faults(folder, faults)),
+        *("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1"),
+        *("--stmfg_preset", str(folder / "stmfg.yaml"), "--multist_preset", str(folder / "multist.yaml")),
+        *more,
+    )

@@ -4,55 +4,27 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
 
-from .conftest import ROOT, Run, run_pipeline, write_sheet
-from .faults import exit_with, with_line, write_faults
+from .conftest import Run, run_pipeline, write_sheet
+from .faults import (
+    STEPS,
+    UNFORESEEN,
+    exit_with,
+    raising,
+    rows,
+    rows_with_images,
+    run_with_faults,
+    with_line,
+    with_unreadable_image,
+)
 
 pytestmark = pytest.mark.pipeline
 
-STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")
 PER_METHOD = ("graph", "train", "cluster")
-UNFORESEEN = "KeyError('unforeseen')"
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
-QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
-
-
-def rows(*names: str) -> list[dict[str, str]]:
-    path = str(ROOT / "tests" / "data" / "patchy.h5ad")
-    return [{"sample": name, "path": path, "n_domains": "3"} for name in names]
-
-
-def with_unreadable_image(folder: Path, row: dict[str, str]) -> dict[str, str]:
-    """The row with an image that is cut off; with a matrix, nothing reads it before encoding."""
-    (folder / "cut.png").write_bytes(next((ROOT / "tests" / "data").rglob("*hires*.png")).read_bytes()[:3000])
-    (folder / "matrix.csv").write_text("1,0,0\n0,1,0\n0,0,1\n")
-    return {**row, "image": str(folder / "cut.png"), "image_matrix": str(folder / "matrix.csv")}
-
-
-def raising(folder: Path, error: str) -> str:
-    """A task whose script raises that where its work begins."""
-    scripts = [f"{step}.py" for step in (*STEPS, "encode_histology")]
-    return with_line(folder, f"raise {error}", "main", scripts)
-
-
-def run_with_faults(
-    folder: Path, sheet: list[dict[str, str]], faults: Mapping[str, str | tuple[str, int]], *more: str
-) -> Run:
-    (folder / "stmfg.yaml").write_text(QUICK)
-    (folder / "multist.yaml").write_text(QUICK_MULTIST)
-    return run_pipeline(
-        folder,
-        *("-c", write_faults(folder, faults)),
-        *("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1"),
-        *("--stmfg_preset", str(folder / "stmfg.yaml"), "--multist_preset", str(folder / "multist.yaml")),
-        *more,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +151,10 @@ def test_the_report_names_every_failed_slice_and_shows_what_tasks_said_as_text(f
 
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
-    """A strict run: a training diverges, an assembly raises, a chapter cannot be made."""
+    """A strict run: a training diverges, an assembly raises, a chapter cannot be made.
+
+    Of slices with an image, the task that encodes it is lost, or the one that infers expression fails.
+    """
     folder = tmp_path_factory.mktemp("strict")
     chapter = ("raise ValueError('<no> numbers')", "sections", ["tissuegraph/report/quality.py"])
     infinite = (
@@ -187,17 +162,55 @@ def strict(tmp_path_factory):
         "refuse_divergence",
         ["tissuegraph/nn/result.py"],
     )
+    unforeseen = raising(folder / "unforeseen", UNFORESEEN)
     faults = {
         "diverging train": with_line(folder / "infinite", *infinite),
-        "unforeseen assemble": raising(folder / "unforeseen", UNFORESEEN),
+        "unforeseen assemble": unforeseen,
         "summarise": with_line(folder / "chapter", *chapter),
+        "unencoded encode_histology": exit_with(1),
+        "unencoded_target encode_histology": exit_with(1),
+        "uninferred infer_expression": exit_with(1),
+        "raises_inferred infer_expression": unforeseen,
+        "raises_target infer_expression": unforeseen,
     }
-    return run_with_faults(folder, rows("good", "diverging", "unforeseen"), faults, "--strict")
+    sheet = [*rows("good", "diverging", "unforeseen"), *rows_with_images(folder)]
+    return run_with_faults(folder, sheet, faults, "--strict", "--infer_expression", "--evaluate", "loso")
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ("unencoded", "encode_histology: the task left no result, exit status 1"),
+        ("uninferred", "infer_expression: the task left no result, exit status 1"),
+        ("raises_inferred", r"infer_expression broke off: KeyError at infer_expression\.py:[0-9]+"),
+    ],
+)
+def test_a_slice_with_counts_keeps_its_domains_where_its_image_or_expression_is_lost(strict, sample, reason):
+    row = strict.table()[sample]
+    assert row["status"] == "warned"
+    assert re.search(reason, row["reason"])
+    slice_ = anndata.read_h5ad(strict.outdir / "slices" / sample / f"{sample}.h5ad")
+    assert slice_.obs["domain_stmfg"].notna().all()
+    assert ("X_histology" in slice_.obsm) == (sample != "unencoded")
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ("unencoded_target", "encode_histology: the task left no result, exit status 1"),
+        ("raises_target", r"infer_expression broke off: KeyError at infer_expression\.py:[0-9]+"),
+    ],
+)
+def test_a_slice_without_counts_fails_where_its_image_or_expression_is_lost(strict, sample, reason):
+    row = strict.table()[sample]
+    assert row["status"] == "failed"
+    assert re.search(reason, row["reason"])
+    assert not list((strict.outdir / "slices").glob(f"{sample}/*"))
 
 
 def test_a_strict_run_publishes_everything_and_ends_with_an_error(strict):
     assert strict.code != 0
-    assert "2 of 3 slices failed" in strict.output
+    assert "4 of 8 slices failed" in strict.output
     assert strict.table()["good"]["status"] != "failed"
     assert (strict.outdir / "slices" / "good" / "good.h5ad").exists()
     assert (strict.outdir / "multiqc" / "multiqc_report.html").exists()
@@ -228,13 +241,18 @@ def test_a_chapter_that_cannot_be_made_says_so_in_its_place_and_costs_no_other(s
 def none_left(tmp_path_factory):
     """A run of slices that all fail: by a task that ends, by their content, by an exception."""
     folder = tmp_path_factory.mktemp("none_left")
-    ended, normalised, few, *unforeseen = rows("ended", "normalised", "few", "raises_ingest", "raises_qc")
+    ended, normalised, few, *unforeseen = rows(
+        "ended", "normalised", "few", "raises_ingest", "raises_qc", "raises_baseline"
+    )
     slice_ = anndata.read_h5ad(normalised["path"])
     slice_.X = np.log1p(slice_.X)
     slice_.write_h5ad(folder / "normalised.h5ad")
     sheet = [ended, {**normalised, "path": str(folder / "normalised.h5ad")}, {**few, "min_counts": "1000000"}]
     raises = raising(folder / "raises", UNFORESEEN)
-    faults = {"ended ingest": exit_with(1), "raises_ingest ingest": raises, "raises_qc qc": raises}
+    faults = {
+        "ended ingest": exit_with(1),
+        **{f"raises_{step} {step}": raises for step in ("ingest", "qc", "baseline")},
+    }
     return run_with_faults(folder, [*sheet, *unforeseen], faults)
 
 
@@ -253,6 +271,7 @@ def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(none_left)
         ("few", "qc: no spot is left after quality control: 380 of 380"),
         ("raises_ingest", r"ingest broke off: KeyError at ingest\.py:[0-9]+"),
         ("raises_qc", r"qc broke off: KeyError at qc\.py:[0-9]+"),
+        ("raises_baseline", r"baseline broke off: KeyError at baseline\.py:[0-9]+"),
     ],
 )
 def test_a_slice_that_fails_early_says_why(none_left, sample, reason):
