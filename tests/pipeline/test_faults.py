@@ -3,72 +3,60 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
 
 import anndata
+import numpy as np
 import pytest
 
-from .conftest import ROOT, Run, run_pipeline, write_sheet
+from .conftest import Run, run_pipeline, write_sheet
+from .faults import (
+    STEPS,
+    UNFORESEEN,
+    exit_with,
+    raising,
+    rows,
+    rows_with_images,
+    run_with_faults,
+    with_line,
+    with_unreadable_image,
+)
 
 pytestmark = pytest.mark.pipeline
 
-STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")
-# A task fails where the slice is called after its process: bad_train exits with 1 in TRAIN, killed_train as
-# if killed for want of memory at each attempt, crashed_ingest as a crashed library, reclaimed_cluster three
-# times as if its machine was taken back. MultiST does not train on the slice `half`.
-FAULTS = """
-process {
-    beforeScript = {
-        def step = task.process.tokenize(':').last().toLowerCase()
-        def slice = task.tag?.tokenize(' ')?.first()
-        def status = [bad: 1, killed: 137, crashed: 139]
-            .find { word, _exit -> slice == word + '_' + step }?.value
-        status = task.process.endsWith('TRAIN') && task.tag == 'half multist' ? 1 : status
-        status = slice == 'reclaimed_' + step && task.attempt <= 3 ? 143 : status
-        status ? "echo 'injected fault of \\"quotes\\" and <b>' >&2; exit ${status}" : 'true'
-    }
-}
-"""
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
-QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
-
-
-def rows(*names: str) -> list[dict[str, str]]:
-    path = str(ROOT / "tests" / "data" / "patchy.h5ad")
-    return [{"sample": name, "path": path, "n_domains": "3"} for name in names]
-
-
-def run_with_faults(folder: Path, sheet: list[dict[str, str]], *more: str) -> Run:
-    (folder / "faults.config").write_text(FAULTS)
-    (folder / "stmfg.yaml").write_text(QUICK)
-    (folder / "multist.yaml").write_text(QUICK_MULTIST)
-    return run_pipeline(
-        folder,
-        *("-c", str(folder / "faults.config")),
-        *("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1"),
-        *("--stmfg_preset", str(folder / "stmfg.yaml"), "--multist_preset", str(folder / "multist.yaml")),
-        *more,
-    )
+PER_METHOD = ("graph", "train", "cluster")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """One slice broken at each step, a killed and a crashed one, one that loses a method, and a good one."""
+    """One run of all faults that leave a slice whole, cost it a method or its image, or cost that slice.
+
+    A slice that fails in a step of each method does so in two ways: one task ends with 1, the other raises.
+    """
     folder = tmp_path_factory.mktemp("faults")
-    sheet = rows(
-        "good",
-        "half",
-        *(f"bad_{step}" for step in STEPS),
-        "killed_train",
-        "crashed_ingest",
-        "reclaimed_cluster",
+    unforeseen = raising(folder / "unforeseen", UNFORESEEN)
+    on_gpu = raising(folder / "on_gpu", "__import__('torch').OutOfMemoryError('CUDA out of memory')")
+    faults = {
+        "half train multist": exit_with(1),
+        "half encode_histology": unforeseen,
+        "crashed ingest": exit_with(139),
+        "killed ingest": exit_with(137),
+        "large train stmfg": raising(folder / "large", "MemoryError"),
+        "large train multist": on_gpu,
+        "reclaimed cluster": (exit_with(143), 3),
+        **{f"bad_{step} {step}": exit_with(1) for step in STEPS},
+        **{f"bad_{step} {step} multist": unforeseen for step in PER_METHOD},
+    }
+    good, half, reclaimed, *others = rows(
+        "good", "half", "reclaimed", "crashed", "killed", "large", *(f"bad_{step}" for step in STEPS)
     )
-    return run_with_faults(folder, sheet, "--methods", "stmfg,multist")
+    sheet = [good, *(with_unreadable_image(folder, row) for row in (half, reclaimed)), *others]
+    return run_with_faults(folder, sheet, faults, "--methods", "stmfg,multist")
 
 
 def test_the_run_ends_well_and_says_how_many_slices_failed(finished):
     assert finished.code == 0, finished.output
-    assert "9 of 12 slices failed" in finished.output
+    assert "10 of 13 slices failed" in finished.output
     assert "No slice is left" not in finished.output
 
 
@@ -87,21 +75,61 @@ def test_a_slice_broken_at_any_step_says_where_and_how(finished, step):
     assert not list((finished.outdir / "slices").glob(f"bad_{step}/*.h5ad"))
 
 
+@pytest.mark.parametrize("step", PER_METHOD)
+def test_an_unforeseen_exception_is_told_with_step_type_and_place_and_leaves_a_traceback(finished, step):
+    reason = finished.table()[f"bad_{step}"]["reason"]
+    assert re.search(rf"{step} broke off: KeyError at {step}\.py:[0-9]+: 'unforeseen'", reason)
+    assert raised_in(finished, f"{step}.py")
+
+
+def raised_in(run: Run, script: str) -> bool:
+    """Whether a task's own log holds the traceback of the exception that was put into a script."""
+    logs = (path.read_text() for path in (run.outdir.parent / "work").glob("*/*/.command.err"))
+    return any("Traceback" in log and f'{script}", line' in log and "KeyError: 'unf" in log for log in logs)
+
+
 def test_a_task_killed_twice_says_its_attempts_and_status(finished):
-    reason = finished.table()["killed_train"]["reason"]
-    assert "exit status 137" in reason
-    assert "attempt 2" in reason
+    reason = finished.table()["killed"]["reason"]
+    assert "exit status 137, attempt 2" in reason
+
+
+@pytest.mark.parametrize("method", ["stmfg", "multist"])  # without memory, and without a GPU's
+def test_a_task_that_finds_no_memory_is_tried_again_with_more(finished, method):
+    reason = finished.table()["large"]["reason"]
+    assert (
+        f"train: {method}: the task left no result, exit status 137, attempt 2; its last line: large"
+        in reason
+    )
+    assert "out of memory in train" in reason
 
 
 def test_a_crash_of_a_library_costs_its_own_slice_only(finished):
-    reason = finished.table()["crashed_ingest"]["reason"]
+    reason = finished.table()["crashed"]["reason"]
     assert "exit status 139" in reason
 
 
 def test_a_task_whose_machine_was_taken_back_three_times_costs_nothing(finished):
-    row = finished.table()["reclaimed_cluster"]
+    row = finished.table()["reclaimed"]
     assert row["status"] != "failed"
     assert "exit status" not in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [("reclaimed", r"encode_histology: image cut\.png"), ("half", r"encode_histology broke off: KeyError")],
+)
+def test_an_image_that_fails_costs_the_image_and_not_the_slice(finished, sample, reason):
+    row = finished.table()[sample]
+    assert row["status"] == "warned"
+    assert re.search(reason, row["reason"])
+    slice_ = anndata.read_h5ad(finished.outdir / "slices" / sample / f"{sample}.h5ad")
+    assert slice_.obs["domain_stmfg"].notna().all()
+    assert "X_histology" not in slice_.obsm
+
+
+def test_a_method_that_reads_the_image_goes_on_by_genes_where_the_image_fails(finished):
+    obs = anndata.read_h5ad(finished.outdir / "slices" / "reclaimed" / "reclaimed.h5ad").obs
+    assert obs["domain_multist"].notna().all()
 
 
 def test_losing_one_of_two_methods_keeps_the_slice(finished):
@@ -121,26 +149,138 @@ def test_the_report_names_every_failed_slice_and_shows_what_tasks_said_as_text(f
     assert "and <b>" not in report
 
 
-def test_a_strict_run_publishes_everything_and_ends_with_an_error(tmp_path):
-    run = run_with_faults(tmp_path, rows("good", "bad_cluster"), "--strict")
-    assert run.code != 0
-    assert "1 of 2 slices failed" in run.output
-    assert run.table()["good"]["status"] != "failed"
-    assert (run.outdir / "slices" / "good" / "good.h5ad").exists()
-    assert (run.outdir / "multiqc" / "multiqc_report.html").exists()
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory):
+    """A strict run: a training diverges, an assembly raises, a chapter cannot be made.
+
+    Of slices with an image, the task that encodes it is lost, or the one that infers expression fails.
+    """
+    folder = tmp_path_factory.mktemp("strict")
+    chapter = ("raise ValueError('<no> numbers')", "sections", ["tissuegraph/report/quality.py"])
+    infinite = (
+        "result.losses['total'][-1] = float('inf')",
+        "refuse_divergence",
+        ["tissuegraph/nn/result.py"],
+    )
+    unforeseen = raising(folder / "unforeseen", UNFORESEEN)
+    faults = {
+        "diverging train": with_line(folder / "infinite", *infinite),
+        "unforeseen assemble": unforeseen,
+        "summarise": with_line(folder / "chapter", *chapter),
+        "unencoded encode_histology": exit_with(1),
+        "unencoded_target encode_histology": exit_with(1),
+        "uninferred infer_expression": exit_with(1),
+        "raises_inferred infer_expression": unforeseen,
+        "raises_target infer_expression": unforeseen,
+    }
+    sheet = [*rows("good", "diverging", "unforeseen"), *rows_with_images(folder)]
+    return run_with_faults(folder, sheet, faults, "--strict", "--infer_expression", "--evaluate", "loso")
 
 
-def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(tmp_path):
-    run = run_with_faults(tmp_path, rows("bad_ingest", "bad_qc"))
-    assert run.code != 0
-    assert "No slice is left" in run.output
-    assert {row["status"] for row in run.table().values()} == {"failed"}
-    assert (run.outdir / "multiqc" / "multiqc_report.html").exists()
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ("unencoded", "encode_histology: the task left no result, exit status 1"),
+        ("uninferred", "infer_expression: the task left no result, exit status 1"),
+        ("raises_inferred", r"infer_expression broke off: KeyError at infer_expression\.py:[0-9]+"),
+    ],
+)
+def test_a_slice_with_counts_keeps_its_domains_where_its_image_or_expression_is_lost(strict, sample, reason):
+    row = strict.table()[sample]
+    assert row["status"] == "warned"
+    assert re.search(reason, row["reason"])
+    slice_ = anndata.read_h5ad(strict.outdir / "slices" / sample / f"{sample}.h5ad")
+    assert slice_.obs["domain_stmfg"].notna().all()
+    assert ("X_histology" in slice_.obsm) == (sample != "unencoded")
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ("unencoded_target", "encode_histology: the task left no result, exit status 1"),
+        ("raises_target", r"infer_expression broke off: KeyError at infer_expression\.py:[0-9]+"),
+    ],
+)
+def test_a_slice_without_counts_fails_where_its_image_or_expression_is_lost(strict, sample, reason):
+    row = strict.table()[sample]
+    assert row["status"] == "failed"
+    assert re.search(reason, row["reason"])
+    assert not list((strict.outdir / "slices").glob(f"{sample}/*"))
+
+
+def test_a_strict_run_publishes_everything_and_ends_with_an_error(strict):
+    assert strict.code != 0
+    assert "4 of 8 slices failed" in strict.output
+    assert strict.table()["good"]["status"] != "failed"
+    assert (strict.outdir / "slices" / "good" / "good.h5ad").exists()
+    assert (strict.outdir / "multiqc" / "multiqc_report.html").exists()
+
+
+def test_a_training_that_diverges_is_a_failed_slice_in_one_line(strict):
+    row = strict.table()["diverging"]
+    assert row["status"] == "failed"
+    assert row["reason"].startswith("train: stMFG diverged with seed 0: its loss is inf in epoch 2 of 2")
+
+
+def test_an_unforeseen_exception_in_assembly_costs_that_slice(strict):
+    row = strict.table()["unforeseen"]
+    assert row["status"] == "failed"
+    assert re.search(r"assemble broke off: KeyError at assemble\.py:[0-9]+: 'unforeseen'", row["reason"])
+    assert raised_in(strict, "assemble.py")
+    assert not list((strict.outdir / "slices").glob("unforeseen/*"))
+
+
+def test_a_chapter_that_cannot_be_made_says_so_in_its_place_and_costs_no_other(strict):
+    report = (strict.outdir / "multiqc" / "multiqc_report.html").read_text()
+    assert "This chapter could not be made (ValueError: &lt;no&gt; numbers)" in report
+    for chapter in ("status", "overview", "maps", "training", "parameters"):
+        assert f"tissuegraph_{chapter}" in report
+
+
+@pytest.fixture(scope="module")
+def none_left(tmp_path_factory):
+    """A run of slices that all fail: by a task that ends, by their content, by an exception."""
+    folder = tmp_path_factory.mktemp("none_left")
+    ended, normalised, few, *unforeseen = rows(
+        "ended", "normalised", "few", "raises_ingest", "raises_qc", "raises_baseline"
+    )
+    slice_ = anndata.read_h5ad(normalised["path"])
+    slice_.X = np.log1p(slice_.X)
+    slice_.write_h5ad(folder / "normalised.h5ad")
+    sheet = [ended, {**normalised, "path": str(folder / "normalised.h5ad")}, {**few, "min_counts": "1000000"}]
+    raises = raising(folder / "raises", UNFORESEEN)
+    faults = {
+        "ended ingest": exit_with(1),
+        **{f"raises_{step} {step}": raises for step in ("ingest", "qc", "baseline")},
+    }
+    return run_with_faults(folder, [*sheet, *unforeseen], faults)
+
+
+def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(none_left):
+    assert none_left.code != 0
+    assert "No slice is left" in none_left.output
+    assert {row["status"] for row in none_left.table().values()} == {"failed"}
+    assert (none_left.outdir / "multiqc" / "multiqc_report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ("ended", "ingest: the task left no result, exit status 1"),
+        ("normalised", "ingest: .*normalised"),
+        ("few", "qc: no spot is left after quality control: 380 of 380"),
+        ("raises_ingest", r"ingest broke off: KeyError at ingest\.py:[0-9]+"),
+        ("raises_qc", r"qc broke off: KeyError at qc\.py:[0-9]+"),
+        ("raises_baseline", r"baseline broke off: KeyError at baseline\.py:[0-9]+"),
+    ],
+)
+def test_a_slice_that_fails_early_says_why(none_left, sample, reason):
+    assert re.search(reason, none_left.table()[sample]["reason"])
 
 
 def test_a_report_that_cannot_be_made_leaves_table_and_slices(tmp_path):
     (tmp_path / "broken.yml").write_text("title: [\n")
-    run = run_with_faults(tmp_path, rows("good"), "--multiqc_config", str(tmp_path / "broken.yml"))
+    run = run_with_faults(tmp_path, rows("good"), {}, "--multiqc_config", str(tmp_path / "broken.yml"))
     assert run.code == 0, run.output
     assert run.table()["good"]["status"] != "failed"
     assert not (run.outdir / "multiqc" / "multiqc_report.html").exists()

@@ -11,7 +11,10 @@ from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.request import Warn
 
 GENE_EXPRESSION = "Gene Expression"
-_GENES = {"gene expression", "gene", "genes", "rna", "mrna"}
+_GENES = {
+    "gene expression", "gene", "genes", "gex", "rna", "mrna", "rna seq", "expression", "transcript",
+    "transcripts", "transcriptome",
+}  # fmt: skip
 _NO_GENES = {
     "antibody capture", "antibody", "antigen capture", "adt", "protein", "proteins", "protein expression",
     "crispr guide capture", "multiplexing capture", "cmo", "hto", "custom", "peaks", "chromatin "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,9 @@ from tissuegraph.io.text import brief
 
 GENE_ID_COLUMNS = (keys.GENE_ID, "gene_ids", "ensembl_id", "ensembl", "feature_id")
 SYMBOL_COLUMNS = (keys.GENE_SYMBOL, "gene_symbols", "symbol", "gene_name", "gene_names", "feature_name")
-TYPE_COLUMNS = ("feature_types", "feature_type", "modality")
-IN_TISSUE = "in_tissue"
+TYPE_NAMES = {"featuretypes", "featuretype", "modality", "modalities", "assaytype", "librarytype"}
+# Compared without case and separators
+IN_TISSUE_NAMES = {"intissue", "isintissue", "ontissue", "undertissue", "spatialintissue"}
 # Columns of a table in obsm['spatial'] that are taken by name
 X_NAMES = ("x", "pxl_col_in_fullres", "pxl_col", "imagecol", "col", "column", "x_centroid")
 Y_NAMES = ("y", "pxl_row_in_fullres", "pxl_row", "imagerow", "row", "y_centroid")
@@ -191,21 +193,27 @@ def _names(var: Any, known: Iterable[str], otherwise: np.ndarray) -> np.ndarray:
 
 
 def _feature_types(var: Any, n: int) -> np.ndarray | None:
-    name = next((name for name in TYPE_COLUMNS if name in var), None)
+    name = _called(var, TYPE_NAMES)
     return None if name is None else np.array([str(value) for value in _sized(var, name, n)], dtype=str)
 
 
 def _in_tissue(obs: Any, n: int, warn: Warn) -> np.ndarray | None:
     """Which spots (N,) lie under tissue; one of which the column says nothing does."""
-    if IN_TISSUE not in obs:
+    name = _called(obs, IN_TISSUE_NAMES)
+    if name is None:
         return None
     try:
-        return as_flags(_sized(obs, IN_TISSUE, n), otherwise=True)
+        return as_flags(_sized(obs, name, n), otherwise=True)
     except ValueError as error:
-        warn(f"obs['in_tissue'] was ignored: expected 0 or 1, found {brief(error)}")
+        warn(f"obs[{name!r}] was ignored: expected 0 or 1, found {brief(error)}")
     except InputError as error:
-        warn(f"obs['in_tissue'] was ignored: {error}")
+        warn(f"obs[{name!r}] was ignored: {error}")
     return None
+
+
+def _called(frame: Any, known: Collection[str]) -> str | None:
+    """The first column of obs or var whose name is `known`, whatever its case and separators."""
+    return next((name for name in columns(frame) if re.sub(r"[^a-z]", "", name.lower()) in known), None)
 
 
 def _array_position(obs: Any, n: int) -> np.ndarray | None:

@@ -14,12 +14,14 @@ from tissuegraph.io.text import brief
 
 # Columns of obs that say which section a spot is from, in lower case and without separators
 SECTION_NAMES = {
-    "animal", "animalid", "batch", "batchid", "capturearea", "dataset", "datasetid", "donor", "donorid",
+    "animal", "animalid", "chip", "experiment", "fov", "image", "run",
+    "batch", "batchid", "capturearea", "dataset", "datasetid", "donor", "donorid",
     "individual", "library", "libraryid", "mouse", "mouseid", "origident", "patient", "patientid", "puck",
     "puckid", "rep", "replicate", "sample", "sampleid", "samplename", "section", "sectionid", "sectionname",
     "slice", "sliceid", "slicename", "slide", "slideid", "slidename", "specimen", "specimenid", "subject",
     "subjectid",
 }  # fmt: skip
+_QUALIFIERS = {"id", "ids", "name", "names", "no", "nr", "num", "number", "label", "code", "key", "index"}
 _CORE = re.compile(r"[ACGT]{10,}|s_\d+um_\d+_\d+|(?<![\dA-Za-z])\d+x\d+(?![\dA-Za-z])")
 MOST_GROUPS = 100
 MIXED = 0.25  # edges between groups, of those that a random mixture would have
@@ -28,8 +30,16 @@ N_NEIGHBOURS = 6
 
 
 def is_section_name(column: str) -> bool:
-    """Whether a column of obs with this name usually tells sections apart."""
-    return re.sub(r"[^a-z]", "", column.lower()) in SECTION_NAMES
+    """Whether a column of obs with this name usually tells sections apart: `library_id`, `Tissue section no`.
+
+    What the name ends with decides, numbers and words such as `id` aside: `section_cluster` names clusters.
+    """
+    if re.sub(r"[^a-z]", "", column.lower()) in SECTION_NAMES:
+        return True
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
+    while len(words) > 1 and words[-1] in _QUALIFIERS:
+        words.pop()
+    return bool(words) and (words[-1] in SECTION_NAMES or words[-1].removesuffix("s") in SECTION_NAMES)
 
 
 def check_one_plane(raw: RawSlice, warn: Warn) -> None:

@@ -19,6 +19,8 @@ COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres
 _OTHER_NAMES = {
     "barcodes": "barcode", "spot": "barcode", "tissue": "in_tissue", "row": "array_row", "col": "array_col",
     "imagerow": "pxl_row_in_fullres", "imagecol": "pxl_col_in_fullres",
+    "pxl_row": "pxl_row_in_fullres", "pxl_col": "pxl_col_in_fullres",
+    "y": "pxl_row_in_fullres", "x": "pxl_col_in_fullres",
 }  # fmt: skip
 
 
@@ -65,10 +67,13 @@ def as_numbers(values: Any, name: str, column: str) -> np.ndarray:
         ) from error
 
 
-def with_decimal_points(rows: list[list[str]], delimiter: str = ";") -> list[list[str]]:
+def with_decimal_points(rows: list[list[str]]) -> list[list[str]]:
     """Rows whose numbers have a decimal comma, as spreadsheets of many languages write them, with points."""
-    comma = re.compile(r"-?\d+,\d+")
-    return [[cell.replace(",", ".") if comma.fullmatch(cell) else cell for cell in row] for row in rows]
+    comma, thousands = re.compile(r"-?\d+,\d+"), re.compile(r"-?[1-9]\d{0,2},\d{3}")
+    found = {cell for row in rows for cell in row if comma.fullmatch(cell)}
+    if all(map(thousands.fullmatch, found)):  # 1,234 alone is 1234 or 1.234: the reader of numbers refuses it
+        return rows
+    return [[cell.replace(",", ".") if cell in found else cell for cell in row] for row in rows]
 
 
 def named_columns(rows: list[list[str]], header: list[str], name: str) -> dict[str, Any]:
@@ -107,8 +112,8 @@ def _csv_columns(path: Path, name: str) -> dict[str, Any]:
 
 
 def _own_name(cell: str) -> str:
-    """Space Ranger's name of a column, whatever its case."""
-    plain = cell.strip().lower()
+    """Space Ranger's name of a column, whatever its case and separators."""
+    plain = re.sub(r"[ .]+", "_", cell.strip().lower())  # R writes in.tissue for "in tissue"
     return _OTHER_NAMES.get(plain, plain)
 
 
@@ -123,9 +128,10 @@ def _parquet_columns(path: Path, name: str) -> dict[str, Any]:
             check_declared(
                 name, sum(file.metadata.row_group(n).total_byte_size for n in range(file.num_row_groups))
             )
-            _require_columns(name, file.schema_arrow.names)
-            table = file.read(columns=list(COLUMNS))
-            return {column: table.column(column).to_numpy() for column in COLUMNS}
+            names = {_own_name(known): known for known in file.schema_arrow.names}
+            _require_columns(name, names)
+            table = file.read(columns=[names[column] for column in COLUMNS])
+            return {column: table.column(names[column]).to_numpy() for column in COLUMNS}
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise InputError(f"{name} cannot be read: truncated or damaged; copy it again") from error
 

@@ -279,8 +279,13 @@ def read_images(spatial: Path, scalefactors: dict[str, float], warn: Warn) -> di
     """hires and lowres as (H, W, 3) uint8, where there are such images with their scale factor."""
     images = {}
     for name in ("hires", "lowres"):
-        path = next((p for p in spatial.glob(f"tissue_{name}_image.*") if p.suffix in IMAGE_SUFFIXES), None)
-        if path is None or f"tissue_{name}_scalef" not in scalefactors:
+        found = sorted(spatial.glob(f"tissue_{name}_image.*"))
+        path = next((p for p in found if p.suffix.lower() in IMAGE_SUFFIXES), None)
+        if path is None:
+            continue
+        if f"tissue_{name}_scalef" not in scalefactors:
+            if scalefactors:  # without any, that has been said
+                warn(f"image left out: {name} has no usable scale factor tissue_{name}_scalef")
             continue
         try:
             images[name] = read_rgb(path)

@@ -15,6 +15,8 @@ from tissuegraph.io.text import brief, read_rows
 SUFFIXES = (".csv", ".tsv", ".txt")
 # What people write where a spot has no label, in lower case
 MISSING = {
+    "n.d.", "n/d", "not available", "not applicable", "not determined", "not defined", "not known",
+    "unidentified", "unspecified", "indeterminate", "un annotated", "un assigned", "un labelled",
     "", "na", "nan", "n/a", "n.a.", "<na>", "#n/a", "null", "nil", "none", "missing", "-", "--", ".", "?",
     "unknown", "unk", "unassigned", "not assigned", "not_assigned", "undetermined", "undefined", "unlabelled",
     "unlabeled", "unannotated", "not annotated", "not_annotated", "unclassified", "no label", "no_label",
@@ -32,8 +34,12 @@ def is_table(annotation: str) -> bool:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a label means that there is none: empty, or one of MISSING in any case."""
-    return value is None or value != value or str(value).strip().lower() in MISSING
+    """Whether a label means that there is none: empty, or one of MISSING in any case, bracketed or joined."""
+    if value is None or value != value:
+        return True
+    word = str(value).strip().lower()
+    plain = re.sub(r"[\s_-]+", " ", word.strip("<>()[]. ")).strip()
+    return word in MISSING or plain in MISSING or not word.strip("-_\u2013\u2014. ")
 
 
 def as_flags(values: Iterable[Any], otherwise: bool) -> np.ndarray:

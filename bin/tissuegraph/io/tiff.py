@@ -37,10 +37,13 @@ def check_levels(tiff: Any, name: str) -> None:
 
 
 def channel_axis(level: Any) -> str | None:
-    """The axis of a TIFF level that holds its channels: samples, else channels, else none."""
-    return next(
-        (axis for axis in "SC" if axis in level.axes and level.shape[level.axes.index(axis)] > 1), None
-    )
+    """The axis of a TIFF level that holds its channels: samples, else channels, else none.
+
+    Three planes that the file says nothing about (axes I and Q of tifffile) are red, green and blue.
+    """
+    sizes = dict(zip(level.axes, level.shape, strict=True))
+    named = next((axis for axis in "SC" if sizes.get(axis, 1) > 1), None)
+    return named or next((axis for axis in "IQ" if sizes.get(axis) == 3), None)
 
 
 def channels_only(level: Any, values: np.ndarray, axes: str) -> np.ndarray:
@@ -79,12 +82,20 @@ def conversion(tiff: Any, level: Any, sample: Callable[[], np.ndarray]) -> Conve
     alpha = "none"
     if len(extra) == 1 and extra[0] in (_PREMULTIPLIED, _STRAIGHT):
         alpha = "straight" if extra[0] == _STRAIGHT else "premultiplied"
+    elif len(extra) == 1 and photometric == _RGB and _hides(sample()):
+        alpha = "straight"
     return Conversion(
         full=_full(tiff, page, sample),
         inverted=photometric == _WHITE_IS_0,
         inks=photometric == _INKS,
         alpha=alpha,
     )
+
+
+def _hides(samples: np.ndarray) -> bool:
+    """Whether a last channel without a stated meaning is alpha: parts have none and one colour."""
+    clear = samples[:, :, -1] == 0
+    return bool(clear.any() and not clear.all() and np.ptp(samples[clear], axis=0).max() == 0)
 
 
 def _palette(page: Any) -> np.ndarray:

@@ -26,13 +26,16 @@ workflow HISTOLOGY {
         fileOrNone('encoder_weights', names.encoder_weights),
         fileOrNone('stain_reference', names.stain_reference),
     )
-    ch_encoded = ENCODE_HISTOLOGY.out.features // (a slice whose image fails goes on by its genes)
-        .map { meta, features, record -> [meta, features ? features[0] : [], record] }
+    // A slice whose image fails goes on by its genes, and so does one whose task was lost (remainder, when all others have ended)
+    ch_encoded = ch_found.with_image
+        .map { meta, _slice, _spots, _image, _matrix -> [meta, []] }
+        .join(ENCODE_HISTOLOGY.out.features.map { meta, features, record -> [meta, [features: features ? features[0] : [], record: record]] }, remainder: true)
+        .map { meta, _input, found -> [meta, found ?: [features: [], record: []]] }
 
     emit:
-    features = ch_encoded.map { meta, features, _record -> [meta, features] }.mix(ch_found.without)            // [ meta, path(features.npz) or [] ]
-    files    = ch_encoded.map { meta, features, record -> [meta, [features, record].flatten()] }.mix(ch_found.without) // [ meta, [path] ]  may be empty
-    records  = ch_encoded.map { meta, _features, record -> [meta, record] }                                     // [ meta, path(encode_histology.json) ]
+    features = ch_encoded.map { meta, found -> [meta, found.features] }.mix(ch_found.without)                          // [ meta, path(features.npz) or [] ]
+    files    = ch_encoded.map { meta, found -> [meta, [found.features, found.record].flatten()] }.mix(ch_found.without) // [ meta, [path] ]  may be empty
+    records  = ENCODE_HISTOLOGY.out.features.map { meta, _features, record -> [meta, record] }                         // [ meta, path(encode_histology.json) ]
 }
 
 def fileOrNone(String parameter, name) {

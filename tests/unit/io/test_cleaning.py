@@ -63,7 +63,14 @@ def test_a_column_in_tissue_that_says_something_else_is_ignored_with_a_warning(r
     assert said == ["obs['in_tissue'] was ignored: expected 0 or 1, found 'liver'"]
 
 
-@pytest.mark.parametrize("column", ["feature_types", "feature_type"])
+@pytest.mark.parametrize("column", ["In_Tissue", "in.tissue", "is_in_tissue", "spatial_in_tissue"])
+def test_the_column_in_tissue_is_known_in_other_spellings(read, column):
+    result, said = read(tiny_anndata(**{column: [1, 0, 1]}))
+    assert result.n_obs == 2
+    assert said == ["1 of 3 spots lie outside the tissue and were left out"]
+
+
+@pytest.mark.parametrize("column", ["feature_types", "feature_type", "Feature.Types", "feature type"])
 def test_antibodies_are_left_out_of_an_h5ad_as_of_outs(read, column):
     adata = tiny_anndata()
     adata.var[column] = ["Gene Expression", "Antibody Capture", "Gene Expression", "Gene Expression"]
@@ -79,6 +86,7 @@ def test_antibodies_are_left_out_of_an_h5ad_as_of_outs(read, column):
         (["gene", "spike-in"], [1, 0]),
         (["protein_coding", "lncRNA"], [1, 1]),
         (["protein_coding", "Antibody Capture"], [1, 0]),
+        (["GEX", "ab_capture"], [1, 0]),
         (["Protein", "CRISPR Guide Capture"], [0, 0]),
     ],
 )

@@ -65,6 +65,7 @@ ON_WHITE = tuple(round(c * 0.2 + 255 * 0.8) for c in COLOUR)  # 51 of 255 opaque
         (tiff(rgba(51), extrasamples=["unassalpha"]), ON_WHITE),
         (tiff(rgba(0), extrasamples=["unassalpha"]), (255, 255, 255)),
         (tiff(rgba(0), extrasamples=["unspecified"]), COLOUR),
+        (tiff(np.moveaxis(PLAIN, 2, 0), photometric="minisblack"), COLOUR),  # three pages
         (pillow(Image.fromarray(PLAIN), format="PNG"), COLOUR),
         (pillow(Image.fromarray(PLAIN).quantize(4), format="PNG"), COLOUR),
         (pillow(Image.fromarray(rgba(51)), format="PNG"), ON_WHITE),
@@ -92,6 +93,15 @@ def test_a_png_of_16_bits_keeps_the_range_of_its_values(tmp_path):
     deep = with_glass(PLAIN.astype(np.uint16) * 16, 4095)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(deep))
     np.testing.assert_allclose(read_rgb(tmp_path / "a.png")[10, 10], COLOUR, atol=1)
+
+
+def test_a_channel_without_a_meaning_is_alpha_where_it_hides_the_glass(tmp_path):
+    values = rgba(255)
+    values[:10] = 0
+    tiff(values, extrasamples=["unspecified"])(tmp_path / "a.tif")
+    found = read_rgb(tmp_path / "a.tif")
+    assert (found[:10] == 255).all()
+    assert (found[10:] == COLOUR).all()
 
 
 @pytest.mark.parametrize(

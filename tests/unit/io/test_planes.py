@@ -118,8 +118,10 @@ def test_a_mixture_is_measured_against_chance():
 
 
 def test_columns_that_hold_regions_are_no_names_of_sections():
-    assert is_section_name("Library.ID")
+    names = ["Library.ID", "tissue_section", "Slices", "sampleName", "brain section label", "image_id"]
+    assert all(map(is_section_name, names))
     assert not any(map(is_section_name, ["layer", "cluster", "cell_type", "region", "domain", "annotation"]))
+    assert not any(map(is_section_name, ["section_cluster", "sample_layer", "batch corrected", "id"]))
 
 
 @pytest.mark.parametrize(("turned", "n_warnings"), [(False, 0), (True, 1)])

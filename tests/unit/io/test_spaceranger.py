@@ -277,3 +277,12 @@ def _equals_scanpy(path, scanpy):
     assert ours.barcodes.tolist() == theirs.obs_names.tolist()
     assert ours.gene_symbols.tolist() == theirs.var_names.tolist()
     assert ours.gene_ids.tolist() == theirs.var["gene_ids"].tolist()
+
+
+def test_an_image_without_its_scale_factor_is_left_out_and_said(tmp_path):
+    outs = write_outs(tmp_path / "outs")
+    path = outs / "spatial" / "scalefactors_json.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tissue_hires_scalef": None}))
+    said = []
+    read_slice(Request(path=outs, sample="S", warn=said.append))
+    assert "image left out: hires has no usable scale factor tissue_hires_scalef" in said

@@ -16,13 +16,25 @@ from tissuegraph.io.tables import as_flags, is_missing, read_annotation
 
 
 @pytest.mark.parametrize(
-    "word", ["", " ", "NA", "nan", None, float("nan"), "None", "Unknown", "UNASSIGNED", "-", ".", "?"]
+    "word",
+    ["", " ", "NA", "nan", None, float("nan"), "None", "Unknown", "UNASSIGNED", "-", ".", "?"]
+    + [
+        "<none>",
+        "(Unknown)",
+        "No-label",
+        "not_determined",
+        "n.d.",
+        "Unassigned.",
+        "__",
+        "\u2014",
+        "Unspecified",
+    ],
 )
 def test_words_for_no_label(word):
     assert is_missing(word)
 
 
-@pytest.mark.parametrize("word", ["0", 0, "L1", "WM", "other", "necrosis", "Nan1"])
+@pytest.mark.parametrize("word", ["0", 0, "L1", "WM", "other", "necrosis", "Nan1", "+", "CD3-", "unknown 2"])
 def test_words_for_a_label(word):
     assert not is_missing(word)
 
@@ -80,6 +92,8 @@ def table(header, separator=",", index=None, words=str):
         table(None, index=True),
         table(["", "0", "1", "2", "3", "4", "5"], index=True),
         table(["barcode", "tissue", "row", "col", "imagerow", "imagecol"]),
+        table(["barcode", "in tissue", "array.row", "array.col", "pxl_row", "pxl_col"]),
+        table(["barcode", "in_tissue", "array_row", "array_col", "Y", "X"]),
         table(COLUMNS, ";", words=lambda v: f"{v},0" if isinstance(v, int) and v > 9 else str(v)),
         table(COLUMNS).replace(",1,", ",TRUE,"),
         table(COLUMNS).replace("-1,1,", "-1,1.0,"),
@@ -92,6 +106,25 @@ def test_positions_are_read_however_they_were_saved(tmp_path, text):
     assert barcodes.tolist() == BARCODES
     assert in_tissue.all()
     np.testing.assert_array_equal(array_position, [[0, 10], [1, 11], [2, 12]])
+    np.testing.assert_array_equal(xy, XY)
+
+
+def test_a_comma_that_may_part_thousands_is_no_decimal_point(tmp_path):
+    path = tmp_path / "tissue_positions.csv"
+    path.write_text(",".join(COLUMNS) + '\nAAA-1,1,0,0,"1,079","2,650"\n')
+    with pytest.raises(InputError, match="'1,079'; expected numbers"):
+        read_position_file(path)
+
+
+def test_columns_of_a_parquet_table_are_taken_by_the_same_names(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    names = ["barcode", "in_tissue", "row", "col", "imagerow", "imagecol"]
+    columns = [list(values) for values in zip(*ROWS, strict=True)]
+    path = tmp_path / "tissue_positions.parquet"
+    parquet.write_table(pyarrow.table(dict(zip(names, columns, strict=True))), path)
+    barcodes, _, _, xy = read_position_file(path)
+    assert barcodes.tolist() == BARCODES
     np.testing.assert_array_equal(xy, XY)
 
 
