@@ -6,6 +6,7 @@ include { DOMAINS          } from './subworkflows/local/domains/main'
 include { EXPRESSION       } from './subworkflows/local/expression/main'
 include { answerQuestions  } from './subworkflows/local/help/main'
 include { HISTOLOGY        } from './subworkflows/local/histology/main'
+include { NUMBERS          } from './subworkflows/local/numbers/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
 include { REPORT           } from './subworkflows/local/report/main'
@@ -35,9 +36,13 @@ workflow {
     // Expression: inferred for slices without counts, which then go on like the others
     EXPRESSION(PREPARE.out.slices.join(PREPARE.out.facts), HISTOLOGY.out.features, ch_rows, ch_run)
 
+    // Numbers: how many domains each slice is divided into, the same for all sections of a group
+    NUMBERS(EXPRESSION.out.slices, ch_rows, ch_run)
+
     // Domains: those of each method, and the baseline they are measured against
     DOMAINS(
-        EXPRESSION.out.slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
+        EXPRESSION.out.slices,
+        NUMBERS.out.numbers,
         HISTOLOGY.out.features,
         ch_run,
         params.methods.toString().tokenize(',')*.trim(),
@@ -47,13 +52,14 @@ workflow {
     ch_parts = EXPRESSION.out.slices
         .join(PREPARE.out.records)
         .join(HISTOLOGY.out.files)
+        .join(NUMBERS.out.files)
         .join(DOMAINS.out.files)
-        .map { meta, slice, spots, prepared, seen, found -> [meta, [slice, spots, prepared, seen, found].flatten()] }
+        .map { meta, slice, spots, prepared, seen, numbers, found -> [meta, [slice, spots, prepared, seen, numbers, found].flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
-        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, DOMAINS.out.records, ASSEMBLE.out.record),
+        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, ASSEMBLE.out.record),
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,

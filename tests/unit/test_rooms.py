@@ -15,6 +15,7 @@ FLOORS = (
     ("cli", "sheet"),
     ("slices", "nn"),
     ("clustering", "scores"),
+    ("cohorts",),
     ("histology",),
     ("stmfg", "multist", "spahgc", "figures"),
     ("report", "results"),
