@@ -2,6 +2,7 @@
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
 include { claimOutdir      } from './subworkflows/local/outdir/main'
+include { COHORTS          } from './subworkflows/local/cohorts/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
 include { EXPRESSION       } from './subworkflows/local/expression/main'
 include { answerQuestions  } from './subworkflows/local/help/main'
@@ -48,18 +49,22 @@ workflow {
         params.methods.toString().tokenize(',')*.trim(),
     )
 
+    // Cohorts: the same number for the same tissue in all sections of a group
+    COHORTS(EXPRESSION.out.slices, NUMBERS.out.numbers, DOMAINS.out.files, ch_rows, ch_run)
+
     // Assemble: what the user takes home, one directory per slice
     ch_parts = EXPRESSION.out.slices
         .join(PREPARE.out.records)
         .join(HISTOLOGY.out.files)
         .join(NUMBERS.out.files)
         .join(DOMAINS.out.files)
-        .map { meta, slice, spots, prepared, seen, numbers, found -> [meta, [slice, spots, prepared, seen, numbers, found].flatten()] }
+        .join(COHORTS.out.files)
+        .map { meta, slice, spots, prepared, seen, numbers, found, shared -> [meta, [slice, spots, prepared, seen, numbers, found, shared].flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
-        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, ASSEMBLE.out.record),
+        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, COHORTS.out.records, ASSEMBLE.out.record),
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,

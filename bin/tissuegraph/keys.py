@@ -5,6 +5,7 @@ ARRAY_ROW, ARRAY_COL = "array_row", "array_col"  # obs: lattice position where t
 COUNTS = "counts"  # layers: raw counts
 GENE_ID, GENE_SYMBOL = "gene_id", "gene_symbol"  # var
 DOMAIN = "domain"  # obs: the final answer
+DOMAIN_JOINT = "domain_joint"  # obs: one clustering over all sections of the slice's group
 DOMAIN_BASELINE = "domain_baseline"  # obs: smoothed PCA with the vote of mixtures
 DOMAIN_PCA_KMEANS = "domain_pca_kmeans"  # obs: plain PCA with KMeans
 CONFIDENCE = "domain_confidence"  # obs: share of seeds that agree, 0 to 1

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.n_domains import domains_text
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge
 
@@ -96,13 +97,20 @@ def _slice(outcome: Outcome, kinds: Sequence[str]) -> str:
     return (
         f'<div class="tg-slice" data-slice="{escape(outcome.sample)}">'
         f"<h4>{escape(outcome.sample)} {_mark(outcome)}"
-        f'<small>{_caption(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}</div>'
+        f'<small>{_caption(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}'
+        f"{_numbering(outcome)}</div>"
     )
+
+
+def _numbering(outcome: Outcome) -> str:
+    """Beside the maps: whose numbers these are, and which have no counterpart."""
+    told = outcome.metrics.get("numbering") or []
+    return f'<p class="tg-note">{escape(" ".join(told))}</p>' if told else ""
 
 
 def _caption(outcome: Outcome) -> str:
     metrics = outcome.metrics
-    parts = [f"{metrics['n_spots']:,} spots", f"{metrics['n_domains']} domains"]
+    parts = [f"{metrics['n_spots']:,} spots", domains_text(metrics)]
     ari = outcome.score(metrics.get("final_method", ""), "ari")
     if ari is not None:
         parts.append(f"ARI {ari:.2f} (baseline {outcome.score('baseline', 'ari'):.2f})")

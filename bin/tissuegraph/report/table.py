@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
         row |= {
             "path": f"{folder}/{outcome.sample}.h5ad",
             "platform": "h5ad",
-            "n_domains": metrics.get("n_domains"),
+            **_number_columns(metrics),
             "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
         }
     row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons)}
@@ -48,6 +48,19 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
     files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
     row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}
     return row
+
+
+def _number_columns(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The given number as the samplesheet's own column; an estimate apart, which a next run does not read."""
+    number = metrics.get("n_domains_asked") or metrics.get("n_domains")
+    if metrics.get("n_domains_given", True):
+        return {"n_domains": number}
+    return {
+        "n_domains": None,
+        "n_domains_estimated": number,
+        "n_domains_low": metrics.get("n_domains_low"),
+        "n_domains_high": metrics.get("n_domains_high"),
+    }
 
 
 def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
     )
     for column, numbers in answers.columns.items():
         slice_.obs[column] = _categories(numbers)
-    slice_.obs[keys.CONFIDENCE] = answers.final.confidence.astype(np.float32)
+    slice_.obs[keys.CONFIDENCE] = answers.confidence.astype(np.float32)
     for method in steps.methods:
         slice_.obsm[keys.embedding(method.name)] = method.embedding
     slice_.obsm[keys.embedding("baseline")] = steps.baseline.embedding
@@ -45,7 +45,7 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
     slice_.var["in_model"] = slice_.var_names.isin(steps.arrays.genes)
     slice_.uns[keys.TISSUEGRAPH] = {
         **_storable(dict(slice_.uns.get(keys.TISSUEGRAPH, {}))),
-        "final_method": answers.final.name,
+        "final_method": answers.name,
         "settings": {step: _storable(metrics) for step, metrics in _by_step(steps.records).items()},
         "warnings": [reason for record in steps.records for reason in record.reasons],
         "scores": _score_frame(answers.scores),

@@ -19,9 +19,10 @@ from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
 from tissuegraph.methods import title_of
-from tissuegraph.results.answers import Answers
+from tissuegraph.results.answers import JOINT, Answers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
+from tissuegraph.scores.labellings import match_numbers
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -50,8 +51,8 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
     """Draw domains, confidence, quality and training of a slice as `stem`.<figure>.png and .svg."""
     tissue, numbers = tissue_of(steps.kept), answers.domain
     figures = {
-        "domains": domain_figure(tissue, label_panels(steps, answers)),
-        "confidence": confidence_figure(tissue, numbers, answers.final.confidence),
+        "domains": domain_figure(tissue, label_panels(steps, answers), names=_names(answers)),
+        "confidence": confidence_figure(tissue, numbers, answers.confidence),
     }
     if not steps.whole.uns.get(keys.TISSUEGRAPH, {}).get(keys.INFERRED):  # counts that were never measured
         figures["quality"] = quality_figure(
@@ -73,13 +74,41 @@ def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
     rows = {row["key"]: row for row in answers.scores}
     panels = []
     if steps.annotation is not None:
-        panels.append(LabelPanel("Annotation", steps.annotation + 1, names=steps.regions))
+        numbers = region_numbers(steps, answers)
+        named = {int(numbers[steps.annotation == code][0]): name for code, name in _present(steps)}
+        panels.append(LabelPanel("Annotation", numbers, names=named))
+    if steps.joint is not None:
+        numbers = answers.columns[keys.DOMAIN_JOINT]
+        panels.append(LabelPanel("Joint: all sections", numbers, _note(rows[JOINT])))
     for method in sorted(steps.methods, key=lambda method: method.name != answers.final.name):
         numbers = answers.columns[keys.domain(method.name)]
         panels.append(LabelPanel(title_of(method.name), numbers, _note(rows[method.name])))
     numbers = answers.columns[keys.DOMAIN_BASELINE]
     panels.append(LabelPanel("Baseline: smoothed PCA", numbers, _note(rows["baseline"])))
     return panels
+
+
+def region_numbers(steps: Steps, answers: Answers) -> np.ndarray:
+    """(N,) number of each spot's region: that of the domain it matches, else its own; 0 = none."""
+    if steps.annotation is None:
+        raise ValueError("a slice without annotation has no regions")
+    labelled = steps.annotation >= 0
+    numbers = np.zeros(len(labelled), dtype=int)
+    numbers[labelled] = match_numbers(steps.annotation[labelled], answers.domain[labelled])
+    beyond = ~np.isin(numbers, answers.domain) & labelled  # clear of every number on the maps
+    largest = max(int(found.max()) for found in answers.columns.values())
+    own = np.unique(numbers[beyond], return_inverse=True)[1]
+    numbers[beyond] = largest + 1 + own
+    return numbers
+
+
+def _present(steps: Steps) -> list[tuple[int, str]]:
+    return [(code, name) for code, name in enumerate(steps.regions) if (steps.annotation == code).any()]
+
+
+def _names(answers: Answers) -> dict[int, str]:
+    """Number -> what the legend says beside it, such as 'L2, 81 %'."""
+    return {number: f"{name.region}, {name.share:.0%}" for number, name in answers.names.items()}
 
 
 def draw_image(stem: Path, steps: Steps) -> Drawn:
