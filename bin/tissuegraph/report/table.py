@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,24 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
         row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
         if scored.get("ari_sd") is not None:
             row[f"ari_sd_{key}"] = scored["ari_sd"]
-    row |= _inferred_columns(outcome, folder)
+    row |= _region_columns(metrics.get("regions")) | _inferred_columns(outcome, folder)
     files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
     row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}
     return row
+
+
+def _region_columns(regions: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Who taught the slice its regions, and how well that went; empty where nobody did."""
+    if not regions:
+        return {}
+    scores = regions.get("scores") or {}
+    return {
+        "regions_from": "; ".join(regions["teachers"]) or regions.get("model") or "a model",
+        "region_ari": scores.get("ari"),
+        "region_macro_f1": scores.get("macro_f1"),
+        "region_coverage": regions["coverage"],
+        "region_guard": regions["guard"],
+    }
 
 
 def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:

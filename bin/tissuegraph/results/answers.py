@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.taught import judged
 from tissuegraph.scores.labellings import BaselineResult, MethodResult, number_alike
 from tissuegraph.scores.metrics import agreement_scores, coherence_scores
 from tissuegraph.scores.table import gain, score_table
@@ -18,13 +19,16 @@ from tissuegraph.scores.table import gain, score_table
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answers:
     """final: the method to trust; columns: obs column -> (N,) int from 1, equal numbers match;
-    scores: rows of `score_table`; gains: method -> what `scores.table.gain` says of it, None without labels.
+    scores: rows of `score_table`; gains: method -> what `scores.table.gain` says of it, None without labels;
+    region_scores: of the regions that other sections taught, against the slice's own annotation, empty where
+    there is nothing to compare.
     """
 
     final: MethodResult
     columns: Mapping[str, np.ndarray]
     scores: Sequence[Mapping[str, Any]]
     gains: Mapping[str, Mapping[str, Any] | None]
+    region_scores: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def domain(self) -> np.ndarray:
@@ -47,6 +51,11 @@ def judge(steps: Steps, final: str) -> Answers:
         final=trusted,
         columns=number_domains(steps.methods, trusted, steps.baseline, steps.annotation),
         scores=scores,
+        region_scores=(
+            {}
+            if steps.taught is None
+            else judged(steps.taught, steps.sample, steps.annotation, steps.regions)
+        ),
         gains={method.name: gain(scores, method.name) for method in steps.methods},
     )
 

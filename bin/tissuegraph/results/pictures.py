@@ -15,6 +15,7 @@ from tissuegraph import keys
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure, single_domain_figure
 from tissuegraph.figures.histology import stain_figure, tiles_figure
 from tissuegraph.figures.quality import quality_figure
+from tissuegraph.figures.regions import region_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
@@ -22,6 +23,7 @@ from tissuegraph.methods import title_of
 from tissuegraph.results.answers import Answers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
+from tissuegraph.results.taught import SHOWN
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -61,6 +63,13 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
             steps.spots[keys.PCT_MITO].to_numpy(float),
             steps.spots[keys.KEEP].to_numpy(bool),
         )
+    if steps.taught is not None:
+        figures["regions"] = region_figure(
+            tissue,
+            region_panel(steps, answers, steps.taught.region + 1),
+            steps.taught.probability,
+            steps.taught.novelty,
+        )
     if curves:
         figures["training"] = training_figure({title_of(method): terms for method, terms in curves.items()})
     drawn = _written(stem, figures)
@@ -69,17 +78,38 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
 
 
 def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
-    """Annotation, the final answer, the other methods, the baseline: the order in which to compare them."""
+    """Annotation, the final answer, the other methods, the baseline: the order in which to compare them.
+
+    Regions that other sections taught come first where their transfer was shown, else last.
+    """
     rows = {row["key"]: row for row in answers.scores}
     panels = []
+    taught, shown = steps.taught, False
+    if taught is not None:
+        shown, called = taught.guard == SHOWN, region_panel(steps, answers, taught.call + 1)
     if steps.annotation is not None:
         panels.append(LabelPanel("Annotation", steps.annotation + 1, names=steps.regions))
+    if shown:
+        panels.append(called)
     for method in sorted(steps.methods, key=lambda method: method.name != answers.final.name):
         numbers = answers.columns[keys.domain(method.name)]
         panels.append(LabelPanel(title_of(method.name), numbers, _note(rows[method.name])))
     numbers = answers.columns[keys.DOMAIN_BASELINE]
     panels.append(LabelPanel("Baseline: smoothed PCA", numbers, _note(rows["baseline"])))
+    if taught is not None and not shown:
+        panels.append(called)
     return panels
+
+
+def region_panel(steps: Steps, answers: Answers, numbers: np.ndarray) -> LabelPanel:
+    """Regions that other sections taught; numbers: (N,) from 1, 0 where no region is called."""
+    taught = steps.taught
+    facts = [f"{taught.coverage:.0%} called"]
+    if answers.region_scores:
+        facts.insert(0, f"macro-F1 {answers.region_scores['macro_f1']:.2f}")
+    if taught.guard != SHOWN:
+        facts.append(f"transfer {taught.guard}")
+    return LabelPanel("Regions (taught)", numbers, ", ".join(facts), names=taught.names, rest=keys.UNSURE)
 
 
 def draw_image(stem: Path, steps: Steps) -> Drawn:

@@ -15,6 +15,7 @@ from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.intermediate import reading
 from tissuegraph.records import Record, read_record
 from tissuegraph.results.kept import annotation_codes, kept_slice
+from tissuegraph.results.taught import FILE, Taught, known_names, read_taught
 from tissuegraph.scores.labellings import BaselineResult, MethodResult, read_baseline, read_method
 from tissuegraph.slices.arrays import SliceArrays
 
@@ -25,7 +26,7 @@ class Steps:
 
     whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
     methods: at least one; image: None for a slice without; annotation: (N,) int from 0, -1 = unlabelled,
-    with the regions' names, or None.
+    with the regions' names, or None; taught: regions that other sections taught, None where there are none.
     """
 
     sample: str
@@ -39,6 +40,7 @@ class Steps:
     records: tuple[Record, ...]
     annotation: np.ndarray | None
     regions: tuple[str, ...]
+    taught: Taught | None = None
 
 
 def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.DataFrame]:
@@ -53,8 +55,9 @@ def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.
 def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
     """Read the files of one slice from a directory, each under the name that its step gives it.
 
-    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, the records *.json, and for
-    every method that answered <method>.arrays.npz, <method>.embedding.npz and <method>.domains.npz.
+    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, regions.npz where other
+    sections taught it, the records *.json, and for every method that answered <method>.arrays.npz,
+    <method>.embedding.npz and <method>.domains.npz.
     names: the methods asked, in the order of trust. Raises InputError where none of them answered, and where
     two steps saw different spots.
     """
@@ -63,7 +66,9 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
     whole, spots = read_whole(parts / "slice.h5ad", parts / "spots.csv.gz")
     kept = kept_slice(whole, spots)
-    annotation, regions = annotation_codes(kept)
+    records = tuple(map(_read_record, sorted(parts.glob("*.json"))))
+    taught = read_taught(parts / FILE, records, kept.n_obs)
+    annotation, regions = annotation_codes(kept, known_names(taught, records))
     image = parts / "features.npz"
     return Steps(
         sample=sample,
@@ -77,9 +82,10 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         ),
         baseline=read_baseline(parts / "baseline.npz", kept.n_obs),
         image=ImageFeatures.load(image) if image.is_file() else None,
-        records=tuple(map(_read_record, sorted(parts.glob("*.json")))),
+        records=records,
         annotation=annotation,
         regions=regions,
+        taught=taught,
     )
 
 

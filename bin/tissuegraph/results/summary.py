@@ -11,6 +11,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.records import Record, step_name
 from tissuegraph.results.answers import Answers
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.taught import described
 
 LossCurves = Mapping[str, Mapping[str, np.ndarray]]  # method -> term -> (seeds, epochs)
 
@@ -36,6 +37,7 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "training": thinned(curves),
         "steps": {step_name(record): _scalars(record) for record in steps.records},
         "histology": image_facts(steps),
+        **({"regions": described(steps.taught, answers.region_scores)} if steps.taught is not None else {}),
     }
 
 

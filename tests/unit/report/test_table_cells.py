@@ -63,3 +63,28 @@ def test_a_teacher_without_any_label_left_is_written_back_as_none():
         (False, None),
         (True, "annotation"),
     ]
+
+
+def test_the_table_tells_who_taught_and_how_well_and_is_still_a_samplesheet(tmp_path, root):
+    row = {"sample": "A", "row": 2, "path": "a.h5ad", "group": "x", "teaches": False, "patient": "P1"}
+    regions = {"teachers": ["B", "C"], "guard": "shown", "coverage": 0.75}
+    scored = {**regions, "scores": {"ari": 0.5, "macro_f1": 0.25, "accuracy": 1.0}}
+    outcomes = [
+        Outcome("A", row, "passed", metrics={"regions": scored}),
+        Outcome("D", {**row, "sample": "D"}, "passed", metrics={"regions": regions}),
+        Outcome("B", {**row, "sample": "B", "teaches": True, "annotation": "l.csv"}, "failed", ("qc: no",)),
+    ]
+    target, unscored, teacher = written(tmp_path, outcomes)
+    assert (target["regions_from"], target["region_ari"], target["region_macro_f1"]) == (
+        "B; C",
+        "0.5",
+        "0.25",
+    )
+    assert (target["region_coverage"], target["region_guard"]) == ("0.75", "shown")
+    assert (unscored["region_ari"], teacher["regions_from"]) == ("", "")
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    again = read_samplesheet(tmp_path / "slices.csv", schema)
+    assert again.problems == []
+    assert [(r["teaches"], r["patient"], r["group"]) for r in again.rows] == [
+        (False, "P1", "x"), (False, "P1", "x"), (True, "P1", "x"),
+    ]  # fmt: skip
