@@ -73,8 +73,17 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
     if curves:
         figures["training"] = training_figure({title_of(method): terms for method, terms in curves.items()})
     drawn = _written(stem, figures)
-    card = {"card": thumbnail(single_domain_figure(tissue, numbers), _CARD_PX)}
-    return drawn | Drawn(pictures=card)
+    return drawn | Drawn(pictures=_cards(tissue, steps, numbers))
+
+
+def _cards(tissue: Tissue, steps: Steps, numbers: np.ndarray) -> dict[str, str]:
+    """Small pictures of domains, taught regions and annotation, for sections side by side."""
+    shown = {"card": numbers}
+    if steps.taught is not None:
+        shown["card_regions"] = steps.taught.call + 1
+    if steps.annotation is not None:
+        shown["card_annotation"] = steps.annotation + 1
+    return {name: thumbnail(single_domain_figure(tissue, labels), _CARD_PX) for name, labels in shown.items()}
 
 
 def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:

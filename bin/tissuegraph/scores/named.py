@@ -11,7 +11,7 @@ def named_scores(regions: Sequence[str], annotation: Sequence[str | None]) -> di
     """`ari`, `macro_f1`, `accuracy` over the `n_labelled` of N spots that are annotated; empty without any.
 
     Names count as equal where they are so letter by letter. macro_f1 is the mean over the annotated names:
-    one that was never taught has an F1 of 0, one that is predicted but not annotated costs the others precision.
+    one that was never taught has an F1 of 0, one that is only predicted costs the others precision.
     """
     from sklearn.metrics import adjusted_rand_score, f1_score
 

@@ -345,7 +345,7 @@ def test_the_page_follows_the_list_of_chapters_and_the_order_within_each(three, 
     _, content = summarise(three)
     page = multiqc(three, content, root / "assets" / "multiqc_config.yml")
     chapters = [f"tissuegraph_{module.__name__.rpartition('.')[2]}" for module in CHAPTERS]
-    without = {"tissuegraph_expression", "tissuegraph_histology"}  # no image in this run
+    without = {"tissuegraph_expression", "tissuegraph_histology", "tissuegraph_cohorts"}  # no image, no group
     assert headings(page)[:-1] == [name for name in chapters if name not in without]
     within = ["scores_summary", "scores_agreement", "scores_table", "qc_counts", "qc_genes", "qc_mito"]
     places = [page.index(f'id="mqc-section-wrapper-{name}"') for name in within]
