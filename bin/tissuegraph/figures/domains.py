@@ -28,13 +28,14 @@ class LabelPanel:
     """One labelling of the same spots.
 
     title: what it is; numbers: (N,) int from 1, 0 = unlabelled, equal numbers get equal colours;
-    note: a short second line, such as a score; names: number -> region, for an annotation.
+    note: a short second line, such as a score; names: number -> region; rest: what 0 means.
     """
 
     title: str
     numbers: np.ndarray
     note: str = ""
     names: Mapping[int, str] = field(default_factory=dict)
+    rest: str = "unlabelled"
 
 
 def domain_figure(
@@ -110,6 +111,15 @@ def panel_grid(n_panels: int, aspect: float, title: str = ""):
     return figure, axes
 
 
+def legend_grid(panels: Sequence[LabelPanel], n_panels: int, aspect: float, title: str = ""):
+    """Figure and axes for `n_panels` tissue panels, with the legend of `panels` below them."""
+    lines = _legend_lines(panels, width=min(n_panels, _MAX_COLUMNS) * _PANEL)
+    figure, axes, legend = _grid(n_panels, aspect, len(lines), title)
+    if lines:
+        _draw_legend(legend, lines)
+    return figure, axes
+
+
 def panel_head(ax, title: str, note: str) -> None:
     """Title in bold and a note in grey above a panel."""
     _head(ax, title, note)
@@ -158,9 +168,14 @@ def _legend_lines(
     lines = [("Domains", row) for row in _rows(numbers, width)]
     for panel in panels:
         if panel.names:
-            regions = [Patch(color=domain_colour(k), label=_short(n)) for k, n in panel.names.items()]
-            unlabelled = [Patch(color=UNLABELLED, label="unlabelled")] if (panel.numbers == 0).any() else []
-            lines += [(panel.title, row) for row in _rows(regions + unlabelled, width)]
+            present = set(np.unique(panel.numbers).tolist())
+            regions = [
+                Patch(color=domain_colour(k), label=_short(name))
+                for k, name in panel.names.items()
+                if k in present
+            ]
+            unlabelled = [Patch(color=UNLABELLED, label=panel.rest)] if (panel.numbers == 0).any() else []
+            lines += [(panel.title.partition(" (")[0], row) for row in _rows(regions + unlabelled, width)]
     return lines
 
 

@@ -9,15 +9,18 @@ from typing import Any
 from tissuegraph.report.n_domains import domains_text
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge
+from tissuegraph.report.teaching import SHOWN
 
 _FIGURES = {
     "domains": "Domains",
+    "regions": "Regions (taught)",
     "confidence": "Confidence",
     "quality": "Quality",
     "training": "Training",
 }
 _BUDGET = 12_000_000  # characters of pictures: a report that mails and opens well
 _BUTTON = 'type="button" class="btn btn-sm'
+_NAMED = 3  # teachers named under a picture; more are counted
 _ALL_OPEN = 3  # up to so many slices are shown in full, one below the other
 
 
@@ -114,7 +117,17 @@ def _caption(outcome: Outcome) -> str:
     ari = outcome.score(metrics.get("final_method", ""), "ari")
     if ari is not None:
         parts.append(f"ARI {ari:.2f} (baseline {outcome.score('baseline', 'ari'):.2f})")
+    regions = metrics.get("regions")
+    if regions:
+        parts.append(f"{regions['coverage']:.0%} of spots called by {escape(_teachers(regions))}")
+        if regions["guard"] != SHOWN:
+            parts.append(escape(regions.get("sentence") or f"transfer of regions {regions['guard']}"))
     return " · ".join(parts)
+
+
+def _teachers(regions: Mapping[str, Any]) -> str:
+    names = [str(name) for name in regions["teachers"]]
+    return ", ".join(names) if 0 < len(names) <= _NAMED else f"{len(names) or 'a model of'} teachers"
 
 
 def _mark(outcome: Outcome) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.taught import judged
 from tissuegraph.scores.labellings import MethodResult, RegionName, name_domains, number_alike
 from tissuegraph.scores.metrics import agreement_scores, coherence_scores
 from tissuegraph.scores.table import gain, score_table
@@ -22,7 +23,9 @@ class Answers:
     """final: the method to trust; name: what gave the final domains, this method or `joint`;
     columns: obs column -> (N,) int from 1, equal numbers match, in a group over all its sections;
     confidence: (N,) of the final domains; scores: rows of `score_table`; gains: method -> what
-    `scores.table.gain` says of it, None without labels; names: number -> its region, see `name_domains`.
+    `scores.table.gain` says of it, None without labels; names: number -> its region, see `name_domains`;
+    region_scores: of the regions that other sections taught, against the slice's own annotation, empty where
+    there is nothing to compare.
     """
 
     final: MethodResult
@@ -32,6 +35,7 @@ class Answers:
     scores: Sequence[Mapping[str, Any]]
     gains: Mapping[str, Mapping[str, Any] | None]
     names: Mapping[int, RegionName]
+    region_scores: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def domain(self) -> np.ndarray:
@@ -62,6 +66,11 @@ def judge(steps: Steps, final: str) -> Answers:
         columns=columns,
         confidence=joint.confidence if is_joint else trusted.confidence,
         scores=scores,
+        region_scores=(
+            {}
+            if steps.taught is None
+            else judged(steps.taught, steps.sample, steps.annotation, steps.regions)
+        ),
         gains={method.name: gain(scores, method.name) for method in steps.methods},
         names=name_domains(columns[keys.DOMAIN], steps.annotation, steps.regions),
     )

@@ -16,6 +16,7 @@ from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.intermediate import reading
 from tissuegraph.records import Record, read_record
 from tissuegraph.results.kept import annotation_codes, kept_slice
+from tissuegraph.results.taught import FILE, Taught, known_names, read_taught
 from tissuegraph.scores.labellings import (
     BaselineResult,
     JointResult,
@@ -36,7 +37,8 @@ class Steps:
     whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
     methods: at least one; joint: domains of the slice's group, None without; numbers: result -> the group's
     number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
-    annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None.
+    annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; taught: regions that other
+    sections taught, None where there are none.
     """
 
     sample: str
@@ -52,6 +54,7 @@ class Steps:
     regions: tuple[str, ...]
     joint: JointResult | None = None
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    taught: Taught | None = None
 
 
 def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.DataFrame]:
@@ -66,9 +69,10 @@ def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.
 def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
     """Read the files of one slice from a directory, each under the name that its step gives it.
 
-    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, the records *.json, and for
-    every method that answered <method>.arrays.npz, <method>.embedding.npz and <method>.domains.npz. Of a
-    section also <sample>.components.npz and <sample>.numbers.json.
+    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, regions.npz where other
+    sections taught it, the records *.json, and for every method that answered <method>.arrays.npz,
+    <method>.embedding.npz and <method>.domains.npz. Of a section also <sample>.components.npz and
+    <sample>.numbers.json.
     names: the methods asked, in the order of trust. Raises InputError where none of them answered, and where
     two steps saw different spots.
     """
@@ -77,9 +81,10 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
     whole, spots = read_whole(parts / "slice.h5ad", parts / "spots.csv.gz")
     kept = kept_slice(whole, spots)
-    annotation, regions = annotation_codes(kept)
-    image = parts / "features.npz"
     records = tuple(map(_read_record, _record_paths(parts)))
+    taught = read_taught(parts / FILE, records, kept.n_obs)
+    annotation, regions = annotation_codes(kept, known_names(taught, records))
+    image = parts / "features.npz"
     return Steps(
         sample=sample,
         whole=whole,
@@ -97,6 +102,7 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         regions=regions,
         joint=_joint(parts / f"{sample}.components.npz", kept.n_obs, records),
         numbers=_numbers(parts / f"{sample}{_NUMBERS}"),
+        taught=taught,
     )
 
 

@@ -13,6 +13,7 @@ from tissuegraph.methods import title_of
 from tissuegraph.records import Record, step_name
 from tissuegraph.results.answers import JOINT, Answers, explain_numbers, is_matched
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.taught import described
 
 LossCurves = Mapping[str, Mapping[str, np.ndarray]]  # method -> term -> (seeds, epochs)
 
@@ -42,6 +43,7 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "training": thinned(curves),
         "steps": {step_name(record): _scalars(record) for record in steps.records},
         "histology": image_facts(steps),
+        **({"regions": described(steps.taught, answers.region_scores)} if steps.taught is not None else {}),
     }
 
 

@@ -97,7 +97,14 @@ def test_the_summary_tells_the_report_what_it_needs(taken_home, files):
     assert told["training"]["stmfg"]["total"] == [[1, 3.0], [2, 2.0], [3, 1.5]]
     assert told["gain"]["stmfg"]["verdict"] == "above"
     assert told["degrees"]["spatial"]["distribution"] == [[2, 100.0]]
-    assert set(told["pictures"]) == {"card", "domains", "confidence", "quality", "training"}
+    assert set(told["pictures"]) == {
+        "card",
+        "card_annotation",
+        "domains",
+        "confidence",
+        "quality",
+        "training",
+    }
     for name in ("domains", "confidence", "quality", "training"):
         assert (files / "out" / told["files"][name]).stat().st_size > 1000
         assert (files / "out" / f"a.b.{name}.svg").is_file()
