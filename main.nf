@@ -2,12 +2,15 @@
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
 include { claimOutdir      } from './subworkflows/local/outdir/main'
+include { COHORTS          } from './subworkflows/local/cohorts/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
 include { EXPRESSION       } from './subworkflows/local/expression/main'
 include { answerQuestions  } from './subworkflows/local/help/main'
 include { HISTOLOGY        } from './subworkflows/local/histology/main'
+include { NUMBERS          } from './subworkflows/local/numbers/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
+include { REGIONS          } from './subworkflows/local/regions/main'
 include { REPORT           } from './subworkflows/local/report/main'
 
 workflow {
@@ -35,25 +38,38 @@ workflow {
     // Expression: inferred for slices without counts, which then go on like the others
     EXPRESSION(PREPARE.out.slices.join(PREPARE.out.facts), HISTOLOGY.out.features, ch_rows, ch_run)
 
+    // Numbers: how many domains each slice is divided into, the same for all sections of a group
+    NUMBERS(EXPRESSION.out.slices, ch_rows, ch_run)
+
     // Domains: those of each method, and the baseline they are measured against
     DOMAINS(
-        EXPRESSION.out.slices.join(ch_rows.map { row -> [row.meta, row.n_domains] }),
+        EXPRESSION.out.slices,
+        NUMBERS.out.numbers,
         HISTOLOGY.out.features,
         ch_run,
         params.methods.toString().tokenize(',')*.trim(),
     )
 
+    // Cohorts: the same number for the same tissue in all sections of a group
+    COHORTS(EXPRESSION.out.slices, NUMBERS.out.numbers, DOMAINS.out.files, ch_rows, ch_run)
+
+    // Regions: named in every section of a group that annotated sections teach
+    REGIONS(EXPRESSION.out.slices, HISTOLOGY.out.features, ch_rows, ch_run)
+
     // Assemble: what the user takes home, one directory per slice
     ch_parts = EXPRESSION.out.slices
         .join(PREPARE.out.records)
         .join(HISTOLOGY.out.files)
+        .join(NUMBERS.out.files)
         .join(DOMAINS.out.files)
-        .map { meta, slice, spots, prepared, seen, found -> [meta, [slice, spots, prepared, seen, found].flatten()] }
+        .join(COHORTS.out.files)
+        .join(REGIONS.out.files)
+        .map { meta, *parts -> [meta, parts.flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
-        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, DOMAINS.out.records, ASSEMBLE.out.record),
+        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, COHORTS.out.records, REGIONS.out.records, ASSEMBLE.out.record),
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,
@@ -66,6 +82,7 @@ workflow {
     inferred   = EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
+    models     = REGIONS.out.models
     provenance = REPORT.out.provenance
 }
 
@@ -84,6 +101,10 @@ output {
     }
     report {
         path 'multiqc'
+    }
+    // models/cortex/model.json and model.safetensors, for --region_model
+    models {
+        path { cohort, model -> model >> "models/${cohort.id - 'group:'}" }
     }
     // parameters and software versions, beside the engine's own trace, timeline, report and graph
     provenance {

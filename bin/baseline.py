@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,6 +10,7 @@ import numpy as np
 
 from tissuegraph.cli import (
     failed_slice_is_a_result,
+    n_domains_option,
     output_file,
     record_option,
     sample_option,
@@ -27,15 +27,15 @@ from tissuegraph.records import Record
 @sample_option
 @slice_option
 @spots_option
-@click.option("--n-domains", type=click.IntRange(min=2), help="Number of domains; estimated when not given.")
+@n_domains_option
 @seed_option
 @click.option("--domains", required=True, type=output_file, help="Labels and embedding to write (npz).")
 @record_option
 @failed_slice_is_a_result("baseline")
 def main(
-    record: Record, slice_path: Path, spots_path: Path, n_domains: int | None, seed: int, domains: Path
+    record: Record, slice_path: Path, spots_path: Path, n_domains: int, seed: int, domains: Path
 ) -> None:
-    """Write the labels, and in `n_domains` the number that was given or estimated."""
+    """Write the labels of the control and of plain PCA with KMeans, and the embedding."""
     kept = read_kept(slice_path, spots_path)
     found = baseline(kept.counts, kept.xy, n_domains, seed)
     np.savez(
@@ -43,16 +43,13 @@ def main(
         baseline=found.labels,
         pca_kmeans=found.pca_kmeans,
         embedding=found.embedding,
-        n_domains=found.n_domains,
     )
     n_found = len(np.unique(found.labels))
-    if n_found != found.n_domains:
-        record.warn(f"baseline: {n_found} domains found where {found.n_domains} were asked for")
+    if n_found != n_domains:
+        record.warn(f"baseline: {n_found} domains found where {n_domains} were asked for")
     record.metrics |= {
-        "n_domains": found.n_domains,
-        "n_domains_given": n_domains is not None,
+        "n_domains": n_domains,
         "n_domains_found": n_found,
-        "n_domains_evidence": asdict(found.evidence) if found.evidence else None,
         "n_neighbours": found.n_neighbours,
     }
 

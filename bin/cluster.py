@@ -11,13 +11,13 @@ import numpy as np
 from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
+    n_domains_option,
     output_file,
     record_option,
     sample_option,
     seed_option,
     settings_options,
 )
-from tissuegraph.clustering.baseline import read_n_domains
 from tissuegraph.clustering.domains import find_domains
 from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.presets.method import MethodSettings
@@ -29,8 +29,7 @@ from tissuegraph.slices.arrays import SliceArrays
 @sample_option
 @click.option("--arrays", "arrays_path", required=True, type=existing_file, help="Arrays of the slice (npz).")
 @click.option("--embedding", required=True, type=existing_file, help="Embeddings of all seeds (npz).")
-@click.option("--n-domains", type=click.IntRange(min=2), help="Number of domains.")
-@click.option("--baseline", type=existing_file, help="Baseline (npz) whose number of domains is taken.")
+@n_domains_option
 @settings_options(step="cluster")
 @seed_option
 @click.option("--domains", required=True, type=output_file, help="Labels and confidence to write (npz).")
@@ -40,18 +39,13 @@ def main(
     record: Record,
     arrays_path: Path,
     embedding: Path,
-    n_domains: int | None,
-    baseline: Path | None,
+    n_domains: int,
     settings: MethodSettings,
     seed: int,
     domains: Path,
 ) -> None:
-    """Give the number of domains, or the baseline that has estimated it."""
-    if (n_domains is None) == (baseline is None):
-        raise click.UsageError("give either --n-domains or --baseline")
+    """Write the consensus over the seeds, the labels of each, and the same for the untrained network."""
     record.metrics["method"] = settings.method
-    if baseline is not None:
-        n_domains = read_n_domains(baseline)
     arrays, clustering = SliceArrays.load(arrays_path), settings.clustering
     trained, untrained = read_arrays(embedding, "embeddings", ["embeddings", "untrained"]).values()
     found = find_domains(trained, arrays, n_domains, clustering, seed)

@@ -27,9 +27,7 @@ from tissuegraph.records import Record
 @slice_option
 @spots_option
 @click.option("--features", type=existing_file, help="Image features of the slice (npz), where it has any.")
-@click.option(
-    "--model", "directory", required=True, type=existing_directory, help="What teach_regions.py wrote."
-)
+@click.option("--model", "directory", required=True, type=existing_directory, help="What teach.py wrote.")
 @device_option
 @click.option("--regions", required=True, type=output_file, help="Regions of the spots to write (npz).")
 @record_option

@@ -1,13 +1,23 @@
 """Names of the AnnData slots that the pipeline writes, in one place."""
 
-ANNOTATION = "annotation"  # obs: manual labels, NaN where a spot is unlabelled; used for scoring only
+ANNOTATION = (
+    "annotation"  # obs: manual labels, NaN where a spot is unlabelled; scores, and teaches where asked
+)
 ARRAY_ROW, ARRAY_COL = "array_row", "array_col"  # obs: lattice position where the platform has one
 COUNTS = "counts"  # layers: raw counts
 GENE_ID, GENE_SYMBOL = "gene_id", "gene_symbol"  # var
 DOMAIN = "domain"  # obs: the final answer
+DOMAIN_JOINT = "domain_joint"  # obs: one clustering over all sections of the slice's group
 DOMAIN_BASELINE = "domain_baseline"  # obs: smoothed PCA with the vote of mixtures
 DOMAIN_PCA_KMEANS = "domain_pca_kmeans"  # obs: plain PCA with KMeans
 CONFIDENCE = "domain_confidence"  # obs: share of seeds that agree, 0 to 1
+REGION = "region"  # obs: annotated name that other sections taught, the likeliest one
+REGION_PROBABILITY = "region_probability"  # obs: calibrated probability of that name, 0 to 1
+REGION_NOVELTY = "region_novelty"  # obs: how unlike all that was taught, 0 to 1
+REGION_CALL = "region_call"  # obs: the region where it may be said, else UNSURE
+UNSURE = "unsure"
+SECTION = "section"  # obs of a cohort: the slice that a spot is of
+COHORT = "X_cohort"  # obsm of a cohort: components that all its sections share
 SPATIAL = "spatial"  # obsm: x, y in full-resolution pixels; uns: images and scale factors
 HISTOLOGY = "X_histology"  # obsm: image features of the tile around each spot
 SPATIAL_GRAPH = "spatial_graph"  # obsp

@@ -215,3 +215,55 @@ def real_pictures(rng: np.random.Generator, n_domains: int, labelled: bool) -> d
 def write(record: Record, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     record.write(path)
+
+
+def fake_cohort(folder: Path, *, guard: str = "shown") -> None:
+    """One matched group `lung, left` of the slices of `fake_run`; the first one teaches the others."""
+    rows = json.loads((folder / "rows.json").read_text())
+    samples = [row["sample"] for row in rows]
+    names = ["tumour & <stroma>", "L2"]
+    sentence = f"Transfer was {guard}: macro-F1 .71 on left-out teachers."
+    for index, row in enumerate(rows):
+        row |= {"group": "lung, left", "group_id": "lung__left", "patient": "P1", "teaches": index == 0}
+        path = folder / "records" / str(index) / "assemble.json"
+        entry = json.loads(path.read_text())
+        entry["metrics"] |= {
+            "matched": True,
+            "pictures": {"card": PIXEL, "domains": PIXEL, "card_annotation": PIXEL},
+        }
+        if index:
+            entry["metrics"]["regions"] = {
+                **{"names": names, "teachers": samples[:1], "guard": guard, "sentence": sentence},
+                **{"coverage": 0.75, "composition": {"L2": 500}, "scores": {"macro_f1": 0.62, "ari": 0.5}},
+            }
+            entry["metrics"]["pictures"]["card_regions"] = PIXEL
+        path.write_text(json.dumps(entry))
+    (folder / "rows.json").write_text(json.dumps(rows))
+    taught = {"teachers": samples[:1], "names": names, "guard": guard, "sentence": sentence}
+    taught["members"] = [
+        {"name": "lda", "weight": 0.2, "macro_f1": 0.6, "accuracy": 0.7, "ari": 0.5},
+        {"name": "graph network", "weight": 0.8, "macro_f1": 0.7, "accuracy": 0.8, "ari": 0.6},
+    ]
+    figures = {"accuracy": 0.82, "macro_f1": 0.71, "ari": 0.6, "ece": 0.05, "coverage": 0.9, "n": 4000}
+    taught["left_out"] = {"within": figures, "across": None}
+    verdict = {
+        "kind": "partly shared",
+        "sentence": "3 of 7 domains lie in one section.",
+        "joint_refused": True,
+    }
+    verdict["figures"] = {"share_in_one_section": 0.43, "mixing": 0.6, "depth_ratio": None}
+    standing = {"profile": 4.2, "composition": 1.0, "quality": None, "reasons": ["few UMIs"]}
+    rest = {"profile": 0.3, "composition": 0.4, "quality": 0.2, "reasons": []}
+    told = [{"sample": sample, **(standing if k == 1 else rest)} for k, sample in enumerate(samples)]
+    for step, metrics in (
+        ("teach", taught),
+        ("cohort", {"verdict": verdict, "standing_out": told}),
+        (
+            "match",
+            {"results": {"stmfg": {"n_domains": 7, "shared": {"1": samples, "2": samples}, "alone": [7]}}},
+        ),
+    ):
+        write(
+            Record("group:lung__left", step, metrics=metrics),
+            folder / "records" / f"group_{step}" / f"{step}.json",
+        )

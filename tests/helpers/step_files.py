@@ -93,3 +93,22 @@ def assemble_words(folder: Path, *methods: str) -> list[str]:
             graph.write(folder / f"{method}.graph.json")
     words = ["--sample", "a.b", "--parts", str(folder), "--methods", ",".join(methods)]
     return [*words, "--outdir", str(folder / "out"), "--record", str(folder / "out" / "assemble.json")]
+
+
+def write_regions(folder: Path, **facts) -> dict[str, np.ndarray]:
+    """Write regions.npz and name_regions.json beside the files of `write_steps`; returns the arrays.
+
+    L10 everywhere but in the left half, which is L2; the first three spots are not called; `white/matter` is
+    a name that this slice has nowhere.
+    """
+    position = lattice(8, 8)[N_DROPPED:]
+    region = np.where(position[:, 0] > lattice(8, 8)[:, 0].mean(), 2, 1)
+    call = np.where(np.arange(len(region)) < 3, -1, region)
+    arrays = {"region": region, "call": call, "names": np.array(["white/matter", "L2", "L10"])}
+    arrays |= {"probability": np.linspace(0.5, 1, len(region)), "novelty": np.linspace(0, 0.4, len(region))}
+    np.savez(folder / "regions.npz", **arrays)
+    told = {"names": arrays["names"].tolist(), "level": 0.7, "guard": "shown", "teachers": ["b", "c"]}
+    told["sentence"] = "Transfer was shown on left-out teachers."
+    told["left_out"] = {"within": {"macro_f1": 0.8}, "across": {"macro_f1": 0.7}}
+    Record("a.b", "name_regions", metrics=told | facts).write(folder / "name_regions.json")
+    return arrays

@@ -36,6 +36,38 @@ def test_all_problems_are_reported_at_once_with_row_and_column(tmp_path, sheet):
     assert not list(tmp_path.rglob("owned"))
 
 
+def test_groups_and_teachers_that_contradict_themselves_are_lines_with_row_and_column(tmp_path, sheet):
+    good = {**sheet[0], "group": "x", "n_domains": "3", "annotation": "", "teaches": ""}
+    rows = [
+        good,
+        {**good, "sample": "untold", "teaches": "true"},
+        {**good, "sample": "alone", "group": "", "teaches": "TRUE", "annotation": "layer"},
+        {**good, "sample": "more", "n_domains": "4"},
+        {**good, "sample": "left", "group": "lung left"},
+        {**good, "sample": "same", "group": "lung_left"},
+    ]
+    written = str(write_sheet(tmp_path / "sheet.csv", rows))
+    output = refused(run_pipeline(tmp_path, "--input", written, "--cohort", "joint"))
+    lines = [line for line in output.splitlines() if "samplesheet row" in line]
+    for row, column, value in (
+        (3, "annotation", "empty"),
+        (4, "group", "empty"),
+        (5, "n_domains", "'4'"),
+        (7, "group", "'lung_left'"),
+    ):
+        assert sum(f"row {row}, column {column}: {value}" in line for line in lines) == 1, output
+
+
+def test_a_model_of_regions_that_is_none_is_one_line(tmp_path, slices):
+    sheet = str(slices / "samplesheet.csv")
+    output = refused(run_pipeline(tmp_path, "--input", sheet, "--region_model", "nowhere"))
+    assert "parameter --region_model: 'nowhere' - expected a directory with model.json" in output
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.json").write_text("{}")
+    output = refused(run_pipeline(tmp_path, "--input", sheet, "--region_model", "model"))
+    assert "it has no model.safetensors" in output
+
+
 def test_unknown_parameter_names_the_nearest_known_one(tmp_path, slices):
     output = refused(run_pipeline(tmp_path, "--input", str(slices / "samplesheet.csv"), "--n_seed", "2"))
     assert "n_seed" in output

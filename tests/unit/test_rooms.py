@@ -15,8 +15,10 @@ FLOORS = (
     ("cli", "sheet"),
     ("slices", "nn"),
     ("clustering", "scores"),
+    ("cohorts",),
     ("histology",),
     ("stmfg", "multist", "spahgc", "figures"),
+    ("regions",),
     ("report", "results"),
     ("synthetic",),
 )

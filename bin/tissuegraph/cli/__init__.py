@@ -189,6 +189,9 @@ def n_seeds_option(what: str) -> Callable:
     return click.option("--n-seeds", type=click.IntRange(min=1), default=1, show_default=True, help=what)
 
 
+n_domains_option = click.option(
+    "--n-domains", required=True, type=click.IntRange(min=1), help="Number of domains."
+)
 sample_option = click.option("--sample", required=True, help="Name of the slice in the samplesheet.")
 record_option = click.option("--record", required=True, type=output_file, help="JSON record to write.")
 slice_option = click.option(

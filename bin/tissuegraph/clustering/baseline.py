@@ -8,16 +8,13 @@ that predicts left-out spots best. N spots, G genes, K domains.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
 from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.labels import compact
-from tissuegraph.clustering.n_domains import Evidence, estimate_n_domains
 from tissuegraph.errors import InputError
-from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.slices.preprocess import log1p, normalise, pca, select_genes, total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
 
@@ -34,42 +31,37 @@ class Baseline:
     pca_kmeans: np.ndarray
     embedding: np.ndarray
     n_neighbours: int
-    n_domains: int
-    evidence: Evidence | None  # how the number of domains was estimated; None where it was given
 
 
-def baseline(
-    counts: sparse.csr_matrix, position: np.ndarray, n_domains: int | None, seed: int = 0
-) -> Baseline:
-    """Domains without learning. counts: raw, (N, G); position: (N, 2); n_domains: estimated when None.
+def baseline(counts: sparse.csr_matrix, position: np.ndarray, n_domains: int, seed: int = 0) -> Baseline:
+    """Domains without learning. counts: raw, (N, G); position: (N, 2).
 
     Raises InputError for more domains than spots.
     """
-    if n_domains is not None and n_domains > counts.shape[0]:
+    if n_domains > counts.shape[0]:
         raise InputError(
             f"{n_domains} domains were asked for, but only {counts.shape[0]} spots passed quality control; "
             f"lower n_domains or the thresholds"
         )
-    features = baseline_features(counts)
-    n_neighbours = smoothing_scale(features, position)
-    smoothed = np.asarray(mean_over_nearest(position, n_neighbours) @ features, dtype=np.float32)
-    evidence = None
-    if n_domains is None:
-        evidence = estimate_n_domains(smoothed, n_neighbours, seed)
-        n_domains = evidence.n_domains
+    features, smoothed, n_neighbours = smoothed_features(counts, position)
     return Baseline(
         labels=compact(cluster(smoothed, n_domains, "vote", seed).labels),
         pca_kmeans=compact(cluster(features, n_domains, "kmeans", seed).labels),
         embedding=smoothed,
         n_neighbours=n_neighbours,
-        n_domains=n_domains,
-        evidence=evidence,
     )
 
 
-def read_n_domains(path: Path) -> int:
-    """The number of domains in what baseline.py wrote; raises InputError where there is none."""
-    return int(read_arrays(path, "n_domains", ["n_domains"])["n_domains"])
+def smoothed_features(counts: sparse.csr_matrix, position: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Principal components (N, 15), the same averaged over the nearest spots, and over how many of these."""
+    features = baseline_features(counts)
+    n_neighbours = smoothing_scale(features, position)
+    return features, smooth(features, position, n_neighbours), n_neighbours
+
+
+def smooth(features: np.ndarray, position: np.ndarray, n_neighbours: int) -> np.ndarray:
+    """Features (N, D) averaged over each spot and its nearest: (N, D) float32."""
+    return np.asarray(mean_over_nearest(position, n_neighbours) @ features, dtype=np.float32)
 
 
 def baseline_features(counts: sparse.csr_matrix, n_pcs: int = N_PCS) -> np.ndarray:

@@ -8,7 +8,9 @@ likes K = 2; their product wants both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from tissuegraph.clustering.labels import adjusted_rand, contingency
 from tissuegraph.clustering.mixture import TiedMixture, fit_tied
 from tissuegraph.clustering.starts import cut, model_based_hierarchy, ward_tree
 from tissuegraph.clustering.vote import principal_components
+from tissuegraph.io.intermediate import read_arrays
 
 
 @dataclass(frozen=True)
@@ -26,55 +29,87 @@ class SearchSettings:
     largest: int = 12
     min_spots_per_domain: int = 10  # in each half
     n_dims: int = 10  # leading components; more only add noise to the likelihood
-    n_splits: int = 4  # random halvings whose agreement is averaged
+    n_splits: int = 2  # random halvings for each seed, whose agreement is averaged
     n_micro_clusters: int = 100
     tolerance: float = 1e-5  # a score is wanted here, not a label for each spot
     sample: int = 4_000  # spots looked at: the answer is one small number
-    margin: float = 0.05  # the smallest K whose score is within this share of the best is taken
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
-    """An estimate and the table behind it; the three dicts map each K tried to a value in [0, 1].
+    """What one slice says about each number of domains, seed by seed: R seeds, C candidates.
 
-    stability[k]: adjusted Rand index between the mixtures of two halves, mean over splits, at least 0;
-    gain[k]: BIC above that of one domain as a share of the best gain, 1 where nothing beats one domain;
-    criterion[k]: their product. Flat and low criteria mean that the slice does not tell.
+    candidates: the numbers tried, ascending; none where a slice is too small to tell.
+    stability (R, C): adjusted Rand index between the mixtures of two halves, mean over splits, at least 0;
+    gain (R, C): BIC above that of one domain as a share of the best gain, 1 where nothing beats one domain;
+    weight: number of spots that are independent of each other.
     """
 
-    n_domains: int
-    criterion: dict[int, float]
-    stability: dict[int, float]
-    gain: dict[int, float]
+    candidates: tuple[int, ...]
+    stability: np.ndarray
+    gain: np.ndarray
+    weight: float
+
+    @property
+    def criterion(self) -> np.ndarray:
+        """(R, C): stability times gain. Flat and low where the slice does not tell."""
+        return self.stability * self.gain
+
+    def save(self, path: Path) -> None:
+        """Write an npz that `load` reads."""
+        np.savez(
+            path,
+            candidates=np.array(self.candidates, dtype=np.int64),
+            stability=self.stability,
+            gain=self.gain,
+            weight=self.weight,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Evidence:
+        """Raises InputError where the file holds no evidence."""
+        stored = read_arrays(path, "evidence", ["candidates", "stability", "gain", "weight"])
+        return cls(
+            candidates=tuple(stored["candidates"].tolist()),
+            stability=stored["stability"],
+            gain=stored["gain"],
+            weight=float(stored["weight"]),
+        )
 
 
-def estimate_n_domains(
-    smoothed: np.ndarray, n_neighbours: int, seed: int = 0, settings: SearchSettings = SearchSettings()
+def gather_evidence(
+    smoothed: np.ndarray,
+    n_neighbours: int,
+    seeds: Sequence[int] = range(5),
+    settings: SearchSettings = SearchSettings(),
 ) -> Evidence:
-    """The number of domains, 2 to 12, that explains the spots and comes out again from other spots.
+    """How well each number of domains explains the spots and comes out again from other spots.
 
     smoothed: (N, D) features averaged over each spot and its n_neighbours nearest (0: not averaged).
     Neighbouring averages share spots, so a slice holds only about 2 N / (n_neighbours + 1) independent
-    ones: the squared correlations of overlapping discs sum to nearly half a disc. With fewer than eight
-    spots nothing can be said and the answer is 1.
+    ones: the squared correlations of overlapping discs sum to nearly half a disc. A seed draws the halves
+    and, of a large slice, the spots looked at. With fewer than eight spots nothing can be said.
     """
-    rng = np.random.default_rng(seed)
     n_spots = len(smoothed)
+    independent = min(n_spots, max(2.0, 2 * n_spots / (n_neighbours + 1)))
     if n_spots < 8:
-        return Evidence(1, {}, {}, {})
+        return Evidence((), np.empty((len(seeds), 0)), np.empty((len(seeds), 0)), independent)
     largest = min(settings.largest, n_spots // (2 * settings.min_spots_per_domain))
     candidates = range(settings.smallest, max(settings.smallest, largest) + 1)
-    points = principal_components(smoothed, min(settings.n_dims, *smoothed.shape))
-    if n_spots > settings.sample:
-        points = points[rng.choice(n_spots, settings.sample, replace=False)]
-    independent = min(n_spots, max(2.0, 2 * n_spots / (n_neighbours + 1)))
-    gain = _gains(points, candidates, settings, independent)
-    splits = [_halves_agree(points, candidates, settings, rng) for _ in range(settings.n_splits)]
-    stability = np.maximum(np.mean(splits, axis=0), 0)
-    score = stability * gain
-    good_enough = np.flatnonzero(score >= (1 - settings.margin) * score.max())
-    tables = (dict(zip(candidates, values.tolist(), strict=True)) for values in (score, stability, gain))
-    return Evidence(candidates[int(good_enough[0])], *tables)
+    components = principal_components(smoothed, min(settings.n_dims, *smoothed.shape))
+    stability, gain = [], []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        points = components
+        if n_spots > settings.sample:
+            points = components[rng.choice(n_spots, settings.sample, replace=False)]
+        if points is not components or not gain:  # all spots: the same for every seed
+            gain.append(_gains(points, candidates, settings, independent))
+        else:
+            gain.append(gain[0])
+        splits = [_halves_agree(points, candidates, settings, rng) for _ in range(settings.n_splits)]
+        stability.append(np.maximum(np.mean(splits, axis=0), 0))
+    return Evidence(tuple(candidates), np.array(stability), np.array(gain), independent)
 
 
 def _gains(points, candidates: range, settings: SearchSettings, independent: float) -> np.ndarray:

@@ -1,1 +1,1 @@
-"""What several sections of one tissue share: components, numbers of domains, names, and a verdict on it."""
+"""The sections of one group as one analysis: shared components, shared domains, how far to trust them."""

@@ -56,8 +56,8 @@ class Loadings:
         if carried < LEAST_SHARE:
             raise InputError(
                 f"{int(there.sum())} of the {len(there)} genes that the components are made of are in "
-                f"this slice ({carried:.0%} of their weight, at least {LEAST_SHARE:.0%} are needed): is it another "
-                f"panel or species?"
+                f"this slice ({carried:.0%} of their weight, at least {LEAST_SHARE:.0%} are needed): is it "
+                f"another panel or species?"
             )
         chosen = section.counts[:, column[there]]
         values = log1p(normalise(chosen, total_counts(chosen), self.depth * float(self.share[there].sum())))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import matplotlib
 import numpy as np
@@ -28,20 +28,29 @@ class LabelPanel:
     """One labelling of the same spots.
 
     title: what it is; numbers: (N,) int from 1, 0 = unlabelled, equal numbers get equal colours;
-    note: a short second line, such as a score; names: label of each number, for an annotation.
+    note: a short second line, such as a score; names: number -> region; rest: what 0 means.
     """
 
     title: str
     numbers: np.ndarray
     note: str = ""
-    names: tuple[str, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+    rest: str = "unlabelled"
 
 
-def domain_figure(tissue: Tissue, panels: Sequence[LabelPanel], title: str = "") -> Figure:
-    """All labellings side by side; the bare histology first where there is an image."""
+def domain_figure(
+    tissue: Tissue,
+    panels: Sequence[LabelPanel],
+    title: str = "",
+    names: Mapping[int, str] | None = None,
+) -> Figure:
+    """All labellings side by side; the bare histology first where there is an image.
+
+    names: number -> what the legend says of a domain beside its number.
+    """
     pictures = ([None] if tissue.image is not None else []) + list(panels)
     with matplotlib.rc_context(STYLE):
-        lines = _legend_lines(panels, width=min(len(pictures), _MAX_COLUMNS) * _PANEL)
+        lines = _legend_lines(panels, min(len(pictures), _MAX_COLUMNS) * _PANEL, names or {})
         figure, axes, legend = _grid(len(pictures), tissue.aspect, len(lines), title)
         for ax, panel in zip(axes, pictures, strict=True):
             if panel is None:
@@ -102,6 +111,15 @@ def panel_grid(n_panels: int, aspect: float, title: str = ""):
     return figure, axes
 
 
+def legend_grid(panels: Sequence[LabelPanel], n_panels: int, aspect: float, title: str = ""):
+    """Figure and axes for `n_panels` tissue panels, with the legend of `panels` below them."""
+    lines = _legend_lines(panels, width=min(n_panels, _MAX_COLUMNS) * _PANEL)
+    figure, axes, legend = _grid(n_panels, aspect, len(lines), title)
+    if lines:
+        _draw_legend(legend, lines)
+    return figure, axes
+
+
 def panel_head(ax, title: str, note: str) -> None:
     """Title in bold and a note in grey above a panel."""
     _head(ax, title, note)
@@ -138,16 +156,26 @@ def _head(ax, title: str, note: str) -> None:
     ax.annotate(note, (0, 1), (0, 5), fontsize=8, color="#555555", **line)
 
 
-def _legend_lines(panels: Sequence[LabelPanel], width: float) -> list[tuple[str, list[Patch]]]:
+def _legend_lines(
+    panels: Sequence[LabelPanel], width: float, names: Mapping[int, str]
+) -> list[tuple[str, list[Patch]]]:
     """Rows of the legend, each at most `width` inches: domains by number, then annotated regions."""
     shown = sorted({int(k) for panel in panels if not panel.names for k in np.unique(panel.numbers) if k > 0})
-    numbers = [Patch(color=domain_colour(k), label=str(k)) for k in shown]
+    numbers = [
+        Patch(color=domain_colour(k), label=f"{k} = {_short(names[k])}" if k in names else str(k))
+        for k in shown
+    ]
     lines = [("Domains", row) for row in _rows(numbers, width)]
     for panel in panels:
         if panel.names:
-            regions = [Patch(color=domain_colour(k), label=_short(n)) for k, n in enumerate(panel.names, 1)]
-            unlabelled = [Patch(color=UNLABELLED, label="unlabelled")] if (panel.numbers == 0).any() else []
-            lines += [(panel.title, row) for row in _rows(regions + unlabelled, width)]
+            present = set(np.unique(panel.numbers).tolist())
+            regions = [
+                Patch(color=domain_colour(k), label=_short(name))
+                for k, name in panel.names.items()
+                if k in present
+            ]
+            unlabelled = [Patch(color=UNLABELLED, label=panel.rest)] if (panel.numbers == 0).any() else []
+            lines += [(panel.title.partition(" (")[0], row) for row in _rows(regions + unlabelled, width)]
     return lines
 
 

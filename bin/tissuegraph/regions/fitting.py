@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,9 @@ class NetworkOptions:
     device: str = "auto"
 
 
+NO_NETWORK = NetworkOptions()
+
+
 def region_names(teachers: Sequence[Source]) -> tuple[str, ...]:
     """Regions with at least three labelled spots over all teachers, in natural order.
 
@@ -41,12 +44,13 @@ def region_names(teachers: Sequence[Source]) -> tuple[str, ...]:
     if len(taught) < 2:
         raise InputError(
             f"teaching needs at least two regions of {LEAST_SPOTS} labelled spots each, the teachers "
-            f"{', '.join(teacher.name for teacher in teachers)} have {len(taught)}; check the column annotation"
+            f"{', '.join(teacher.name for teacher in teachers)} have {len(taught)}; "
+            "check the column annotation"
         )
     return tuple(sorted(taught, key=natural))
 
 
-def fit_model(teachers: Sequence[Source], options: NetworkOptions = NetworkOptions()) -> RegionModel:
+def fit_model(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) -> RegionModel:
     """Everything that the teachers alone decide: genes, loadings, region names, offsets, members, networks.
 
     Members weigh the same, nothing is calibrated: that needs sections that were left out. The order of the
@@ -101,14 +105,14 @@ def _train(
 ) -> list[SectionEncoder]:
     if options.settings is None:
         return []
+    # the features are components, whatever the preset says: counts are what can be reconstructed
+    settings = replace(options.settings, losses=replace(options.settings.losses, target="counts"))
 
     def load(teacher: Source, offset: np.ndarray):
-        return lambda: network_arrays(loadings, teacher.read(), offset, options.settings)
+        return lambda: network_arrays(loadings, teacher.read(), offset, settings)
 
     sections = [load(teacher, offset) for teacher, offset in zip(teachers, offsets, strict=True)]
     return [
-        train_sections(
-            sections, options.settings, seed=seed, codes=codes, n_classes=n_classes, device=options.device
-        )
+        train_sections(sections, settings, seed=seed, codes=codes, n_classes=n_classes, device=options.device)
         for seed in options.seeds
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def folds(teachers: Sequence[Source], by: str) -> list[list[int]]:
             parts = list(of.values())
         else:
             parts = [[index] for members in of.values() if len(members) > 1 for index in members]
-    merged = [sum(parts[start::MOST_FITS], []) for start in range(min(MOST_FITS, len(parts)))]
+    merged = [list(chain(*parts[start::MOST_FITS])) for start in range(min(MOST_FITS, len(parts)))]
     return [part for part in merged if len(part) < len(teachers)]
 
 

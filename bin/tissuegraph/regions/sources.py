@@ -55,9 +55,8 @@ def image_reader(
         return None
     image = ImageFeatures.load(features)
     if taught is not None and kind_of(image) != dict(taught):
-        warn(
-            f"the image features are of another kind ({kind_of(image)}) than those taught ({dict(taught)}): left out"
-        )
+        own, wanted = kind_of(image), dict(taught)
+        warn(f"the image features are of another kind ({own}) than those taught ({wanted}) and are left out")
         return None
     return lambda: image.features
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from tissuegraph.cohorts.components import Loadings
 from tissuegraph.errors import InputError
@@ -24,8 +24,8 @@ from tissuegraph.stmfg.sections import SectionEncoder
 FORMAT = 1
 TABLE, NUMBERS = "model.json", "model.safetensors"
 LICENCE_NOTE = (
-    "Made from the counts and annotations of the teachers named here; it holds components of their spots and may "
-    "be passed on only as their licence allows."
+    "Made from the counts and annotations of the teachers named here; it holds components of their spots and "
+    "may be passed on only as their licence allows."
 )
 
 
@@ -63,7 +63,7 @@ def save_model(model: RegionModel, directory: Path) -> None:
         "licence": LICENCE_NOTE,
     }
     directory.mkdir(parents=True, exist_ok=True)
-    save_file({name: np.ascontiguousarray(value) for name, value in numbers.items()}, directory / NUMBERS)
+    (directory / NUMBERS).write_bytes(save({k: np.ascontiguousarray(v) for k, v in numbers.items()}))
     (directory / TABLE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tissuegraph.regions.ensemble import calibrating_temperature, stacking_weights
-from tissuegraph.regions.fitting import NetworkOptions, fit_model
+from tissuegraph.regions.fitting import NO_NETWORK, NetworkOptions, fit_model
 from tissuegraph.regions.leaving_out import (
     ACROSS,
     SECTIONS,
@@ -35,7 +35,7 @@ N_BLOCKS = 5  # of a single teacher, left out in turn to find its novelty thresh
 SHOWN, NOT_SHOWN, NOT_CHECKED = "shown", "not shown", "not checked"
 
 
-def teach(teachers: Sequence[Source], options: NetworkOptions = NetworkOptions()) -> RegionModel:
+def teach(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) -> RegionModel:
     """The model of all teachers, with weights, calibration and novelty threshold from left-out ones.
 
     By patient where there are two that teach, else section by section. A single teacher leaves members
@@ -81,16 +81,16 @@ def verdict(figures: Mapping[str, Mapping[str, Any]], teachers: Sequence[str]) -
     by = next((by for by in (ACROSS, SECTIONS, WITHIN) if by in figures), None)
     if by is None:
         return NOT_CHECKED, (
-            f"How well regions carry over could not be checked: only {teachers[0]} teaches, and nothing was left to "
-            f"compare with. Annotate a second section to find out."
+            f"How well regions carry over could not be checked: only {teachers[0]} teaches, and nothing was "
+            f"left to compare with. Annotate a second section to find out."
         )
     left = {ACROSS: "patients", SECTIONS: "sections", WITHIN: "sections of a patient"}[by]
     found = figures[by]["macro_f1"]
     figure = f"macro-F1 {found:.2f} on left-out {left}"
     if found < LEAST_MACRO_F1:
         return NOT_SHOWN, (
-            f"Transfer was not shown: {figure}, below {LEAST_MACRO_F1}. The regions are not to be relied on; the "
-            f"domains found without labels come first."
+            f"Transfer was not shown: {figure}, below {LEAST_MACRO_F1}. The regions are not to be relied on; "
+            f"the domains found without labels come first."
         )
     return SHOWN, f"Regions carry over: {figure}, accuracy {figures[by]['accuracy']:.2f}."
 

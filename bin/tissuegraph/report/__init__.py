@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.report import (
+    cohorts,
     composition,
     expression,
     graphs,
@@ -33,6 +34,7 @@ from tissuegraph.report.section import Section
 # The order in which they are read. MultiQC gets it with the content, see `write_order`.
 CHAPTERS = (
     status,
+    cohorts,
     overview,
     maps,
     scores,

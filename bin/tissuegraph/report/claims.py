@@ -24,13 +24,15 @@ def claim(
         f"{found.best_control_score:.{digits}f} of each slice's best control ({controls}): a difference of "
         f"{found.gain:+.{digits}f}. "
     )
-    if not found.judged:
+    if not found.n_judged:
         return text + "With one seed there is no spread to judge this difference by: no gain is claimed."
     if found.n_slices == 1:
         (verdict,) = (WORDS[verdict] for verdict, number in found.verdicts.items() if number)
     else:
         counts = [f"{WORDS[verdict]} on {found.verdicts[verdict]}" for verdict in (ABOVE, WITHIN, BELOW)]
-        verdict = f"{', '.join(counts)} of {found.n_slices}"
+        verdict = f"{', '.join(counts)} of {found.n_judged}"
+        if found.n_judged < found.n_slices:
+            verdict += f"; {found.n_slices - found.n_judged} with one seed cannot be judged"
     text += f"Judged by its spread over seeds: {verdict}."
     if not found.shown:
         over = "No" if found.n_slices == 1 else f"Over all {found.n_slices}, no"

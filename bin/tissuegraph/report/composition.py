@@ -30,7 +30,8 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "Domain composition",
         "Share of spots per domain. Where a slice is annotated, its domains are numbered after the annotated "
         "regions that they match, so numbers agree between slices with the same regions; otherwise by size, "
-        "and equal numbers in two slices do not mean the same tissue.",
+        "and equal numbers in two slices do not mean the same tissue. The chapter of a "
+        "cohort shows the sections of one group, whose numbers are matched.",
     )
     config = {
         "title": "Domain composition",

@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.n_domains import domains_text
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge
+from tissuegraph.report.teaching import SHOWN
 
 _FIGURES = {
     "domains": "Domains",
+    "regions": "Regions (taught)",
     "confidence": "Confidence",
     "quality": "Quality",
     "training": "Training",
 }
 _BUDGET = 12_000_000  # characters of pictures: a report that mails and opens well
 _BUTTON = 'type="button" class="btn btn-sm'
+_NAMED = 3  # teachers named under a picture; more are counted
 _ALL_OPEN = 3  # up to so many slices are shown in full, one below the other
 
 
@@ -96,17 +100,34 @@ def _slice(outcome: Outcome, kinds: Sequence[str]) -> str:
     return (
         f'<div class="tg-slice" data-slice="{escape(outcome.sample)}">'
         f"<h4>{escape(outcome.sample)} {_mark(outcome)}"
-        f'<small>{_caption(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}</div>'
+        f'<small>{_caption(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}'
+        f"{_numbering(outcome)}</div>"
     )
+
+
+def _numbering(outcome: Outcome) -> str:
+    """Beside the maps: whose numbers these are, and which have no counterpart."""
+    told = outcome.metrics.get("numbering") or []
+    return f'<p class="tg-note">{escape(" ".join(told))}</p>' if told else ""
 
 
 def _caption(outcome: Outcome) -> str:
     metrics = outcome.metrics
-    parts = [f"{metrics['n_spots']:,} spots", f"{metrics['n_domains']} domains"]
+    parts = [f"{metrics['n_spots']:,} spots", domains_text(metrics)]
     ari = outcome.score(metrics.get("final_method", ""), "ari")
     if ari is not None:
         parts.append(f"ARI {ari:.2f} (baseline {outcome.score('baseline', 'ari'):.2f})")
+    regions = metrics.get("regions")
+    if regions:
+        parts.append(f"{regions['coverage']:.0%} of spots called by {escape(_teachers(regions))}")
+        if regions["guard"] != SHOWN:
+            parts.append(escape(regions.get("sentence") or f"transfer of regions {regions['guard']}"))
     return " · ".join(parts)
+
+
+def _teachers(regions: Mapping[str, Any]) -> str:
+    names = [str(name) for name in regions["teachers"]]
+    return ", ".join(names) if 0 < len(names) <= _NAMED else f"{len(names) or 'a model of'} teachers"
 
 
 def _mark(outcome: Outcome) -> str:

@@ -120,7 +120,10 @@ def _baseline_sentence(outcomes: Sequence[Outcome], cite: Cite) -> str:
 
 def _judging_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite: Cite) -> Iterable[str]:
     if any(not (outcome.row.get("n_domains") or settings.get("n_domains")) for outcome in outcomes):
-        yield "Where the number of domains was not given it was estimated on the baseline."
+        yield (
+            "Where the number of domains was not given it was estimated on the baseline over five seeds, "
+            "once for all sections of a group."
+        )
     if any(outcome.metrics.get("n_labelled") for outcome in outcomes):
         yield (
             f"Domains were compared with the manual annotation by the adjusted Rand index {cite('ari')} over "

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.methods import title_of
-from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, worst
+from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, step_name, worst
 
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
+GROUP = "group:"  # starts the sample of a group's records; no slice has a colon in its name
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
 _NO_EXIT_STATUS = 2**31 - 1  # what the engine says of a task that it lost sight of
 _NAMED = 10  # failed slices named in a sentence
@@ -18,12 +19,28 @@ _MEASURING = ("ingest", "qc")  # steps whose metrics describe a slice that was n
 _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing where counts are inferred
 
 
+@dataclass(frozen=True, eq=False)
+class CohortOutcome:
+    """What became of one group of slices.
+
+    group: its name in the samplesheet, group_id: in paths; status, reasons: of the steps over its sections;
+    metrics: step -> what its record measured.
+    """
+
+    group_id: str
+    group: str
+    status: str = PASSED
+    reasons: tuple[str, ...] = ()
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of one slice.
 
     row: its row of the samplesheet; status: passed, warned or failed; reasons: `step: reason` lines;
-    metrics: what assembly and QC measured, with fewer entries where the slice left the run early.
+    metrics: what assembly and QC measured, with fewer entries where the slice left the run early;
+    cohort: what became of its group, the same object for all its slices; None without a group.
     """
 
     sample: str
@@ -31,6 +48,7 @@ class Outcome:
     status: str
     reasons: tuple[str, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    cohort: CohortOutcome | None = None
 
     @property
     def assembled(self) -> bool:
@@ -59,7 +77,30 @@ def read_outcomes(
     for task in lost:
         sample, *_method = (task.get("tag") or " ").split(" ")
         reasons.setdefault(sample, []).append(_reason_of_lost(task))
-    return [_outcome(row, steps.get(row["sample"], []), reasons.get(row["sample"], [])) for row in rows]
+    cohorts = _cohorts(rows, steps, reasons)
+    return [
+        replace(
+            _outcome(row, steps.get(row["sample"], []), reasons.get(row["sample"], [])),
+            cohort=cohorts.get(row.get("group_id")),
+        )
+        for row in rows
+    ]
+
+
+def _cohorts(
+    rows: Sequence[Mapping[str, Any]], steps: Mapping[str, list[Record]], lost: Mapping[str, list[str]]
+) -> dict[str | None, CohortOutcome]:
+    """One outcome per group, by its id. A group's steps cost none of its slices, so it is warned at worst."""
+    names = {row["group_id"]: str(row["group"]) for row in rows if row.get("group_id")}
+    found: dict[str | None, CohortOutcome] = {}
+    for group_id, group in names.items():
+        records = steps.get(f"{GROUP}{group_id}", [])
+        reasons = [f"{entry.step}: {reason}" for entry in records for reason in entry.reasons]
+        reasons += lost.get(f"{GROUP}{group_id}", [])
+        metrics = {step_name(entry): entry.metrics for entry in records}
+        status = WARNED if reasons else PASSED
+        found[group_id] = CohortOutcome(group_id, group, status, tuple(dict.fromkeys(reasons)), metrics)
+    return found
 
 
 def _outcome(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[str]) -> Outcome:

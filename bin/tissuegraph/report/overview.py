@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.n_domains import number_text
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import STATUS_COLOURS, Section, count, signed
 from tissuegraph.scores.gain import WORDS
@@ -72,7 +73,11 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
             "scale": False,
         },
         "n_spots": _number("Spots", "Spots that passed quality control", "Blues", "{:,.0f}"),
-        "n_domains": _number("Domains", "Tissue domains in the final answer", False, "{:,.0f}"),
+        "n_domains": {
+            "title": "Domains",
+            "description": "Tissue domains in the final answer",
+            "scale": False,
+        },
     }
     for method, title in methods_of(outcomes).items():
         what = "consensus over seeds against the annotation"
@@ -116,6 +121,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         row["expression"] = "inferred" if metrics["expression"].get("goes_on") else "measured"
     if not outcome.assembled:
         return row
+    row["n_domains"] = number_text(metrics)
     for key in (*metrics.get("methods", ()), "baseline"):
         row |= {f"{name}_{key}": outcome.score(key, name) for name in ("ari", "nmi")}
     for method, gain in metrics.get("gain", {}).items():

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.records import FAILED, PASSED, WARNED
-from tissuegraph.report.outcomes import Outcome
+from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
 
 # MultiQC greets every new reader with a link to its own tutorial video, above what failed.
@@ -18,9 +18,11 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     """One table of reasons, or one line saying that there is nothing to see."""
     failed = [outcome for outcome in outcomes if outcome.status == FAILED]
     warned = [outcome for outcome in outcomes if outcome.status == WARNED]
-    if failed or warned:
-        rows = [row for outcome in failed + warned for row in _rows(outcome)]
-        content = _headline(len(outcomes), len(failed), len(warned))
+    cohorts = {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None and o.cohort.reasons}
+    if failed or warned or cohorts:
+        rows = [row for outcome in failed + warned for row in _rows(outcome.sample, outcome)]
+        rows += [row for cohort in cohorts.values() for row in _rows(f"group {cohort.group}", cohort)]
+        content = _headline(len(outcomes), len(failed), len(warned), len(cohorts))
         content += html_table(["Slice", "Status", "Step", "Reason"], rows)
     else:
         everything = "The slice" if len(outcomes) == 1 else f"All {len(outcomes)} slices"
@@ -31,12 +33,14 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     return [Section("status", "Slices that need attention", parent, "html", _STYLE + content)]
 
 
-def _headline(total: int, failed: int, warned: int) -> str:
+def _headline(total: int, failed: int, warned: int, groups: int) -> str:
     parts = []
     if failed:
         parts.append(f"{count(failed, 'slice')} of {total} failed and left the run")
     if warned:
         parts.append(f"{count(warned, 'slice')} of {total} finished with a warning")
+    if groups:
+        parts.append(f"{count(groups, 'group')} with a warning, whose slices went on")
     rest = total - failed - warned
     if rest:
         parts.append(f"{rest} {PASSED}")
@@ -44,13 +48,11 @@ def _headline(total: int, failed: int, warned: int) -> str:
     return f'<div class="alert alert-{kind}" role="alert">{"; ".join(parts)}.</div>'
 
 
-def _rows(outcome: Outcome) -> list[list[str]]:
+def _rows(name: str, outcome: Outcome | CohortOutcome) -> list[list[str]]:
     """One row per reason; the name and status stand in the first one only."""
     rows = []
     for index, line in enumerate(outcome.reasons or ("",)):
         step, _, reason = line.partition(": ")
-        first = (
-            [f"<strong>{escape(outcome.sample)}</strong>", badge(outcome.status)] if index == 0 else ["", ""]
-        )
+        first = [f"<strong>{escape(name)}</strong>", badge(outcome.status)] if index == 0 else ["", ""]
         rows.append([*first, escape(step), escape(reason)])
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from tissuegraph import keys
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.sheet.tables import guarded
 
+_NOT_WRITTEN = ("row", "meta", "group_id", "n_domains_from")  # of a row: made anew from what is
 _SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
 
 
@@ -27,27 +28,62 @@ def write_table(outcomes: Sequence[Outcome], outdir: str, path: Path) -> None:
 def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
     """One slice as a row: a finished one points at its published h5ad, a failed one at its input."""
     metrics = outcome.metrics
-    row = {name: value for name, value in outcome.row.items() if name not in ("row", "meta")}
+    row = {name: value for name, value in outcome.row.items() if name not in _NOT_WRITTEN}
+    if outcome.row.get("n_domains_from") == "group":
+        row["n_domains"] = None  # the rows of its group give it again
     folder = f"{outdir.rstrip('/')}/slices/{outcome.sample}"
     if outcome.assembled:
         row |= {
             "path": f"{folder}/{outcome.sample}.h5ad",
             "platform": "h5ad",
-            "n_domains": metrics.get("n_domains"),
+            **_number_columns(metrics),
             "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
         }
+    if row.get("annotation") is None:
+        row["teaches"] = False  # its labels were on none of the spots that are left
     row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons)}
     wanted = ("n_spots", "n_dropped", "n_genes", "median_counts", "median_genes", "median_mito", "n_labelled")
     row |= {name: metrics.get(name) for name in wanted}
+    row["n_domains_found"] = metrics.get("n_domains")
+    row |= {
+        name: metrics.get(name) for name in ("n_domains_low", "n_domains_high")
+    }  # plausible, if estimated
     for scored in metrics.get("scores", ()):
         key = scored["key"]
         row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
         if scored.get("ari_sd") is not None:
             row[f"ari_sd_{key}"] = scored["ari_sd"]
-    row |= _inferred_columns(outcome, folder)
+    row |= _region_columns(metrics.get("regions")) | _inferred_columns(outcome, folder)
     files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
     row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}
     return row
+
+
+def _number_columns(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The given number as the samplesheet's own column; an estimate apart, which a next run does not read."""
+    number = metrics.get("n_domains_asked") or metrics.get("n_domains")
+    if metrics.get("n_domains_given", True):
+        return {"n_domains": number}
+    return {
+        "n_domains": None,
+        "n_domains_estimated": number,
+        "n_domains_low": metrics.get("n_domains_low"),
+        "n_domains_high": metrics.get("n_domains_high"),
+    }
+
+
+def _region_columns(regions: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Who taught the slice its regions, and how well that went; empty where nobody did."""
+    if not regions:
+        return {}
+    scores = regions.get("scores") or {}
+    return {
+        "regions_from": "; ".join(regions["teachers"]) or regions.get("model") or "a model",
+        "region_ari": scores.get("ari"),
+        "region_macro_f1": scores.get("macro_f1"),
+        "region_coverage": regions["coverage"],
+        "region_guard": regions["guard"],
+    }
 
 
 def _inferred_columns(outcome: Outcome, folder: str) -> dict[str, Any]:

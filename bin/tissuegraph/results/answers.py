@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.results.steps import Steps
-from tissuegraph.scores.labellings import BaselineResult, MethodResult, number_alike
+from tissuegraph.results.taught import judged
+from tissuegraph.scores.labellings import MethodResult, RegionName, name_domains, number_alike
 from tissuegraph.scores.metrics import agreement_scores, coherence_scores
 from tissuegraph.scores.table import gain, score_table
+
+JOINT = "joint"  # the answer of a whole group
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answers:
-    """final: the method to trust; columns: obs column -> (N,) int from 1, equal numbers match;
-    scores: rows of `score_table`; gains: method -> what `scores.table.gain` says of it, None without labels.
+    """final: the method to trust; name: what gave the final domains, this method or `joint`;
+    columns: obs column -> (N,) int from 1, equal numbers match, in a group over all its sections;
+    confidence: (N,) of the final domains; scores: rows of `score_table`; gains: method -> what
+    `scores.table.gain` says of it, None without labels; names: number -> its region, see `name_domains`;
+    region_scores: of the regions that other sections taught, against the slice's own annotation, empty where
+    there is nothing to compare.
     """
 
     final: MethodResult
+    name: str
     columns: Mapping[str, np.ndarray]
+    confidence: np.ndarray
     scores: Sequence[Mapping[str, Any]]
     gains: Mapping[str, Mapping[str, Any] | None]
+    names: Mapping[int, RegionName]
+    region_scores: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def domain(self) -> np.ndarray:
@@ -35,32 +46,83 @@ class Answers:
 def judge(steps: Steps, final: str) -> Answers:
     """Number and score the answers of all methods and controls; `final` names the method to trust."""
     trusted = next(method for method in steps.methods if method.name == final)
-    scores = score_table(
-        steps.methods,
-        steps.baseline,
-        agreement=lambda labels: (
-            {} if steps.annotation is None else agreement_scores(labels, steps.annotation)
-        ),
-        coherence=lambda labels: coherence_scores(labels, steps.arrays.position, steps.arrays.spatial),
-    )
+
+    def agreement(labels: np.ndarray) -> Mapping[str, float]:
+        return {} if steps.annotation is None else agreement_scores(labels, steps.annotation)
+
+    def coherence(labels: np.ndarray) -> Mapping[str, float]:
+        return coherence_scores(labels, steps.arrays.position, steps.arrays.spatial)
+
+    scores = score_table(steps.methods, steps.baseline, agreement=agreement, coherence=coherence)
+    joint = steps.joint
+    if joint is not None:
+        row = {"key": JOINT, "method": JOINT, "kind": JOINT, "what": "all sections together", "n_seeds": 1}
+        scores.append({**row, **agreement(joint.joint), **coherence(joint.joint)})
+    columns = number_domains(steps, trusted)
+    is_joint = joint is not None and joint.final
     return Answers(
         final=trusted,
-        columns=number_domains(steps.methods, trusted, steps.baseline, steps.annotation),
+        name=JOINT if is_joint else trusted.name,
+        columns=columns,
+        confidence=joint.confidence if is_joint else trusted.confidence,
         scores=scores,
+        region_scores=(
+            {}
+            if steps.taught is None
+            else judged(steps.taught, steps.sample, steps.annotation, steps.regions)
+        ),
         gains={method.name: gain(scores, method.name) for method in steps.methods},
+        names=name_domains(columns[keys.DOMAIN], steps.annotation, steps.regions),
     )
 
 
-def number_domains(
-    methods: Sequence[MethodResult],
-    final: MethodResult,
-    baseline: BaselineResult,
-    annotation: np.ndarray | None,
-) -> dict[str, np.ndarray]:
-    """obs column -> (N,) int from 1, equal numbers for matching domains across all columns."""
-    others = {keys.domain(method.name): method.domain for method in methods}
-    others |= {keys.DOMAIN_BASELINE: baseline.baseline, keys.DOMAIN_PCA_KMEANS: baseline.pca_kmeans}
-    numbered, rest = number_alike(final.domain, list(others.values()), annotation)
-    columns = {keys.DOMAIN: numbered, **dict(zip(others, rest, strict=True))}
-    columns[keys.domain(final.name)] = numbered
-    return columns
+def number_domains(steps: Steps, final: MethodResult) -> dict[str, np.ndarray]:
+    """obs column -> (N,) int from 1, equal numbers for matching domains across all columns.
+
+    A section has the numbers of its group; without them the final answer numbers the others.
+    """
+    labels = {keys.domain(method.name): (method.name, method.domain) for method in steps.methods}
+    labels[keys.DOMAIN_BASELINE] = ("baseline", steps.baseline.baseline)
+    labels[keys.DOMAIN_PCA_KMEANS] = ("pca_kmeans", steps.baseline.pca_kmeans)
+    if steps.joint is not None:
+        labels[keys.DOMAIN_JOINT] = (JOINT, steps.joint.joint)
+    is_joint = steps.joint is not None and steps.joint.final
+    answer = keys.DOMAIN_JOINT if is_joint else keys.domain(final.name)
+    if is_matched(steps):
+        columns = {column: steps.numbers[result][found] for column, (result, found) in labels.items()}
+    else:
+        others = [column for column in labels if column != answer]
+        numbered, rest = number_alike(
+            labels[answer][1], [labels[column][1] for column in others], steps.annotation
+        )
+        columns = {answer: numbered, **dict(zip(others, rest, strict=True))}
+    return {keys.DOMAIN: columns[answer], **columns}
+
+
+def is_matched(steps: Steps) -> bool:
+    """Whether the numbers of domains are those of the slice's group."""
+    wanted = [*(method.name for method in steps.methods), "baseline", "pca_kmeans"]
+    return all(name in steps.numbers for name in wanted)
+
+
+def explain_numbers(answers: Answers, titles: Mapping[str, str], matched: bool) -> list[str]:
+    """One sentence for each result that lacks numbers of the answer or has further ones.
+
+    titles: obs column -> name of the result, of those that are shown.
+    """
+    own = set(np.unique(answers.domain).tolist())
+    told = ["Numbers and colours are those of the group: equal ones mean the same tissue in every section."]
+    if not matched:
+        told = []
+    for column, title in titles.items():
+        found = set(np.unique(answers.columns[column]).tolist())
+        missing, extra = sorted(own - found), sorted(found - own)
+        if missing:
+            told.append(f"{title} has no counterpart of {_listed(missing)}.")
+        if extra:
+            told.append(f"{_listed(extra)} of {title} matches no domain of the answer.")
+    return told
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

@@ -16,6 +16,7 @@ from tissuegraph import keys
 from tissuegraph.records import Record, step_name
 from tissuegraph.results.answers import Answers
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.taught import described
 
 _REPORTED = ("numpy", "scipy", "pandas", "anndata", "scikit-learn", "torch", "torch-geometric")
 _BULKY = ("losses", "histograms")  # record metrics that the report shows instead
@@ -34,7 +35,10 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
     )
     for column, numbers in answers.columns.items():
         slice_.obs[column] = _categories(numbers)
-    slice_.obs[keys.CONFIDENCE] = answers.final.confidence.astype(np.float32)
+    if steps.taught is not None:
+        for column, values in steps.taught.columns().items():
+            slice_.obs[column] = values
+    slice_.obs[keys.CONFIDENCE] = answers.confidence.astype(np.float32)
     for method in steps.methods:
         slice_.obsm[keys.embedding(method.name)] = method.embedding
     slice_.obsm[keys.embedding("baseline")] = steps.baseline.embedding
@@ -45,12 +49,15 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
     slice_.var["in_model"] = slice_.var_names.isin(steps.arrays.genes)
     slice_.uns[keys.TISSUEGRAPH] = {
         **_storable(dict(slice_.uns.get(keys.TISSUEGRAPH, {}))),
-        "final_method": answers.final.name,
+        "final_method": answers.name,
         "settings": {step: _storable(metrics) for step, metrics in _by_step(steps.records).items()},
         "warnings": [reason for record in steps.records for reason in record.reasons],
         "scores": _score_frame(answers.scores),
         "versions": versions(),
     }
+    if steps.taught is not None:
+        facts = described(steps.taught, answers.region_scores)
+        slice_.uns[keys.TISSUEGRAPH]["regions"] = _storable(facts)
     return slice_
 
 

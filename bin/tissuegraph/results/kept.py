@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -26,15 +28,19 @@ def kept_slice(data: anndata.AnnData, spots: pd.DataFrame) -> anndata.AnnData:
     return kept
 
 
-def annotation_codes(data: anndata.AnnData) -> tuple[np.ndarray | None, tuple[str, ...]]:
-    """Manual labels as (N,) int from 0 in natural order, -1 = unlabelled, and their names.
+def annotation_codes(
+    data: anndata.AnnData, known: Sequence[str] = ()
+) -> tuple[np.ndarray | None, tuple[str, ...]]:
+    """Manual labels as (N,) int from 0, -1 = unlabelled, and their names in natural order.
 
+    known: names that come first, in their order, so that a name has one number in every section of a group.
     (None, ()) where the slice has no annotation or no spot of it is labelled.
     """
     if keys.ANNOTATION not in data.obs or data.obs[keys.ANNOTATION].isna().all():
         return None, ()
     labels = data.obs[keys.ANNOTATION].astype(object)
-    names = sorted({str(label) for label in labels.dropna()}, key=natural)
+    own = {str(label) for label in labels.dropna()}
+    names = [*known, *sorted(own.difference(known), key=natural)]
     number = {name: index for index, name in enumerate(names)}
     codes = np.array([-1 if pd.isna(label) else number[str(label)] for label in labels])
     return codes, tuple(names)

@@ -15,13 +15,16 @@ from tissuegraph import keys
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure, single_domain_figure
 from tissuegraph.figures.histology import stain_figure, tiles_figure
 from tissuegraph.figures.quality import quality_figure
+from tissuegraph.figures.regions import region_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
 from tissuegraph.methods import title_of
-from tissuegraph.results.answers import Answers
+from tissuegraph.results.answers import JOINT, Answers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
+from tissuegraph.results.taught import SHOWN
+from tissuegraph.scores.labellings import match_numbers
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -50,8 +53,8 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
     """Draw domains, confidence, quality and training of a slice as `stem`.<figure>.png and .svg."""
     tissue, numbers = tissue_of(steps.kept), answers.domain
     figures = {
-        "domains": domain_figure(tissue, label_panels(steps, answers)),
-        "confidence": confidence_figure(tissue, numbers, answers.final.confidence),
+        "domains": domain_figure(tissue, label_panels(steps, answers), names=_names(answers)),
+        "confidence": confidence_figure(tissue, numbers, answers.confidence),
     }
     if not steps.whole.uns.get(keys.TISSUEGRAPH, {}).get(keys.INFERRED):  # counts that were never measured
         figures["quality"] = quality_figure(
@@ -61,25 +64,95 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
             steps.spots[keys.PCT_MITO].to_numpy(float),
             steps.spots[keys.KEEP].to_numpy(bool),
         )
+    if steps.taught is not None:
+        figures["regions"] = region_figure(
+            tissue,
+            region_panel(steps, answers, steps.taught.region + 1),
+            steps.taught.probability,
+            steps.taught.novelty,
+        )
     if curves:
         figures["training"] = training_figure({title_of(method): terms for method, terms in curves.items()})
     drawn = _written(stem, figures)
-    card = {"card": thumbnail(single_domain_figure(tissue, numbers), _CARD_PX)}
-    return drawn | Drawn(pictures=card)
+    return drawn | Drawn(pictures=_cards(tissue, steps, numbers))
+
+
+def _cards(tissue: Tissue, steps: Steps, numbers: np.ndarray) -> dict[str, str]:
+    """Small pictures of domains, taught regions and annotation, for sections side by side."""
+    shown = {"card": numbers}
+    if steps.taught is not None:
+        shown["card_regions"] = steps.taught.call + 1
+    if steps.annotation is not None:
+        shown["card_annotation"] = steps.annotation + 1
+    return {name: thumbnail(single_domain_figure(tissue, labels), _CARD_PX) for name, labels in shown.items()}
 
 
 def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
-    """Annotation, the final answer, the other methods, the baseline: the order in which to compare them."""
+    """Annotation, the final answer, the other methods, the baseline: the order in which to compare them.
+
+    Regions that other sections taught come first where their transfer was shown, else last.
+    """
     rows = {row["key"]: row for row in answers.scores}
     panels = []
+    taught, shown = steps.taught, False
+    if taught is not None:
+        shown, called = taught.guard == SHOWN, region_panel(steps, answers, taught.call + 1)
     if steps.annotation is not None:
-        panels.append(LabelPanel("Annotation", steps.annotation + 1, names=steps.regions))
+        panels.append(annotation_panel(steps, answers))
+    if shown:
+        panels.append(called)
+    if steps.joint is not None:
+        numbers = answers.columns[keys.DOMAIN_JOINT]
+        panels.append(LabelPanel("Joint: all sections", numbers, _note(rows[JOINT])))
     for method in sorted(steps.methods, key=lambda method: method.name != answers.final.name):
         numbers = answers.columns[keys.domain(method.name)]
         panels.append(LabelPanel(title_of(method.name), numbers, _note(rows[method.name])))
     numbers = answers.columns[keys.DOMAIN_BASELINE]
     panels.append(LabelPanel("Baseline: smoothed PCA", numbers, _note(rows["baseline"])))
+    if taught is not None and not shown:
+        panels.append(called)
     return panels
+
+
+def annotation_panel(steps: Steps, answers: Answers) -> LabelPanel:
+    """Annotated regions, in the colours of the domains they match, or of the regions taught."""
+    if steps.taught is not None:
+        return LabelPanel("Annotation", steps.annotation + 1, names=dict(enumerate(steps.regions, start=1)))
+    numbers = region_numbers(steps, answers)
+    named = {
+        int(numbers[steps.annotation == code][0]): name
+        for code, name in enumerate(steps.regions)
+        if (steps.annotation == code).any()
+    }
+    return LabelPanel("Annotation", numbers, names=named)
+
+
+def region_numbers(steps: Steps, answers: Answers) -> np.ndarray:
+    """(N,) number of each spot's region: that of the domain it matches, else its own; 0 = none."""
+    labelled = steps.annotation >= 0
+    numbers = np.zeros(len(labelled), dtype=int)
+    numbers[labelled] = match_numbers(steps.annotation[labelled], answers.domain[labelled])
+    beyond = ~np.isin(numbers, answers.domain) & labelled  # clear of every number on the maps
+    largest = max(int(found.max()) for found in answers.columns.values())
+    numbers[beyond] = largest + 1 + np.unique(numbers[beyond], return_inverse=True)[1]
+    return numbers
+
+
+def _names(answers: Answers) -> dict[int, str]:
+    """Number -> what the legend says beside it, such as 'L2, 81 %'."""
+    return {number: f"{name.region}, {name.share:.0%}" for number, name in answers.names.items()}
+
+
+def region_panel(steps: Steps, answers: Answers, numbers: np.ndarray) -> LabelPanel:
+    """Regions that other sections taught; numbers: (N,) from 1, 0 where no region is called."""
+    taught = steps.taught
+    facts = [f"{taught.coverage:.0%} called"]
+    if answers.region_scores:
+        facts.insert(0, f"macro-F1 {answers.region_scores['macro_f1']:.2f}")
+    if taught.guard != SHOWN:
+        facts.append(f"transfer {taught.guard}")
+    names = dict(enumerate(taught.names, start=1))
+    return LabelPanel("Regions (taught)", numbers, ", ".join(facts), names=names, rest=keys.UNSURE)
 
 
 def draw_image(stem: Path, steps: Steps) -> Drawn:

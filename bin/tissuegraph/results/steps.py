@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anndata
@@ -15,8 +16,18 @@ from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.intermediate import reading
 from tissuegraph.records import Record, read_record
 from tissuegraph.results.kept import annotation_codes, kept_slice
-from tissuegraph.scores.labellings import BaselineResult, MethodResult, read_baseline, read_method
+from tissuegraph.results.taught import FILE, Taught, known_names, read_taught
+from tissuegraph.scores.labellings import (
+    BaselineResult,
+    JointResult,
+    MethodResult,
+    read_baseline,
+    read_joint,
+    read_method,
+)
 from tissuegraph.slices.arrays import SliceArrays
+
+_NUMBERS = ".numbers.json"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,8 +35,10 @@ class Steps:
     """What the steps found out about one slice, of which N spots passed QC.
 
     whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
-    methods: at least one; image: None for a slice without; annotation: (N,) int from 0, -1 = unlabelled,
-    with the regions' names, or None.
+    methods: at least one; joint: domains of the slice's group, None without; numbers: result -> the group's
+    number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
+    annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; taught: regions that other
+    sections taught, None where there are none.
     """
 
     sample: str
@@ -39,6 +52,9 @@ class Steps:
     records: tuple[Record, ...]
     annotation: np.ndarray | None
     regions: tuple[str, ...]
+    joint: JointResult | None = None
+    numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    taught: Taught | None = None
 
 
 def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.DataFrame]:
@@ -53,8 +69,10 @@ def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.
 def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
     """Read the files of one slice from a directory, each under the name that its step gives it.
 
-    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, the records *.json, and for
-    every method that answered <method>.arrays.npz, <method>.embedding.npz and <method>.domains.npz.
+    slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, regions.npz where other
+    sections taught it, the records *.json, and for every method that answered <method>.arrays.npz,
+    <method>.embedding.npz and <method>.domains.npz. Of a section also <sample>.components.npz and
+    <sample>.numbers.json.
     names: the methods asked, in the order of trust. Raises InputError where none of them answered, and where
     two steps saw different spots.
     """
@@ -63,7 +81,9 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
     whole, spots = read_whole(parts / "slice.h5ad", parts / "spots.csv.gz")
     kept = kept_slice(whole, spots)
-    annotation, regions = annotation_codes(kept)
+    records = tuple(map(_read_record, _record_paths(parts)))
+    taught = read_taught(parts / FILE, records, kept.n_obs)
+    annotation, regions = annotation_codes(kept, known_names(taught, records))
     image = parts / "features.npz"
     return Steps(
         sample=sample,
@@ -77,10 +97,34 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         ),
         baseline=read_baseline(parts / "baseline.npz", kept.n_obs),
         image=ImageFeatures.load(image) if image.is_file() else None,
-        records=tuple(map(_read_record, sorted(parts.glob("*.json")))),
+        records=records,
         annotation=annotation,
         regions=regions,
+        joint=_joint(parts / f"{sample}.components.npz", kept.n_obs, records),
+        numbers=_numbers(parts / f"{sample}{_NUMBERS}"),
+        taught=taught,
     )
+
+
+def _record_paths(parts: Path) -> list[Path]:
+    return sorted(path for path in parts.glob("*.json") if not path.name.endswith(_NUMBERS))
+
+
+def _joint(path: Path, n_spots: int, records: Sequence[Record]) -> JointResult | None:
+    """The joint domains of the section's group; they are the answer where asked for and not refused."""
+    if not path.is_file():
+        return None
+    told = {record.step: record.metrics for record in records}
+    refused = told.get("cohort", {}).get("verdict", {}).get("joint_refused", True)
+    return read_joint(path, n_spots, final=bool(told.get("match", {}).get("joint")) and not refused)
+
+
+def _numbers(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        return {}
+    with reading(path, "numbers of domains"):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {result: np.array(numbers, dtype=int) for result, numbers in found.items()}
 
 
 def _read_record(path: Path) -> Record:

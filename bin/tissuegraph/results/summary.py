@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from tissuegraph import keys
 from tissuegraph.errors import InputError
+from tissuegraph.methods import title_of
 from tissuegraph.records import Record, step_name
-from tissuegraph.results.answers import Answers
+from tissuegraph.results.answers import JOINT, Answers, explain_numbers, is_matched
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.taught import described
 
 LossCurves = Mapping[str, Mapping[str, np.ndarray]]  # method -> term -> (seeds, epochs)
 
+_ESTIMATES = ("pool_numbers", "estimate")  # steps that estimate the number of domains, the better first
 _CURVE_POINTS = 100  # per loss term: enough for a line, and forty slices stay light
 
 
@@ -25,9 +29,12 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "n_domains": len(np.unique(answers.domain)),
         **_annotation_summary(steps.annotation, steps.regions),
         "composition": composition(answers.domain),
-        "n_domains_evidence": n_domains_evidence(steps.records),
-        "mean_confidence": float(np.nanmean(answers.final.confidence)),
-        "final_method": answers.final.name,
+        **number_facts(steps.records, answers.final.name),
+        "mean_confidence": float(np.nanmean(answers.confidence)),
+        "final_method": answers.name,
+        "matched": is_matched(steps),
+        "numbering": explain_numbers(answers, _titles(steps, answers), is_matched(steps)),
+        "domain_names": _domain_names(answers),
         "methods": [method.name for method in steps.methods],
         "n_seeds": answers.final.n_seeds,
         "scores": answers.scores,
@@ -36,6 +43,7 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "training": thinned(curves),
         "steps": {step_name(record): _scalars(record) for record in steps.records},
         "histology": image_facts(steps),
+        **({"regions": described(steps.taught, answers.region_scores)} if steps.taught is not None else {}),
     }
 
 
@@ -61,11 +69,22 @@ def spot_summary(records: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def n_domains_evidence(records: Sequence[Record]) -> dict[str, dict[str, float]]:
-    """How the number of domains was estimated: measure -> {K: value}; empty where the number was given."""
-    found = (record.metrics.get("n_domains_evidence") for record in records)
-    evidence = next((item for item in found if item), {})
-    return {name: values for name, values in evidence.items() if isinstance(values, Mapping)}
+def number_facts(records: Sequence[Record], method: str) -> dict[str, Any]:
+    """How many domains were asked for, and where the number comes from.
+
+    n_domains_given: whether the samplesheet or a parameter gave it; n_domains_low, n_domains_high: plausible
+    range of an estimate; n_domains_evidence: measure -> {K: value}, empty where the number was given.
+    """
+    asked = [r.metrics for r in records if r.step == "cluster" and r.metrics.get("method") == method]
+    told = {r.step: r.metrics for r in records if r.step in _ESTIMATES and r.metrics.get("n_domains")}
+    found = next((told[step] for step in _ESTIMATES if step in told), None)
+    return {
+        "n_domains_asked": asked[0].get("n_domains") if asked else None,
+        "n_domains_given": found is None,
+        "n_domains_low": found and found["n_domains_low"],
+        "n_domains_high": found and found["n_domains_high"],
+        "n_domains_evidence": (found or {}).get("n_domains_evidence") or {},
+    }
 
 
 def composition(numbers: np.ndarray) -> dict[str, int]:
@@ -114,6 +133,25 @@ def thinned(curves: LossCurves) -> dict[str, dict[str, list[list[float]]]]:
     return {
         method: {term: _thin(values) for term, values in terms.items()} for method, terms in curves.items()
     }
+
+
+def _titles(steps: Steps, answers: Answers) -> dict[str, str]:
+    """obs column -> title of the results that the maps show beside the answer."""
+    titles = {keys.domain(method.name): title_of(method.name) for method in steps.methods}
+    titles |= {keys.DOMAIN_BASELINE: "The baseline"}
+    if steps.joint is not None:
+        titles |= {keys.DOMAIN_JOINT: "The joint result"}
+    titles.pop(keys.DOMAIN_JOINT if answers.name == JOINT else keys.domain(answers.name), None)
+    return titles
+
+
+def _domain_names(answers: Answers) -> dict[str, dict[str, Any]]:
+    """Domain number as text -> region and share of the domain's labelled spots in it; None without a name."""
+    found = {}
+    for number in np.unique(answers.domain).tolist():
+        name = answers.names.get(number)
+        found[str(number)] = {"name": name and name.region, "overlap": name and name.share}
+    return found
 
 
 def _annotation_summary(annotation: np.ndarray | None, regions: Sequence[str]) -> dict[str, Any]:

@@ -62,13 +62,13 @@ class Overall:
 
     @property
     def shown(self) -> bool:
-        """Whether a gain is shown: above the controls on most slices, and on average."""
-        return 2 * self.verdicts[ABOVE] > self.n_slices and self.gain > 0
+        """Whether a gain is shown: above the controls on most slices that can be judged, and on average."""
+        return 2 * self.verdicts[ABOVE] > self.n_judged and self.gain > 0
 
     @property
-    def judged(self) -> bool:
-        """Whether every slice has a spread to judge its difference by."""
-        return not self.verdicts[ONE_SEED]
+    def n_judged(self) -> int:
+        """Slices with a spread to judge their difference by."""
+        return self.n_slices - self.verdicts[ONE_SEED]
 
 
 def overall(gains: Sequence[Mapping[str, Any]]) -> Overall:

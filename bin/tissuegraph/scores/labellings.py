@@ -14,6 +14,7 @@ from tissuegraph.scores.matching import match_labels
 
 _METHOD_KEYS = ("domain", "unrefined", "confidence", "per_seed", "untrained", "untrained_per_seed")
 LEAST_OVERLAP = 0.1  # of the union of two regions, below which they do not match
+LEAST_SHARE = 0.5  # of a domain's spots that have to lie in the region whose number it takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +53,24 @@ class BaselineResult:
     embedding: np.ndarray
 
 
+@dataclass(frozen=True, eq=False)
+class JointResult:
+    """Domains of all sections of a group together, of the N spots of one.
+
+    joint: (N,) int from 0; confidence: (N,) in [0, 1]; final: whether they are the answer.
+    """
+
+    joint: np.ndarray
+    confidence: np.ndarray
+    final: bool = False
+
+
+def read_joint(path: Path, n_spots: int, final: bool) -> JointResult:
+    """Read what cohort.py wrote of one section; raises InputError when spots differ."""
+    parts = _read(path, ("joint", "joint_confidence"), n_spots)
+    return JointResult(parts["joint"], parts["joint_confidence"], final)
+
+
 def read_method(name: str, embedding: Path, domains: Path, n_spots: int) -> MethodResult:
     """Read what train.py and cluster.py wrote for one method; raises InputError when spots differ."""
     parts = _read(domains, _METHOD_KEYS, n_spots)
@@ -78,17 +97,48 @@ def number_alike(
     numbers need not be without gaps. Only names change, never who belongs together.
     """
     if annotation is not None and (annotation >= 0).any():
-        numbered = _match(final, annotation)
+        numbered = match_numbers(final, annotation)
     else:
         numbered = _by_size(final)
-    return numbered + 1, [_match(other, numbered) + 1 for other in others]
+    return numbered + 1, [match_numbers(other, numbered) + 1 for other in others]
 
 
-def _match(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class RegionName:
+    """The region that most of a domain's labelled spots lie in, and their share of these."""
+
+    region: str
+    share: float
+
+
+def name_domains(
+    numbers: np.ndarray, annotation: np.ndarray | None, regions: Sequence[str]
+) -> dict[int, RegionName]:
+    """Domain number -> its region, where at least half of the domain's labelled spots lie in one.
+
+    numbers: (N,); annotation: (N,) int from 0, -1 = unlabelled, or None. A domain of which less than half is
+    labelled, or whose spots lie in many regions, has no name.
+    """
+    names: dict[int, RegionName] = {}
+    if annotation is None:
+        return names
+    for number in np.unique(numbers).tolist():
+        spots = annotation[numbers == number]
+        labelled = spots[spots >= 0]
+        if len(labelled) < LEAST_SHARE * len(spots) or len(labelled) == 0:
+            continue
+        sizes = np.bincount(labelled, minlength=len(regions))
+        share = float(sizes.max() / len(labelled))
+        if share >= LEAST_SHARE:
+            names[number] = RegionName(regions[int(sizes.argmax())], share)
+    return names
+
+
+def match_numbers(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Names of `labels` after their one-to-one partners in `reference` (-1 = no label there).
 
-    A best assignment pairs leftovers too. Pairs that share less than a tenth of their union are undone:
-    an equal colour would claim a match that is none.
+    A best assignment pairs leftovers too. Pairs are undone that share less than a tenth of their union, or
+    less than half of the domain's own spots: an equal colour would claim a match that is none.
     """
     matched = match_labels(labels, reference)
     known = reference >= 0
@@ -96,7 +146,8 @@ def _match(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     renamed = matched.copy()
     for label in np.unique(matched[np.isin(matched, reference)]).tolist():
         own, its = matched[known] == label, reference[known] == label
-        if (own & its).sum() < LEAST_OVERLAP * (own | its).sum():
+        shared = (own & its).sum()
+        if shared < LEAST_OVERLAP * (own | its).sum() or shared < LEAST_SHARE * own.sum():
             renamed[matched == label], fresh = fresh, fresh + 1
     return renamed
 

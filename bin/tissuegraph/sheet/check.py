@@ -11,6 +11,7 @@ from typing import Any
 from tissuegraph.io.platforms import PLATFORMS, POSITION_SUFFIXES, expected
 from tissuegraph.io.tables import MISSING, is_table
 from tissuegraph.sheet.formats import read_entries
+from tissuegraph.sheet.groups import complete_groups, group_notices, group_problems
 from tissuegraph.sheet.roles import cohort_problems, role_of, row_problems, wants_grid
 from tissuegraph.sheet.schema import (
     LONGEST_NAME,
@@ -37,7 +38,8 @@ RESULT_COLUMNS = re.compile(
 
 @dataclass
 class Samplesheet:
-    """rows: typed values of every column of the schema, plus 'row'; a refused value is None.
+    """rows: typed values of every column of the schema, plus `row`, its number, and what
+    `tissuegraph.sheet.groups.complete_groups` adds; a refused value is None.
 
     problems stop the run; notices do not. One line each.
     """
@@ -52,8 +54,8 @@ def read_samplesheet(
 ) -> Samplesheet:
     """Read and check a CSV, TSV, YAML or JSON samplesheet against assets/schema_input.json.
 
-    Roles that the sheet leaves open are filled in. params: parameters of the run, for the rules that
-    depend on them (see tissuegraph.sheet.roles.cohort_problems); None leaves these rules out.
+    Roles, and what rows of a group give each other, are filled in. params: parameters of the run, for the
+    rules that depend on them, see `cohort_problems` and `group_problems`; None leaves these out.
     Whether the files that it names exist is not asked: they may be out of reach, on another machine or
     in a bucket. Never raises for what a user wrote; see Samplesheet.problems.
     """
@@ -84,10 +86,13 @@ def read_samplesheet(
         sheet.problems += problems
     for name in schema.get("uniqueEntries", []):
         sheet.problems += _repeated(sheet.rows, name)
-    if params is not None and not sheet.problems:  # a refused value would make these rules guess
-        sheet.problems += cohort_problems(sheet.rows, params)
+    if not sheet.problems:  # a refused value would make these rules guess
+        sheet.problems += group_problems(sheet.rows, params or {})
+        sheet.problems += cohort_problems(sheet.rows, params) if params is not None else []
+        sheet.notices += group_notices(sheet.rows)
     for row in sheet.rows:
         row["role"] = role_of(row)
+    complete_groups(sheet.rows, params or {})
     return sheet
 
 

@@ -59,7 +59,9 @@ def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]
     evaluate = params.get("evaluate")
     if not params.get("infer_expression"):
         problems = [
-            _line(row, "role", TARGET, "expected --infer_expression, or 'reference' where there are counts")
+            problem_line(
+                row, "role", TARGET, "expected --infer_expression, or 'reference' where there are counts"
+            )
             for row in rows
             if role_of(row) == TARGET
         ]
@@ -85,7 +87,7 @@ def _targets_without_help(rows: Sequence[Row]) -> Iterator[str]:
         if role != REFERENCE and not others:
             group = row.get("group")
             where = f"in the group {show(group)}" if group else "among the rows without a group"
-            yield _line(row, "role", role, f"expected another row {where} that can be its reference")
+            yield problem_line(row, "role", role, f"expected another row {where} that can be its reference")
 
 
 def _evaluation_problems(rows: Sequence[Row], evaluate: str) -> list[str]:
@@ -97,7 +99,7 @@ def _evaluation_problems(rows: Sequence[Row], evaluate: str) -> list[str]:
     if evaluate != "lopo":
         return []
     problems = [
-        _line(row, "patient", None, "expected the patient, as --evaluate lopo holds patients out")
+        problem_line(row, "patient", None, "expected the patient, as --evaluate lopo holds patients out")
         for group in candidates
         for row in group
         if row.get("patient") is None
@@ -116,6 +118,7 @@ def _groups(rows: Sequence[Row]) -> dict[str | None, list[Row]]:
     return groups
 
 
-def _line(row: Row, column: str, value: Any, expected: str) -> str:
+def problem_line(row: Row, column: str, value: Any, expected: str) -> str:
+    """One finding about one row in the words of all others."""
     received = "empty" if value is None else show(value)
     return f"samplesheet row {row['row']}, column {column}: {received} - {expected}"

@@ -12,6 +12,7 @@ from tissuegraph.presets import load_settings
 from tissuegraph.presets.method import read_by
 from tissuegraph.sheet.schema import show
 
+TEACHING = "stmfg"  # the method whose network learns regions from annotated sections
 STEPS = ("graph", "train", "cluster")  # that are given settings
 
 
@@ -22,7 +23,7 @@ def resolve_run(
 
     values: typed parameters; own: the user's preset files by method; directory: presets that names stand for.
     The run holds all values, `methods` with the settings of each in the order given (see `_described`),
-    `expression`, the settings of the method that infers expression or None, and `reads_image`.
+    `expression`, the settings of the method that infers expression or None, `teaching` likewise, and `reads_image`.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
@@ -34,12 +35,17 @@ def resolve_run(
             settings[method.name] = _settings(method, values, own.get(method.name), directory)
         except SettingsError as error:
             problems.append(f"parameter --{method.name}_preset: {error}")
+    try:
+        network = settings.get(TEACHING) or _settings(METHODS[TEACHING], values, own.get(TEACHING), directory)
+    except SettingsError as error:
+        network, problems = None, [*problems, f"parameter --{TEACHING}_preset: {error}"]
     described = [_described(METHODS[name], settings[name]) for name in names if name in settings]
     infers = inferring.name in settings
     run = {
         **values,
         "methods": described,
         "expression": {"settings": settings[inferring.name].as_dict()} if infers else None,
+        "teaching": {"settings": network.as_dict() if network else None},
         "reads_image": infers or any(method["reads_image"] for method in described),
     }
     return run, problems

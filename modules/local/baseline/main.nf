@@ -19,7 +19,7 @@ process BASELINE {
         --sample '${meta.id}' \\
         --slice ${slice} \\
         --spots ${spots} \\
-        ${n_domains ? "--n-domains ${n_domains}" : ''} \\
+        --n-domains ${n_domains} \\
         --seed ${seed} \\
         --domains baseline.npz \\
         --record baseline.json

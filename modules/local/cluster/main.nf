@@ -4,7 +4,7 @@ process CLUSTER {
     label 'process_low'
 
     input:
-    tuple val(meta), val(method), val(settings), val(n_domains), path(arrays, stageAs: 'in/*'), path(embedding, stageAs: 'in/*'), path(baseline, stageAs: 'in/*')
+    tuple val(meta), val(method), val(settings), val(n_domains), path(arrays, stageAs: 'in/*'), path(embedding, stageAs: 'in/*')
     val seed
 
     output:
@@ -22,7 +22,7 @@ process CLUSTER {
         --sample '${meta.id}' \\
         --arrays ${arrays} \\
         --embedding ${embedding} \\
-        ${n_domains ? "--n-domains ${n_domains}" : "--baseline ${baseline}"} \\
+        --n-domains ${n_domains} \\
         --preset settings.yaml \\
         --seed ${seed} \\
         --domains ${method}.domains.npz \\

@@ -6,21 +6,23 @@ include { TRAIN    } from '../../../modules/local/train/main'
 // Tissue domains of every slice: those of each method, and the control they have to beat.
 workflow DOMAINS {
     take:
-    ch_slices   // [ meta, path(slice.h5ad), path(spots.csv.gz), n_domains or null ]
+    ch_slices   // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
+    ch_numbers  // [ meta, n_domains ]  slices without a number take part in none of this
     ch_features // [ meta, path(features.npz) or [] ]  image features where the slice has an image
     ch_run      // [ seed: 0, n_seeds: 3, methods: [[ name: 'stmfg', reads_image: false, graph: [...], train: [...], cluster: [...] ]], ... ]
     names       // [ 'stmfg', 'multist' ]  the methods of the run
 
     main:
     ch_seed = ch_run.map { run -> run.seed }
-    BASELINE(ch_slices, ch_seed)
+    ch_numbered = ch_slices.join(ch_numbers) // [ meta, path(slice.h5ad), path(spots.csv.gz), n_domains ]
+    BASELINE(ch_numbered, ch_seed)
 
     // Each step gets the settings that it reads as a value, and no others: what it does not read repeats nothing.
     ch_methods = ch_run.flatMap { run -> run.methods } // [ name: 'stmfg', reads_image: false, graph: [...], train: [...], cluster: [...] ]
     GRAPH(
         ch_slices
             .combine(ch_methods)
-            .map { meta, slice, spots, _n_domains, method -> [meta, method.name, method.graph, slice, spots] }
+            .map { meta, slice, spots, method -> [meta, method.name, method.graph, slice, spots] }
     )
     ch_training = GRAPH.out.arrays
         .map { meta, name, arrays, _record -> [name, meta, arrays] }
@@ -30,15 +32,14 @@ workflow DOMAINS {
         .map { meta, name, method, arrays, features -> [meta, name, method.train, arrays, method.reads_image ? features : []] }
     TRAIN(ch_training, ch_seed, ch_run.map { run -> run.n_seeds })
 
-    // All answers have the same number of domains: the one given, or the one that the baseline estimated.
+    // All answers have the same number of domains.
     ch_embedded = GRAPH.out.arrays
         .join(TRAIN.out.embedding, by: [0, 1])
         .map { meta, name, arrays, _graph, embedding, _train -> [name, meta, arrays, embedding] }
         .combine(ch_methods.map { method -> [method.name, method.cluster] }, by: 0)
         .map { name, meta, arrays, embedding, settings -> [meta, name, settings, arrays, embedding] }
-        .combine(ch_slices.map { meta, _slice, _spots, n_domains -> [meta, n_domains] }, by: 0)
-        .combine(BASELINE.out.domains, by: 0)
-        .map { meta, name, settings, arrays, embedding, n_domains, baseline, _record -> [meta, name, settings, n_domains, arrays, embedding, baseline] }
+        .combine(ch_numbers, by: 0)
+        .map { meta, name, settings, arrays, embedding, n_domains -> [meta, name, settings, n_domains, arrays, embedding] }
     CLUSTER(ch_embedded, ch_seed)
 
     // A slice may have lost a method on the way (remainder), and waits for none that is still to come (size).

@@ -25,15 +25,15 @@ workflow READ_SAMPLESHEET {
         .map { rows_json, problems_json, run_json ->
             def rows = readJson(rows_json).collect { row -> withFiles(row, sheet) }
             refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
-            refuse(roomProblems(rows, given))
             def run = readJson(run_json)
+            refuse(modelProblems(run.region_model) + roomProblems(rows, given))
             [rows.collect { row -> withDefaults(row, run) }, run]
         }
 
     emit:
     rows = ch_checked                                               // [ row ]  typed values, defaults filled in, files as paths
         .flatMap { rows, _run -> rows }
-        .map { row -> row + [meta: [id: row.sample, code: code]] }
+        .map { row -> row + [meta: [id: row.sample, code: code], group_id: row.group_id ?: row.group?.replaceAll(/[^A-Za-z0-9._-]/, '_')] }
     run  = ch_checked.map { _rows, run -> run }                     // [ seed: 0, methods: [[ name: 'stmfg', ... ]], ... ]  typed parameters
     json = VALIDATE_SAMPLESHEET.out.checked.map { files -> files[0] } // path(rows.json)
 }
@@ -99,6 +99,17 @@ def missingFiles(Map row) {
     return [path: row.path, image: row.image, image_matrix: row.image_matrix, annotation: row.annotation_file]
         .findAll { _column, value -> value && !value.exists() }
         .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - expected an existing file or directory" }
+}
+
+// A model of regions is a directory of two files; what is in them is the concern of the tasks that read them.
+def modelProblems(String name) {
+    if (!name) {
+        return []
+    }
+    def absent = ['model.json', 'model.safetensors'].findAll { part -> !file("${name}/${part}").exists() }
+    return absent
+        ? ["parameter --region_model: '${name}' - expected a directory with model.json and model.safetensors, as in OUTDIR/models/GROUP; ${file(name).isDirectory() ? "it has no ${absent.join(' and no ')}" : 'there is no such directory'}"]
+        : []
 }
 
 // A result that this run would replace by its own is no input: reading and publishing would meet.

@@ -59,14 +59,6 @@ def test_smoothing_finds_the_stripes_that_plain_components_miss(tissue):
     assert agreement(found.pca_kmeans, stripe) < agreement(found.labels, stripe) - 0.2
 
 
-def test_baseline_estimates_the_number_of_domains_when_none_is_given(tissue):
-    counts, position, _ = tissue
-    found = baseline(counts, position, None)
-    assert found.evidence is not None
-    assert 2 <= found.n_domains <= 5
-    assert baseline(counts, position, 3).evidence is None
-
-
 def test_baseline_repeats_itself_and_has_one_row_per_spot(tissue):
     counts, position, _ = tissue
     first, second = (baseline(counts, position, 3, seed=1) for _ in range(2))

@@ -14,7 +14,6 @@ from tissuegraph.clustering import CLUSTERERS, clusterer_title
 from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.consensus import consensus, support
 from tissuegraph.clustering.labels import Labels, adjusted_rand, contingency
-from tissuegraph.clustering.n_domains import SearchSettings, estimate_n_domains
 from tissuegraph.clustering.refine import refine
 from tissuegraph.clustering.vote import Vote
 from tissuegraph.errors import InputError, SettingsError
@@ -116,30 +115,6 @@ def test_reading_the_names_of_clusterers_imports_no_library(root):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-# Number of domains
-
-
-@pytest.mark.parametrize("k", [2, 3, 5, 8])
-def test_the_number_of_separated_groups_is_found(k):
-    points, _ = blobs(k, n=1200)
-    evidence = estimate_n_domains(points, n_neighbours=0)
-    assert evidence.n_domains == k
-    assert evidence.criterion[k] >= 0.95 * max(evidence.criterion.values())
-
-
-def test_the_table_covers_every_number_tried_with_values_between_0_and_1():
-    evidence = estimate_n_domains(blobs(3)[0], 0, settings=SearchSettings(largest=5, n_splits=1))
-    for table in (evidence.criterion, evidence.stability, evidence.gain):
-        assert list(table) == [2, 3, 4, 5]
-        assert all(0 <= value <= 1 + 1e-9 for value in table.values())
-    assert evidence.criterion[4] == pytest.approx(evidence.stability[4] * evidence.gain[4])
-
-
-def test_small_slices_are_not_asked_for_more_domains_than_their_halves_can_hold():
-    assert list(estimate_n_domains(blobs(2, n=60)[0], 0).criterion) == [2, 3]
-    assert estimate_n_domains(np.zeros((5, 2)), 0).n_domains == 1
 
 
 # Consensus and refinement

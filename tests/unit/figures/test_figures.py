@@ -130,7 +130,7 @@ def test_figures_are_written_as_png_and_svg_with_editable_text(tmp_path):
     image = np.full((60, 70, 3), 200, dtype=np.uint8)
     tissue = Tissue(position, image, image_scale=0.05, um_per_px=1.0)
     panels = [
-        LabelPanel("Annotation", numbers % 3, names=("L1", "L2")),
+        LabelPanel("Annotation", numbers % 3, names={1: "L1", 2: "L2"}),
         LabelPanel("stMFG", numbers, "ARI 0.60"),
     ]
     png, svg = save(domain_figure(tissue, panels, "slice"), tmp_path / "a.b.domains")

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from helpers.step_files import write_steps
 
-from tissuegraph.clustering.baseline import read_n_domains
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.intermediate import read_arrays
@@ -40,7 +39,7 @@ READERS = {
     "prediction.npz": (Prediction.load,),
     "stmfg.embedding.npz": (lambda path: read_arrays(path, "embeddings", ["embeddings"]), steps_of),
     "stmfg.domains.npz": (steps_of,),
-    "baseline.npz": (read_n_domains, lambda path: read_baseline(path, 61)),
+    "baseline.npz": (lambda path: read_baseline(path, 61),),
     "stmfg.train.json": (steps_of,),
     "slice.h5ad": (
         read_stored,
@@ -80,6 +79,6 @@ def test_a_copy_in_the_own_task_is_not_what_has_to_go(task, monkeypatch):
     (task / "baseline.npz").write_bytes(b"")
     monkeypatch.chdir(task)
     with pytest.raises(InputError, match="write it again with the step before") as refused:
-        read_n_domains(task / "baseline.npz")
+        read_baseline(task / "baseline.npz", 61)
     assert "rm -r" not in str(refused.value)
     assert os.path.exists(task)

@@ -3,8 +3,10 @@
 import csv
 import json
 
+import pytest
+
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.table import write_table
+from tissuegraph.report.table import table_row, write_table
 from tissuegraph.sheet.check import read_samplesheet
 
 HOSTILE = {
@@ -43,3 +45,46 @@ def test_the_table_is_a_samplesheet_that_says_what_the_first_one_said(tmp_path, 
     sheet = read_samplesheet(tmp_path / "slices.csv", schema)
     assert sheet.problems == []
     assert {name: sheet.rows[0][name] for name in given} == given
+
+
+@pytest.mark.parametrize(("source", "written"), [("row", 7), ("group", None)])
+def test_only_a_number_of_domains_that_the_row_gave_is_written_back(source, written):
+    row = {"sample": "A", "row": 2, "group": "x", "group_id": "x", "n_domains": 7, "n_domains_from": source}
+    cells = table_row(Outcome("A", row, "passed", metrics={"n_domains": 6}), "out")
+    assert (cells["n_domains"], cells["n_domains_found"]) == (written, 6)
+    assert not {"group_id", "n_domains_from"} & set(cells)
+
+
+def test_a_teacher_without_any_label_left_is_written_back_as_none():
+    row = {"sample": "A", "row": 2, "group": "x", "annotation": "l.csv", "teaches": True}
+    lost = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 0}), "out")
+    kept = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 9}), "out")
+    assert [(each["teaches"], each["annotation"]) for each in (lost, kept)] == [
+        (False, None),
+        (True, "annotation"),
+    ]
+
+
+def test_the_table_tells_who_taught_and_how_well_and_is_still_a_samplesheet(tmp_path, root):
+    row = {"sample": "A", "row": 2, "path": "a.h5ad", "group": "x", "teaches": False, "patient": "P1"}
+    regions = {"teachers": ["B", "C"], "guard": "shown", "coverage": 0.75}
+    scored = {**regions, "scores": {"ari": 0.5, "macro_f1": 0.25, "accuracy": 1.0}}
+    outcomes = [
+        Outcome("A", row, "passed", metrics={"regions": scored}),
+        Outcome("D", {**row, "sample": "D"}, "passed", metrics={"regions": regions}),
+        Outcome("B", {**row, "sample": "B", "teaches": True, "annotation": "l.csv"}, "failed", ("qc: no",)),
+    ]
+    target, unscored, teacher = written(tmp_path, outcomes)
+    assert (target["regions_from"], target["region_ari"], target["region_macro_f1"]) == (
+        "B; C",
+        "0.5",
+        "0.25",
+    )
+    assert (target["region_coverage"], target["region_guard"]) == ("0.75", "shown")
+    assert (unscored["region_ari"], teacher["regions_from"]) == ("", "")
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    again = read_samplesheet(tmp_path / "slices.csv", schema)
+    assert again.problems == []
+    assert [(r["teaches"], r["patient"], r["group"]) for r in again.rows] == [
+        (False, "P1", "x"), (False, "P1", "x"), (True, "P1", "x"),
+    ]  # fmt: skip

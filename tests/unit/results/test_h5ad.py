@@ -43,7 +43,8 @@ def test_the_h5ad_holds_raw_counts_of_all_spots_that_passed_annotated_or_not(tak
 
 
 def test_the_h5ad_has_every_promised_slot(taken_home, files):
-    for column in ("domain", "domain_stmfg", "domain_baseline", "domain_pca_kmeans"):
+    assert taken_home.obs["domain_pca_kmeans"].nunique() == 2  # in other places: its numbers are its own
+    for column in ("domain", "domain_stmfg", "domain_baseline"):
         assert list(taken_home.obs[column].cat.categories) == ["1", "2"]
     assert (taken_home.obs["domain"] == taken_home.obs["domain_stmfg"]).all()
     assert (taken_home.obs["domain_confidence"] == 0.75).all()
@@ -96,7 +97,14 @@ def test_the_summary_tells_the_report_what_it_needs(taken_home, files):
     assert told["training"]["stmfg"]["total"] == [[1, 3.0], [2, 2.0], [3, 1.5]]
     assert told["gain"]["stmfg"]["verdict"] == "above"
     assert told["degrees"]["spatial"]["distribution"] == [[2, 100.0]]
-    assert set(told["pictures"]) == {"card", "domains", "confidence", "quality", "training"}
+    assert set(told["pictures"]) == {
+        "card",
+        "card_annotation",
+        "domains",
+        "confidence",
+        "quality",
+        "training",
+    }
     for name in ("domains", "confidence", "quality", "training"):
         assert (files / "out" / told["files"][name]).stat().st_size > 1000
         assert (files / "out" / f"a.b.{name}.svg").is_file()

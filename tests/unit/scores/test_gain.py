@@ -57,7 +57,7 @@ def on_slices(*pairs):
 
 def test_over_slices_means_are_taken_and_verdicts_counted():
     found = overall(on_slices(0.6, 0.51, 0.42))
-    assert (found.n_slices, found.judged) == (3, True)
+    assert (found.n_slices, found.n_judged) == (3, 3)
     assert found.score == pytest.approx(0.51)
     assert found.gain == pytest.approx(0.01)
     assert found.verdicts == {"above": 1, "within": 1, "below": 1, "one seed": 0}
@@ -70,3 +70,9 @@ def test_over_slices_means_are_taken_and_verdicts_counted():
 )
 def test_a_gain_is_shown_where_most_slices_and_the_mean_agree(scores, shown):
     assert overall(on_slices(*scores)).shown == shown
+
+
+def test_a_slice_with_one_seed_leaves_the_verdict_to_the_others():
+    one_seed = gain_over(Result("own", 0.6), [Result("control", 0.5)], 0.01)
+    found = overall([*on_slices(0.6), one_seed])
+    assert (found.n_judged, found.shown) == (1, True)

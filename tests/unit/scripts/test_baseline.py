@@ -1,4 +1,4 @@
-"""baseline.py: domains without a network, with the number that was given or one that is estimated."""
+"""baseline.py: domains without a network."""
 
 import numpy as np
 import pytest
@@ -37,14 +37,11 @@ def test_two_halves_are_two_domains_of_the_kept_spots(halves):
         assert agreement(stored["baseline"], half) > 0.95  # smoothing blurs the border
         assert len(stored["embedding"]) == len(half)
     metrics = read_record(folder / "b.json").metrics
-    assert (metrics["n_domains"], metrics["n_domains_given"]) == (2, True)
-    assert metrics["n_domains_evidence"] is None
+    assert (metrics["n_domains"], metrics["n_domains_found"]) == (2, 2)
 
 
-def test_without_a_number_it_is_estimated_and_the_evidence_kept(halves):
+def test_a_number_of_domains_is_needed(halves):
     folder, _ = halves
     result = invoke_script("baseline", *words(folder))
-    assert result.exit_code == 0, result.output
-    metrics = read_record(folder / "b.json").metrics
-    assert (metrics["n_domains"], metrics["n_domains_given"]) == (2, False)
-    assert max(metrics["n_domains_evidence"]["criterion"].items(), key=lambda pair: pair[1])[0] == "2"
+    assert result.exit_code == 2
+    assert "--n-domains" in result.output

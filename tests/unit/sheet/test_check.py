@@ -25,11 +25,13 @@ FULL = {
     "n_domains": 7,
     "group": "control",
     "annotation": "layers.csv",
+    "teaches": True,
     "min_counts": 100,
     "min_genes": 50,
     "max_mito": 12.5,
     "n_mads": 3,
 }
+FILLED = {"group_id": "control", "n_domains_from": "row"}  # of FULL
 
 
 @pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("tsv", "\t")])
@@ -37,7 +39,7 @@ def test_a_table_gives_typed_rows_with_the_line_they_stand_on(read, suffix, sepa
     text = separator.join(FULL) + "\n" + separator.join(map(str, FULL.values())) + "\n"
     sheet = read(text, f"sheet.{suffix}")
     assert problems_of(sheet) == []
-    assert sheet.rows == [FULL | {"row": 2}]
+    assert sheet.rows == [FULL | FILLED | {"row": 2}]
     assert type(sheet.rows[0]["n_domains"]) is int
 
 
@@ -45,14 +47,14 @@ def test_a_table_gives_typed_rows_with_the_line_they_stand_on(read, suffix, sepa
 def test_a_list_gives_the_same_rows_as_a_table(read, suffix):
     sheet = read(json.dumps([FULL]), f"sheet.{suffix}")  # JSON is YAML, too
     assert problems_of(sheet) == []
-    assert sheet.rows == [FULL | {"row": 1}]
+    assert sheet.rows == [FULL | FILLED | {"row": 1}]
 
 
 def test_columns_that_are_absent_or_empty_are_none_but_every_row_has_a_role(read):
     sheet = read("sample,path,n_domains\nA,a.h5ad,\n")
     assert problems_of(sheet) == []
-    filled = {"sample": "A", "path": "a.h5ad", "row": 2, "role": "reference"}
-    assert sheet.rows == [dict.fromkeys(FULL) | filled]
+    filled = {"sample": "A", "path": "a.h5ad", "row": 2, "role": "reference", "teaches": False}
+    assert sheet.rows == [dict.fromkeys([*FULL, *FILLED]) | filled]
 
 
 def test_numbers_that_are_names_stay_as_written_in_yaml(read):
@@ -150,6 +152,7 @@ def test_paths_that_a_shell_or_the_engine_would_expand_are_refused(read, path, c
         ("max_mito", "101", "expected a percentage from 0 to 100"),
         ("n_mads", "0", "expected a number above 0"),
         ("group", "a'b", "expected text without quotes"),
+        ("teaches", "1", "expected true or false, or nothing"),
     ],
 )
 def test_each_column_says_what_it_expects(read, column, value, expected):

@@ -9,7 +9,8 @@ from tissuegraph.sheet.check import read_samplesheet
 
 FULL = {
     **{"sample": "s1", "path": "d/s1", "platform": "visium", "image": "he.tif", "role": "both"},
-    **{"patient": "P1", "n_domains": "7", "group": "g", "annotation": "l.csv", "max_mito": "20.5"},
+    **{"patient": "P1", "n_domains": "7", "group": "g", "annotation": "l.csv", "teaches": "true"},
+    "max_mito": "20.5",
 }
 ROWS = [FULL | {"sample": f"s{n}"} for n in range(4)]
 TABLE = "".join(",".join(cells) + "\n" for cells in [FULL, *(row.values() for row in ROWS)])
@@ -35,7 +36,9 @@ def schema(root):
 def check(path, content, schema):
     path.write_bytes(content)
     with at_most(10):
-        sheet = read_samplesheet(path, schema, {"infer_expression": True, "evaluate": "lopo"})
+        sheet = read_samplesheet(
+            path, schema, {"infer_expression": True, "evaluate": "lopo", "cohort": "joint"}
+        )
     assert sheet.rows or sheet.problems
     for line in sheet.problems + sheet.notices:
         assert line.isprintable()

@@ -50,7 +50,7 @@ files = {"multiple": True, "type": existing_file}
     "--model", "directory", required=True, type=output_directory, help="Directory of the model to write."
 )
 @record_option
-@failed_slice_is_a_result("teach_regions")
+@failed_slice_is_a_result("teach")
 def main(
     record: Record,
     members_path: Path,

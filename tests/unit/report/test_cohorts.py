@@ -1,0 +1,112 @@
+"""The chapter of a cohort: it begins with what was shown, and says no more of it than the records do."""
+
+import json
+
+import pytest
+from helpers.fake_slices import fake_cohort, fake_run
+
+from tissuegraph.records import Record
+from tissuegraph.report import CHAPTERS, cohorts, status, write_sections
+from tissuegraph.report.outcomes import read_outcomes, verdict_of
+
+SAMPLE_0, SAMPLE_1 = "donor1.section_1-v0", "donor1.section_2-v1"
+
+
+@pytest.fixture
+def group(tmp_path):
+    def write(guard="shown", n=3, lost=()):
+        fake_run(tmp_path, n)
+        fake_cohort(tmp_path, guard=guard)
+        return read_outcomes(json.loads((tmp_path / "rows.json").read_text()), tmp_path / "records", lost)
+
+    return write
+
+
+def found(outcomes):
+    return {section.id.removeprefix("cohort_0_"): section for section in cohorts.sections(outcomes, {})}
+
+
+def test_the_chapter_stands_right_after_what_needs_attention(group, tmp_path):
+    assert CHAPTERS.index(cohorts) == CHAPTERS.index(status) + 1
+    (tmp_path / "content").mkdir()
+    ids = [section.id for section in write_sections(group(), {}, tmp_path / "content")]
+    assert ids[:3] == ["status", "cohort_0_verdict", "cohort_0_taught"]
+
+
+def test_regions_come_first_only_where_transfer_was_shown(group):
+    text = found(group("shown"))["verdict"].extra
+    assert text.index("<h4>Regions") < text.index("<h4>Domains")
+    outcomes = group("not shown")
+    text = found(outcomes)["verdict"].extra
+    assert text.index("<h4>Domains") < text.index("<h4>Regions")
+    words = found(outcomes)["verdict"].data
+    assert "Transfer was not shown: macro-F1 .71" in words
+    assert "The unsupervised domains come first." in words
+
+
+def test_a_teacher_shows_its_annotation_among_the_regions_of_the_others(group):
+    text = found(group())["verdict"].extra
+    assert text.count(f'alt="Annotation of {SAMPLE_0}"') == 1
+    assert text.count(f'alt="Regions of {SAMPLE_1}"') == 1
+    assert f'alt="Regions of {SAMPLE_0}"' not in text
+    assert "tumour &amp; &lt;stroma&gt;" in text  # names are the annotation's, never markup
+
+
+def test_the_verdict_is_told_with_the_figures_that_are_known(group):
+    words = found(group())["verdict"].data
+    assert "3 of 7 domains lie in one section." in words
+    assert "Joint domains are not the final answer here" in words
+    assert "0.43" in words
+    assert "deepest over shallowest" not in words
+    assert "stMFG: 2 of 7 domains lie in several sections; without a counterpart: 7." in words
+
+
+def test_members_stand_by_weight_and_what_could_not_be_tried_is_said(group):
+    words = found(group())["taught"].data
+    assert f"<strong>{SAMPLE_0}</strong> taught 2 regions" in words
+    assert words.index("graph network") < words.index("lda")
+    assert "<td>80%</td>" in words
+    assert "Not tried, as no teacher could be left out: a section of another patient." in words
+    assert "4,000" in words
+
+
+def test_the_farthest_section_stands_first_and_is_marked(group):
+    words = found(group())["outstanding"].data
+    assert words.index(SAMPLE_1) < words.index(SAMPLE_0)
+    assert "<strong>4.2</strong>" in words
+    assert "<strong>1.0</strong>" not in words
+
+
+def test_compositions_are_compared_only_where_numbers_are_matched(group):
+    outcomes = group()
+    assert found(outcomes)["composition"].config["data_labels"] == ["Regions", "Domains"]
+    outcomes[2].metrics["matched"] = False
+    section = found(outcomes)["composition"]
+    assert section.config["data_labels"] == []
+    assert section.data == {o.sample: {"L2": 500} for o in outcomes[1:]}
+    assert "do not mean the same tissue" in found(outcomes)["verdict"].extra
+
+
+def test_a_group_that_failed_costs_no_slice_and_is_told_among_what_needs_attention(group, tmp_path):
+    lost = {"process": "MATCH", "tag": "group:lung__left stmfg", "attempt": 2, "exitStatus": 137}
+    failed = Record("group:lung__left", "teach")
+    failed.fail("no teacher is left")
+    (tmp_path / "records").mkdir()
+    failed.write(tmp_path / "records" / "teach.json")
+    fake_run(tmp_path, 2)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    for row in rows:
+        row |= {"group": "lung, left", "group_id": "lung__left"}
+    outcomes = read_outcomes(rows, tmp_path / "records", [lost])
+    assert [outcome.status for outcome in outcomes] == ["passed", "passed"]
+    assert verdict_of(outcomes)["n_failed"] == 0
+    (section,) = status.sections(outcomes, {})
+    assert "group lung, left" in section.data
+    assert "no teacher is left" in section.data
+    assert "exit status 137" in section.data
+
+
+def test_without_groups_there_is_no_chapter(tmp_path):
+    fake_run(tmp_path, 2)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert cohorts.sections(read_outcomes(rows, tmp_path / "records"), {}) == []
