@@ -15,6 +15,7 @@ pytestmark = pytest.mark.pipeline
 ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
 STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE")
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
+OF_GROUP = {"COHORT (group:a)", "MATCH (group:a)"}
 PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
 
 
@@ -63,36 +64,56 @@ def test_an_unchanged_run_repeats_nothing(cohort):
     assert cohort.repeated_unchanged == set()
 
 
-def test_a_row_added_repeats_its_own_slice_and_the_report_only(cohort):
+def test_a_section_added_repeats_its_own_slice_and_what_is_made_of_the_group(cohort):
     added = [*cohort.rows, {**cohort.rows[0], "sample": "three"}]
+    assembled = tasks("one", "ASSEMBLE") | tasks("two", "ASSEMBLE")
+    assert cohort.repeated(added) == ALWAYS | OF_GROUP | assembled | tasks("three", *STEPS)
+
+
+def test_a_slice_without_group_added_repeats_nothing_of_the_others(cohort):
+    added = [*cohort.rows, {**cohort.rows[0], "sample": "three", "group": ""}]
     assert cohort.repeated(added) == ALWAYS | tasks("three", *STEPS)
 
 
-def test_a_row_removed_repeats_the_report_only(cohort):
-    assert cohort.repeated(cohort.rows[1:]) == ALWAYS
+def test_a_section_added_to_a_group_without_number_repeats_no_estimate_of_the_others(cohort):
+    asked = [{**row, "n_domains": "", "group": "b"} for row in cohort.rows]
+    cohort.run(asked)
+    found = cohort.repeated([*asked, {**asked[0], "sample": "three"}])
+    assert "ESTIMATE (three)" in found
+    assert "POOL_NUMBERS (group:b)" in found
+    assert not found & {
+        f"{step} ({name})" for step in ("ESTIMATE", "BASELINE", "QC") for name in ("one", "two")
+    }
 
 
-def test_a_renamed_row_repeats_that_slice_only(cohort):
+def test_a_row_removed_repeats_the_assembly_of_the_section_that_is_left_alone(cohort):
+    assert cohort.repeated(cohort.rows[1:]) == ALWAYS | tasks("two", "ASSEMBLE")
+
+
+def test_a_renamed_row_repeats_that_slice_and_its_group_only(cohort):
     renamed = [{**cohort.rows[0], "sample": "uno"}, cohort.rows[1]]
-    assert cohort.repeated(renamed) == ALWAYS | tasks("uno", *STEPS)
+    found = ALWAYS | OF_GROUP | tasks("uno", *STEPS) | tasks("two", "ASSEMBLE")
+    assert cohort.repeated(renamed) == found
 
 
 def test_reordered_rows_repeat_the_report_only(cohort):
     assert cohort.repeated(cohort.rows[::-1]) == ALWAYS
 
 
-def test_the_group_of_a_row_repeats_the_report_only(cohort):
-    assert cohort.repeated([{**cohort.rows[0], "group": "b"}, cohort.rows[1]]) == ALWAYS
+def test_the_group_of_a_row_repeats_the_assembly_of_its_sections_only(cohort):
+    found = cohort.repeated([{**cohort.rows[0], "group": "b"}, cohort.rows[1]])
+    assert found == ALWAYS | tasks("one", "ASSEMBLE") | tasks("two", "ASSEMBLE")
 
 
 def test_the_number_of_domains_of_a_row_repeats_its_clusterings_only(cohort):
     found = cohort.repeated([{**cohort.rows[0], "n_domains": "4"}, cohort.rows[1]])
-    assert found == ALWAYS | tasks("one", "BASELINE", "CLUSTER", "ASSEMBLE")
+    own = tasks("one", "BASELINE", "CLUSTER", "ASSEMBLE")
+    assert found == ALWAYS | OF_GROUP | own | tasks("two", "ASSEMBLE")
 
 
 def test_a_threshold_of_a_row_repeats_that_slice_from_quality_control_on(cohort):
     found = cohort.repeated([{**cohort.rows[0], "min_counts": "3"}, cohort.rows[1]])
-    assert found == ALWAYS | tasks("one", *STEPS[1:])
+    assert found == ALWAYS | OF_GROUP | tasks("one", *STEPS[1:]) | tasks("two", "ASSEMBLE")
 
 
 def test_a_title_and_another_outdir_repeat_the_report_only(cohort):
@@ -106,12 +127,13 @@ def test_a_comment_in_a_preset_repeats_nothing_before_the_report(cohort):
 
 def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     everyone = [row["sample"] for row in cohort.rows]
+    always = ALWAYS | {"MATCH (group:a)"}
     training = cohort.repeated(None, PRESET.replace("50", "60"))
-    assert training == ALWAYS.union(*(tasks(name, "TRAIN", "CLUSTER", "ASSEMBLE") for name in everyone))
+    assert training == always.union(*(tasks(name, "TRAIN", "CLUSTER", "ASSEMBLE") for name in everyone))
     clustering = cohort.repeated(None, PRESET + "clustering:\n  clusterer: kmeans\n")
-    assert clustering == ALWAYS.union(*(tasks(name, "CLUSTER", "ASSEMBLE") for name in everyone))
+    assert clustering == always.union(*(tasks(name, "CLUSTER", "ASSEMBLE") for name in everyone))
     graphs = cohort.repeated(None, PRESET + "feature_graph:\n  k: 9\n")
-    assert graphs == ALWAYS.union(*(tasks(name, *STEPS[3:]) for name in everyone))
+    assert graphs == always.union(*(tasks(name, *STEPS[3:]) for name in everyone))
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,6 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
         row |= {
             "path": f"{folder}/{outcome.sample}.h5ad",
             "platform": "h5ad",
-            **_number_columns(metrics),
             "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
         }
     if row.get("annotation") is None:
@@ -44,10 +43,15 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
     row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons)}
     wanted = ("n_spots", "n_dropped", "n_genes", "median_counts", "median_genes", "median_mito", "n_labelled")
     row |= {name: metrics.get(name) for name in wanted}
-    row["n_domains_found"] = metrics.get("n_domains")
+    given = metrics.get(
+        "n_domains_given", True
+    )  # an estimate stands apart: a next run must not take it for one
     row |= {
-        name: metrics.get(name) for name in ("n_domains_low", "n_domains_high")
-    }  # plausible, if estimated
+        "n_domains_found": metrics.get("n_domains"),
+        "n_domains_estimated": None if given else metrics.get("n_domains_asked"),
+        "n_domains_low": metrics.get("n_domains_low"),
+        "n_domains_high": metrics.get("n_domains_high"),
+    }
     for scored in metrics.get("scores", ()):
         key = scored["key"]
         row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
@@ -57,19 +61,6 @@ def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
     files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
     row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}
     return row
-
-
-def _number_columns(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The given number as the samplesheet's own column; an estimate apart, which a next run does not read."""
-    number = metrics.get("n_domains_asked") or metrics.get("n_domains")
-    if metrics.get("n_domains_given", True):
-        return {"n_domains": number}
-    return {
-        "n_domains": None,
-        "n_domains_estimated": number,
-        "n_domains_low": metrics.get("n_domains_low"),
-        "n_domains_high": metrics.get("n_domains_high"),
-    }
 
 
 def _region_columns(regions: Mapping[str, Any] | None) -> dict[str, Any]:

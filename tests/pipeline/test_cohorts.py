@@ -1,0 +1,75 @@
+"""Sections of a group through the engine: one number, equal names for equal tissue, and what fails alone."""
+
+from __future__ import annotations
+
+import anndata
+import pytest
+
+from .conftest import run_pipeline, write_sheet
+
+pytestmark = pytest.mark.pipeline
+SECTIONS = ("layered", "old_layout")  # generated from the same layers
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, sheet):
+    """Two sections and a broken one in a group without a number, and a group that shares no gene."""
+    launch = tmp_path_factory.mktemp("cohorts")
+    broken = launch / "broken.h5ad"
+    broken.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    rows = {row["sample"]: row for row in sheet}
+    patchy = rows["patchy"]
+    stranger = anndata.read_h5ad(patchy["path"])
+    stranger.var_names = [f"other{k}" for k in range(stranger.n_vars)]
+    stranger.var = stranger.var[[]]
+    stranger.write_h5ad(launch / "stranger.h5ad")
+    group = [{**rows[name], "n_domains": "", "group": "cortex, left"} for name in SECTIONS]
+    group.append({"sample": "broken", "path": str(broken), "group": "cortex, left"})
+    strangers = [{**patchy, "group": "strangers", "n_domains": "3"}]
+    strangers.append({**strangers[0], "sample": "stranger", "path": str(launch / "stranger.h5ad")})
+    table = str(write_sheet(launch / "sheet.csv", group + strangers))
+    run = run_pipeline(launch, "--input", table, "--n_seeds", "1", "--cohort", "joint")
+    assert run.code == 0, run.output
+    return run
+
+
+@pytest.fixture(scope="module")
+def final(finished):
+    paths = {name: finished.outdir / "slices" / name / f"{name}.h5ad" for name in (*SECTIONS, "patchy")}
+    return {name: anndata.read_h5ad(path) for name, path in paths.items()}
+
+
+def test_the_sections_of_a_group_have_one_estimated_number_which_is_not_written_as_given(finished):
+    rows = [finished.table()[name] for name in SECTIONS]
+    assert {row["n_domains"] for row in rows} == {""}
+    assert len({row["n_domains_estimated"] for row in rows}) == 1
+    assert int(rows[0]["n_domains_low"]) <= int(rows[0]["n_domains_estimated"])
+    assert "estimated;" in (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+
+
+def test_joint_domains_are_the_answer_and_equal_numbers_are_the_same_layer(final):
+    named = {}
+    for name in SECTIONS:
+        obs = final[name].obs
+        assert (obs["domain"] == obs["domain_joint"]).all()
+        labelled = obs[obs["annotation"].notna()]
+        named[name] = labelled.groupby("domain", observed=True)["annotation"].agg(lambda x: x.mode()[0])
+    one, other = named.values()
+    both = one.index.intersection(other.index)
+    assert len(both) >= 2
+    assert (one[both].astype(str) == other[both].astype(str)).all()
+
+
+def test_a_broken_section_leaves_its_group_and_fails_alone(finished):
+    table = finished.table()
+    assert table["broken"]["status"] == "failed"
+    assert all(table[name]["status"] != "failed" for name in SECTIONS)
+
+
+def test_a_group_that_cannot_be_joined_costs_no_slice_and_says_why(finished, final):
+    for name in ("patchy", "stranger"):
+        row = finished.table()[name]
+        assert row["status"] == "warned"
+        assert "cohort: the sections of a group share 0 genes" in row["reason"]
+    assert final["patchy"].obs["domain"].nunique() == 3
+    assert "domain_joint" not in final["patchy"].obs
