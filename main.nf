@@ -64,7 +64,7 @@ workflow {
         .join(DOMAINS.out.files)
         .join(COHORTS.out.files)
         .join(REGIONS.out.files)
-        .map { meta, *parts -> [meta, parts.flatten()] }
+        .map { parts -> [parts[0], parts.drop(1).flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
     // Report: the cohort table and one page that shows it all, failed slices first

@@ -23,29 +23,27 @@ def resolve_run(
 
     values: typed parameters; own: the user's preset files by method; directory: presets that names stand for.
     The run holds all values, `methods` with the settings of each in the order given (see `_described`),
-    `expression`, the settings of the method that infers expression or None, `teaching` likewise, and `reads_image`.
+    `expression`, the settings of the method that infers expression or None, `teaching` likewise, and
+    `reads_image`.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
     chosen = [METHODS[name] for name in names]
     inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
     settings: dict[str, Any] = {}
-    for method in [*chosen, *([inferring] if values.get("infer_expression") else [])]:
+    needed = [*chosen, *([inferring] if values.get("infer_expression") else []), METHODS[TEACHING]]
+    for method in dict.fromkeys(needed):
         try:
             settings[method.name] = _settings(method, values, own.get(method.name), directory)
         except SettingsError as error:
             problems.append(f"parameter --{method.name}_preset: {error}")
-    try:
-        network = settings.get(TEACHING) or _settings(METHODS[TEACHING], values, own.get(TEACHING), directory)
-    except SettingsError as error:
-        network, problems = None, [*problems, f"parameter --{TEACHING}_preset: {error}"]
     described = [_described(METHODS[name], settings[name]) for name in names if name in settings]
     infers = inferring.name in settings
     run = {
         **values,
         "methods": described,
         "expression": {"settings": settings[inferring.name].as_dict()} if infers else None,
-        "teaching": {"settings": network.as_dict() if network else None},
+        "teaching": {"settings": settings[TEACHING].as_dict() if TEACHING in settings else None},
         "reads_image": infers or any(method["reads_image"] for method in described),
     }
     return run, problems
