@@ -2,7 +2,7 @@
 
 // Before any task, so that a night's work is not computed for nothing.
 def claimOutdir(Map given) {
-    if (!given.outdir || given.outdir instanceof Boolean) {
+    if (!given.outdir) {
         error("--outdir: no directory given - expected where results go, e.g. --outdir results")
     }
     def outdir = file(given.outdir.toString(), glob: false)

@@ -39,11 +39,11 @@ workflow READ_SAMPLESHEET {
 }
 
 def sheetFile(input) {
-    if (!input || input instanceof Boolean) {
+    if (!input) {
         error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
     }
-    def sheet = file(input)
-    if (!(sheet instanceof Path) || !sheet.exists()) {
+    def sheet = file(input.toString(), glob: false)
+    if (!sheet.exists()) {
         error("--input: '${input}' - expected an existing samplesheet; relative paths start where the run is launched")
     }
     if (sheet.isDirectory()) {
@@ -56,8 +56,8 @@ def sheetFile(input) {
 def ownPresets(Map given) {
     return given
         .findAll { name, value -> name ==~ /[a-z0-9]+_preset/ && value instanceof CharSequence && value.contains('.') }
-        .collectEntries { name, value -> [name - '_preset', file(value)] }
-        .findAll { _method, preset -> preset instanceof Path && preset.exists() }
+        .collectEntries { name, value -> [name - '_preset', file(value, glob: false)] }
+        .findAll { _method, preset -> preset.exists() }
 }
 
 // At most 20 lines: ten thousand bad rows have one cause.
@@ -90,7 +90,7 @@ def locate(String name, sheet) {
     if (!name) {
         return null
     }
-    def launched = file(name)
+    def launched = file(name, glob: false)
     def beside   = sheet.parent.resolve(name)
     return !launched.exists() && beside.exists() ? beside : launched
 }
@@ -103,7 +103,7 @@ def missingFiles(Map row) {
 
 // A result that this run would replace by its own is no input: reading and publishing would meet.
 def publishedHere(Map row, outdir) {
-    def slices = file(outdir.toString()).resolve('slices')
+    def slices = file(outdir.toString(), glob: false).resolve('slices')
     return row.path && row.path.startsWith(slices)
         ? ["samplesheet row ${row.row}, column path: '${row.path}' lies in --outdir, where this run publishes - expected another --outdir"]
         : []
