@@ -3,13 +3,17 @@
 // An option without a value arrives as true, which is no text and no file: one line each, before anything reads them.
 def requireValues(Map given) {
     def schema   = new groovy.json.JsonSlurper().parseText(file("${projectDir}/nextflow_schema.json").getText('UTF-8')) // (keeps the order)
-    def problems = schema['$defs'].values()
-        .collectMany { group -> group.properties.entrySet().toList() }
-        .findAll { entry -> entry.value.type == 'string' && given[entry.key] instanceof Boolean }
-        .collect { entry -> "parameter --${entry.key} has no value - ${entry.value.errorMessage ?: 'expected ' + (entry.value.enum ? entry.value.enum.join(', ') : 'a text')}" }
+    def rules    = schema['$defs'].values().collectMany { group -> group.properties.collect { name, found -> [name: name] + found } }
+    def problems = rules
+        .findAll { rule -> rule.type == 'string' && given[rule.name] instanceof Boolean }
+        .collect { rule -> "parameter --${rule.name} has no value - ${expectation(rule)}" }
     if (problems) {
         error(problems.join('\n'))
     }
+}
+
+def expectation(Map rule) {
+    return rule.errorMessage ?: "expected ${rule['enum'] ? rule['enum'].join(', ') : 'a text'}"
 }
 
 // The file or directory that a parameter names; [] where it names none.
