@@ -78,12 +78,15 @@ def test_parameters_without_a_value_are_one_line_each_and_nothing_is_written(tmp
     assert not (tmp_path / "true").exists()
 
 
-def test_a_name_that_is_a_number_or_a_pattern_is_a_name(tmp_path):
-    """Results go to a directory 2024, a samplesheet is called s[1].csv; a missing file is named."""
+def test_a_name_that_is_a_number_is_a_name_and_one_that_is_a_pattern_is_refused(tmp_path):
+    """Unquoted, the shell would take s[1].csv for the s1.csv beside it."""
     row = {"sample": "a", "path": str(ROOT / "tests" / "data" / "patchy.h5ad"), "n_domains": "3"}
-    sheet = write_sheet(tmp_path / "s[1].csv", [row])
+    sheet = write_sheet(tmp_path / "s.csv", [row])
     run = run_pipeline(tmp_path, "-stub", "--input", str(sheet), "--outdir", "2024")
     assert run.code == 0, run.output
     assert (tmp_path / "2024" / "slices.csv").exists()
+    odd = write_sheet(tmp_path / "s[1].csv", [row])
+    run = run_pipeline(tmp_path, "-stub", "--input", str(odd))
+    assert f"--input: '{odd}' - expected a path without * ? [ ] {{ }}" in run.output
     run = run_pipeline(tmp_path, "-stub", "--input", str(sheet), "--multiqc_config", "nowhere.yml")
     assert "--multiqc_config: 'nowhere.yml' - expected an existing file or directory" in run.output

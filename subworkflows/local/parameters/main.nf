@@ -25,5 +25,17 @@ def fileOrNone(String parameter, name) {
     if (!found.exists()) {
         error("--${parameter}: '${name}' - expected an existing file or directory")
     }
+    if (isPattern(found)) {
+        error("--${parameter}: '${found}' - ${withoutPattern()}")
+    }
     return found
+}
+
+// The engine stages such a path unquoted, so that the shell takes s[1].csv for s1.csv where there is one.
+def isPattern(path) {
+    return path.toString() =~ /[*?\[\]{}]/ ? true : false
+}
+
+def withoutPattern() {
+    return 'expected a path without * ? [ ] { }, which are patterns to the engine; rename it, or link to it'
 }

@@ -1,6 +1,8 @@
 include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_samplesheet/main'
 include { readJson             } from '../read_json/main'
+include { isPattern            } from '../parameters/main'
 include { roomProblems         } from '../outdir/main'
+include { withoutPattern       } from '../parameters/main'
 
 // Samplesheet and parameters, checked as a whole before any slice is touched.
 workflow READ_SAMPLESHEET {
@@ -10,6 +12,7 @@ workflow READ_SAMPLESHEET {
     main:
     def sheet   = sheetFile(given.input)
     def presets = ownPresets(given)
+    presets.findAll { _method, preset -> isPattern(preset) }.each { method, preset -> error("--${method}_preset: '${preset}' - ${withoutPattern()}") }
     def code    = codeDigest(projectDir)
     VALIDATE_SAMPLESHEET(
         sheet,
@@ -45,6 +48,9 @@ def sheetFile(input) {
     def sheet = file(input.toString(), glob: false)
     if (!sheet.exists()) {
         error("--input: '${input}' - expected an existing samplesheet; relative paths start where the run is launched")
+    }
+    if (isPattern(sheet)) {
+        error("--input: '${sheet}' - ${withoutPattern()}")
     }
     if (sheet.isDirectory()) {
         error("--input: '${input}' is a directory - expected a samplesheet: CSV, TSV, YAML or JSON")
@@ -97,8 +103,8 @@ def locate(String name, sheet) {
 
 def missingFiles(Map row) {
     return [path: row.path, image: row.image, image_matrix: row.image_matrix, annotation: row.annotation_file]
-        .findAll { _column, value -> value && !value.exists() }
-        .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - expected an existing file or directory" }
+        .findAll { _column, value -> value && (!value.exists() || isPattern(value)) }
+        .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - ${value.exists() ? withoutPattern() : 'expected an existing file or directory'}" }
 }
 
 // A result that this run would replace by its own is no input: reading and publishing would meet.
