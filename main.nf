@@ -11,11 +11,13 @@ include { NUMBERS          } from './subworkflows/local/numbers/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
 include { REGIONS          } from './subworkflows/local/regions/main'
+include { requireValues    } from './subworkflows/local/parameters/main'
 include { REPORT           } from './subworkflows/local/report/main'
 
 workflow {
     main:
     answerQuestions(params)
+    requireValues(params)
     claimOutdir(params)
 
     // Read: parameters, presets and every row are checked before any slice is touched

@@ -92,6 +92,17 @@ def test_an_outdir_that_is_a_file_is_refused_in_one_line_before_any_task(tmp_pat
     assert "Submitted" not in run.output
 
 
+@pytest.mark.parametrize("name", ["slices", "pipeline_info"])
+def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path, name):
+    place = tmp_path / "results" / name
+    place.parent.mkdir()
+    place.touch()
+    run = run_pipeline(tmp_path, "-stub", "--input", sheet_of(tmp_path, "one"))
+    assert run.code != 0
+    assert f"--outdir: '{place}' is a file - expected a directory" in run.output.splitlines()
+    assert "Submitted" not in run.output
+
+
 def test_a_directory_that_cannot_be_written_is_refused_before_any_task(tmp_path):
     with small_disk(tmp_path / "disk", "1m", "ro") as disk:
         sheet = sheet_of(tmp_path, "one")

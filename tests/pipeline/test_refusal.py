@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import run_pipeline, write_sheet
+from .conftest import ROOT, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
 
@@ -95,3 +95,30 @@ def test_run_fails_when_no_slice_is_left(tmp_path):
     run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", rows)))
     assert run.code != 0
     assert "broken" in run.output
+
+
+PATHS = ("input", "outdir", "encoder_weights", "stain_reference", "multiqc_config")
+
+
+@pytest.mark.parametrize("names", [["outdir"], PATHS])
+def test_parameters_without_a_value_are_one_line_each_and_nothing_is_written(tmp_path, names):
+    run = run_pipeline(tmp_path, "-stub", *(f"--{name}" for name in names))
+    assert run.code != 0
+    said = [line for line in run.output.splitlines() if "has no value" in line]
+    assert [line.split()[1] for line in said] == [f"--{name}" for name in names]
+    assert "ERROR" not in run.output
+    assert not (tmp_path / "true").exists()
+
+
+def test_a_name_that_is_a_number_is_a_name_and_one_that_is_a_pattern_is_refused(tmp_path):
+    """Unquoted, the shell would take s[1].csv for the s1.csv beside it."""
+    row = {"sample": "a", "path": str(ROOT / "tests" / "data" / "patchy.h5ad"), "n_domains": "3"}
+    sheet = write_sheet(tmp_path / "s.csv", [row])
+    run = run_pipeline(tmp_path, "-stub", "--input", str(sheet), "--outdir", "2024")
+    assert run.code == 0, run.output
+    assert (tmp_path / "2024" / "slices.csv").exists()
+    odd = write_sheet(tmp_path / "s[1].csv", [row])
+    run = run_pipeline(tmp_path, "-stub", "--input", str(odd))
+    assert f"--input: '{odd}' - expected a path without * ? [ ] {{ }}" in run.output
+    run = run_pipeline(tmp_path, "-stub", "--input", str(sheet), "--multiqc_config", "nowhere.yml")
+    assert "--multiqc_config: 'nowhere.yml' - expected an existing file or directory" in run.output

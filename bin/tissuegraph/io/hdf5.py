@@ -38,7 +38,16 @@ def open_hdf5(path: Path) -> Iterator[Any]:
     except OSError as error:
         raise InputError(f"{path.name} cannot be read as HDF5: {_why(str(error), kind)}") from error
     except _FOREIGN as error:
-        raise InputError(f"{path.name} is not laid out as expected: {error}") from error
+        raise InputError(f"{path.name} {_what_is_wrong(error)}") from error
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """What an error met while reading an open file means, with the remedy where it is known."""
+    if missing := re.search(
+        r"\(object '(.+)' doesn't exist\)|\(can't locate attribute: '(.+)'\)", str(error)
+    ):
+        return f"lacks {(missing[1] or missing[2])!r}; copy it again, or write it again with all its parts"
+    return f"is not laid out as expected: {error}"
 
 
 def _why(message: str, kind: str) -> str:

@@ -22,8 +22,24 @@ SECTION_NAMES = {
     "subjectid",
 }  # fmt: skip
 _QUALIFIERS = {"id", "ids", "name", "names", "no", "nr", "num", "number", "label", "code", "key", "index"}
+# Before such a name: a measure of each spot, as in cells_per_image or distance to slide
+_MEASURES = {
+    "n",
+    "num",
+    "count",
+    "counts",
+    "total",
+    "mean",
+    "distance",
+    "score",
+    "fraction",
+    "per",
+    "in",
+    "to",
+}
 _CORE = re.compile(r"[ACGT]{10,}|s_\d+um_\d+_\d+|(?<![\dA-Za-z])\d+x\d+(?![\dA-Za-z])")
 MOST_GROUPS = 100
+FEWEST_SPOTS = 20  # of a section, on average; smaller groups are tiles, or the spots themselves
 MIXED = 0.25  # edges between groups, of those that a random mixture would have
 REPEATED = 0.05  # share of spots that have another's place on the array
 N_NEIGHBOURS = 6
@@ -33,12 +49,15 @@ def is_section_name(column: str) -> bool:
     """Whether a column of obs with this name usually tells sections apart: `library_id`, `Tissue section no`.
 
     What the name ends with decides, numbers and words such as `id` aside: `section_cluster` names clusters.
+    What it begins with may make it a measure: `cells_per_image`, `n_samples`.
     """
     if re.sub(r"[^a-z]", "", column.lower()) in SECTION_NAMES:
         return True
     words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column).lower())
     while len(words) > 1 and words[-1] in _QUALIFIERS:
         words.pop()
+    if _MEASURES.intersection(words[:-1]):
+        return False
     return bool(words) and (words[-1] in SECTION_NAMES or words[-1].removesuffix("s") in SECTION_NAMES)
 
 
@@ -64,7 +83,7 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
             codes[codes == 0] = 1 + np.argmax(sizes[1:])
             names, sizes = names[1:], sizes[1:]
             codes = codes - 1
-        if not 2 <= len(names) <= MOST_GROUPS:
+        if not 2 <= len(names) <= min(MOST_GROUPS, len(xy) / FEWEST_SPOTS):
             continue
         neighbours = _neighbours(xy) if neighbours is None else neighbours
         if mixture(codes, neighbours) > MIXED:

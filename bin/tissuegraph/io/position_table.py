@@ -11,7 +11,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_count, check_declared
 from tissuegraph.io.tables import INDEX_NAMES, as_flags, is_missing
-from tissuegraph.io.text import brief, read_rows
+from tissuegraph.io.text import SEPARATORS, brief, read_rows
 
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
@@ -83,7 +83,8 @@ def named_columns(rows: list[list[str]], header: list[str], name: str) -> dict[s
     odd = next((row for row in rows if len(row) != len(header)), None)
     if odd is not None:
         raise InputError(
-            f"{name}: {brief(','.join(odd))!r} has {len(odd)} values, expected {len(header)}; copy it again"
+            f"{name}: {brief(','.join(odd))!r} has {len(odd)} values, expected {len(header)} separated by "
+            f"{SEPARATORS}; save it with one of these, or copy it again where it is cut"
         )
     columns = zip(*rows, strict=True) if rows else ((),) * len(header)
     return dict(zip(header, columns, strict=True))

@@ -108,8 +108,9 @@ def read_10x_h5(path: Path) -> Matrix:
     """Read a feature-barcode matrix in 10x HDF5 (stored genes x spots by column, so spots x genes by row)."""
     with open_hdf5(path) as file:
         if "matrix" not in file or "features" not in group_of(file, "matrix"):
+            missing = "matrix/features" if "matrix" in file else "matrix"
             raise InputError(
-                f"{path.name} is no 10x feature-barcode matrix of Space Ranger: group matrix is missing"
+                f"{path.name} is no 10x feature-barcode matrix of Space Ranger: group {missing} is missing"
             )
         group = file["matrix"]
         shape = values(group["shape"], "iu", 1).tolist()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.text import brief, read_rows
+from tissuegraph.io.text import SEPARATORS, brief, read_rows
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 # What people write where a spot has no label, in lower case
@@ -113,5 +113,5 @@ def _label_column(path: Path, names: list[str], barcode: int) -> int:
             return names.index(name)
     raise InputError(
         f"annotation {path.name} has the columns {brief(', '.join(names))}; expected barcode,label "
-        f"(separated by commas, tabs or semicolons)"
+        f"(separated by {SEPARATORS})"
     )

@@ -20,6 +20,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _BLOCK = 1 << 20
+_DELIMITERS = ",\t;"
+SEPARATORS = "commas, tabs or semicolons"  # the same, as messages call them
 
 
 def brief(text: object, length: int = 80) -> str:
@@ -35,7 +37,7 @@ def read_rows(path: Path, name: str, delimiter: str | None = None) -> list[list[
     of, when None. Raises InputError.
     """
     text = read_text(path, name)
-    delimiter = delimiter or max(",\t;", key=text.lstrip("\r\n").partition("\n")[0].count)
+    delimiter = delimiter or max(_DELIMITERS, key=text.lstrip("\r\n").partition("\n")[0].count)
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         return [[cell.strip() for cell in row] for row in reader if any(row)]

@@ -1,4 +1,5 @@
 include { ENCODE_HISTOLOGY } from '../../../modules/local/encode_histology/main'
+include { fileOrNone       } from '../parameters/main'
 
 // Image features of every slice that has an image, where something reads them; the others go on without.
 workflow HISTOLOGY {
@@ -36,15 +37,4 @@ workflow HISTOLOGY {
     features = ch_encoded.map { meta, found -> [meta, found.features] }.mix(ch_found.without)                          // [ meta, path(features.npz) or [] ]
     files    = ch_encoded.map { meta, found -> [meta, [found.features, found.record].flatten()] }.mix(ch_found.without) // [ meta, [path] ]  may be empty
     records  = ENCODE_HISTOLOGY.out.features.map { meta, _features, record -> [meta, record] }                         // [ meta, path(encode_histology.json) ]
-}
-
-def fileOrNone(String parameter, name) {
-    if (!name) {
-        return []
-    }
-    def found = file(name)
-    if (!(found instanceof Path) || !found.exists()) {
-        error("--${parameter}: '${name}' - expected an existing file or directory")
-    }
-    return found
 }

@@ -2,11 +2,15 @@
 
 // Before any task, so that a night's work is not computed for nothing.
 def claimOutdir(Map given) {
-    if (!given.outdir || given.outdir instanceof Boolean) {
+    if (!given.outdir) {
         error("--outdir: no directory given - expected where results go, e.g. --outdir results")
     }
     def outdir = file(given.outdir.toString(), glob: false)
     probe('--outdir', outdir)
+    // (folders of an earlier run may belong to someone else, or a file may lie in their place)
+    ['slices', 'multiqc', 'pipeline_info', 'outdated'].collect { name -> outdir.resolve(name) }
+        .findAll { folder -> folder.exists() }
+        .each { folder -> probe('--outdir', folder) }
     probe('work directory', workflow.workDir)
     if (isLocal(outdir)) {
         lock(outdir)

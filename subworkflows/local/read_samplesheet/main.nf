@@ -1,6 +1,8 @@
 include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_samplesheet/main'
 include { readJson             } from '../read_json/main'
+include { isPattern            } from '../parameters/main'
 include { roomProblems         } from '../outdir/main'
+include { withoutPattern       } from '../parameters/main'
 
 // Samplesheet and parameters, checked as a whole before any slice is touched.
 workflow READ_SAMPLESHEET {
@@ -10,6 +12,7 @@ workflow READ_SAMPLESHEET {
     main:
     def sheet   = sheetFile(given.input)
     def presets = ownPresets(given)
+    presets.findAll { _method, preset -> isPattern(preset) }.each { method, preset -> error("--${method}_preset: '${preset}' - ${withoutPattern()}") }
     def code    = codeDigest(projectDir)
     VALIDATE_SAMPLESHEET(
         sheet,
@@ -39,12 +42,15 @@ workflow READ_SAMPLESHEET {
 }
 
 def sheetFile(input) {
-    if (!input || input instanceof Boolean) {
+    if (!input) {
         error("--input: no samplesheet given - expected a CSV, TSV, YAML or JSON file, e.g. --input samplesheet.csv")
     }
-    def sheet = file(input)
-    if (!(sheet instanceof Path) || !sheet.exists()) {
+    def sheet = file(input.toString(), glob: false)
+    if (!sheet.exists()) {
         error("--input: '${input}' - expected an existing samplesheet; relative paths start where the run is launched")
+    }
+    if (isPattern(sheet)) {
+        error("--input: '${sheet}' - ${withoutPattern()}")
     }
     if (sheet.isDirectory()) {
         error("--input: '${input}' is a directory - expected a samplesheet: CSV, TSV, YAML or JSON")
@@ -56,8 +62,8 @@ def sheetFile(input) {
 def ownPresets(Map given) {
     return given
         .findAll { name, value -> name ==~ /[a-z0-9]+_preset/ && value instanceof CharSequence && value.contains('.') }
-        .collectEntries { name, value -> [name - '_preset', file(value)] }
-        .findAll { _method, preset -> preset instanceof Path && preset.exists() }
+        .collectEntries { name, value -> [name - '_preset', file(value, glob: false)] }
+        .findAll { _method, preset -> preset.exists() }
 }
 
 // At most 20 lines: ten thousand bad rows have one cause.
@@ -90,15 +96,15 @@ def locate(String name, sheet) {
     if (!name) {
         return null
     }
-    def launched = file(name)
+    def launched = file(name, glob: false)
     def beside   = sheet.parent.resolve(name)
     return !launched.exists() && beside.exists() ? beside : launched
 }
 
 def missingFiles(Map row) {
     return [path: row.path, image: row.image, image_matrix: row.image_matrix, annotation: row.annotation_file]
-        .findAll { _column, value -> value && !value.exists() }
-        .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - expected an existing file or directory" }
+        .findAll { _column, value -> value && (!value.exists() || isPattern(value)) }
+        .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - ${value.exists() ? withoutPattern() : 'expected an existing file or directory'}" }
 }
 
 // A model of regions is a directory of two files; what is in them is the concern of the tasks that read them.
@@ -114,7 +120,7 @@ def modelProblems(String name) {
 
 // A result that this run would replace by its own is no input: reading and publishing would meet.
 def publishedHere(Map row, outdir) {
-    def slices = file(outdir.toString()).resolve('slices')
+    def slices = file(outdir.toString(), glob: false).resolve('slices')
     return row.path && row.path.startsWith(slices)
         ? ["samplesheet row ${row.row}, column path: '${row.path}' lies in --outdir, where this run publishes - expected another --outdir"]
         : []

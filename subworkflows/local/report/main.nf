@@ -1,6 +1,7 @@
 include { CONCLUDE         } from '../../../modules/local/conclude/main'
 include { MULTIQC          } from '../../../modules/local/multiqc/main'
 include { SUMMARISE        } from '../../../modules/local/summarise/main'
+include { fileOrNone       } from '../parameters/main'
 include { readJson         } from '../read_json/main'
 include { setOutdatedAside } from '../outdated/main'
 
@@ -43,13 +44,13 @@ workflow REPORT {
         .combine(SUMMARISE.out.verdict)
         .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString()) }
 
+    def config = fileOrNone('multiqc_config', given.multiqc_config) ?: file("${projectDir}/assets/multiqc_config.yml")
     // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program
     ch_versions = channel.topic('versions')
         .map { process, lines -> "${process.tokenize(':').last()}:\n${lines.trim().indent(4)}" }
         .unique()
         .collectFile(name: 'software_mqc_versions.yml', sort: true, newLine: true)
-    def config = given.multiqc_config ?: "${projectDir}/assets/multiqc_config.yml"
-    MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), file(config, checkIfExists: true), given.multiqc_title ?: '')
+    MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), config, given.multiqc_title ?: '')
 
     // The last task of a run that must not end well. It waits for the report, made or not.
     ch_error = ch_verdict

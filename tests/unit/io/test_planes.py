@@ -58,6 +58,24 @@ def test_the_same_column_passes_where_the_slices_lie_side_by_side(tmp_path):
     assert read(tmp_path, joined).n_obs == 128
 
 
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("fov", ROW // 4 * 2 + COL // 4),  # tiles of 4 x 4 spots
+        ("image", [f"spot_{n}.png" for n in range(64)]),
+        ("run", "run_1"),
+        ("chip", ["A1", ""] * 32),
+        ("cells_per_image", ROW * COL % 3),
+        ("n_samples", ROW * COL % 3),
+        ("in_run", [f"{n % 2}" for n in range(64)]),
+    ],
+)
+def test_columns_of_one_section_that_are_named_like_sections_pass(tmp_path, column, values):
+    adata = one()
+    adata.obs[column] = values if isinstance(values, str) else np.asarray(values).astype(str)
+    assert read(tmp_path, adata).n_obs == 64
+
+
 def test_a_gap_in_such_a_column_is_no_slice(tmp_path):
     adata = one()
     adata.obs["donor"] = np.where(COL % 2, "A", None)

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 from helpers.tiny import (
@@ -208,6 +209,23 @@ def _write(name, text):
     return lambda outs: (outs / name).write_text(text)
 
 
+def _without(part):
+    def change(outs):
+        with h5py.File(outs / "filtered_feature_bc_matrix.h5", "r+") as file:
+            del file[part]
+
+    return change
+
+
+# Parts of a 10x matrix, and what is said where one is missing
+PARTS = [
+    ("barcodes", "lacks 'barcodes'; copy it again"),
+    ("shape", "lacks 'shape'; copy it again"),
+    ("features/id", "lacks 'id'; copy it again"),
+    ("features", "is no 10x feature-barcode matrix of Space Ranger: group matrix/features is missing"),
+]
+
+
 @pytest.mark.parametrize(
     ("matrix", "change", "words"),
     [
@@ -234,6 +252,20 @@ def _write(name, text):
             "no barcode of the matrix has a position",
         ),
         ("h5", _write("spatial/tissue_positions.csv", "AAA-1,0,0,0,0,0\n"), "lies under tissue"),
+        (
+            "h5",
+            _write("spatial/tissue_positions.csv", "AAA-1 1 0 0 0 0\n"),
+            "has 1 values, expected 6 separated by commas, tabs or semicolons",
+        ),
+        (
+            "h5",
+            _write("spatial/tissue_positions.csv", "AAA-1|1|0|0|0,5|0\n"),
+            "has 2 values, expected 6 separated by commas, tabs or semicolons",
+        ),
+        *(
+            ("h5", _without(f"matrix/{part}"), f"filtered_feature_bc_matrix.h5 {words}")
+            for part, words in PARTS
+        ),
         ("h5", _write("spatial/scalefactors_json.json", "{"), "scalefactors_json.json is not valid JSON"),
         ("directory", _truncate("filtered_feature_bc_matrix/matrix.mtx.gz"), "matrix.mtx.gz is truncated"),
         ("directory", _remove("filtered_feature_bc_matrix/barcodes.tsv.gz"), "lacks barcodes.tsv.gz"),
