@@ -1,6 +1,7 @@
 #!/usr/bin/env nextflow
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
+include { ASSEMBLE_COHORT  } from './modules/local/assemble_cohort/main'
 include { claimOutdir      } from './subworkflows/local/outdir/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
 include { EXPRESSION       } from './subworkflows/local/expression/main'
@@ -51,9 +52,21 @@ workflow {
         .map { meta, slice, spots, prepared, seen, found -> [meta, [slice, spots, prepared, seen, found].flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
+    // Cohorts: the sections of each group in one object, whatever became of its other ones
+    ch_sections = ASSEMBLE.out.h5ad
+        .join(ASSEMBLE.out.record)
+        .join(ch_rows.filter { row -> row.group_id }.map { row -> [row.meta, row.group_id] })
+        .combine(ch_run)
+        .filter { _meta, _h5ad, _record, _group_id, run -> run.cohort != 'off' }
+        .map { meta, h5ad, record, group_id, _run -> [[id: "group:${group_id}", group_id: group_id, code: meta.code], [h5ad, record]] }
+        .groupTuple()
+        .filter { _meta, sections -> sections.size() > 1 }
+        .map { meta, sections -> [meta, sections.sort { one, other -> one[0].name <=> other[0].name }.transpose()] }
+    ASSEMBLE_COHORT(ch_sections.map { meta, files -> [meta, files[0], [], files[1]] })
+
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
-        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, DOMAINS.out.records, ASSEMBLE.out.record),
+        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, DOMAINS.out.records, ASSEMBLE.out.record, ASSEMBLE_COHORT.out.record),
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,
@@ -64,6 +77,7 @@ workflow {
     // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)
     slices     = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)
     inferred   = EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)
+    cohorts    = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures)
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
     provenance = REPORT.out.provenance
@@ -77,6 +91,10 @@ output {
     // slices/cortex_1/cortex_1.inferred.h5ad, slices/cortex_1/cortex_1.inferred.png, ...
     inferred {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+    }
+    // cohort/cortex/cortex.h5ad, cohort/cortex/cortex.domains.png, ...
+    cohorts {
+        path { meta, _h5ad, _figures -> "cohort/${meta.group_id}" }
     }
     // slices.csv: one row per slice, usable as the samplesheet of a next run
     table {
