@@ -1,6 +1,7 @@
 #!/usr/bin/env nextflow
 
 include { ASSEMBLE         } from './modules/local/assemble/main'
+include { ASSEMBLE_COHORT  } from './modules/local/assemble_cohort/main'
 include { claimOutdir      } from './subworkflows/local/outdir/main'
 include { COHORTS          } from './subworkflows/local/cohorts/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
@@ -62,9 +63,28 @@ workflow {
         .map { meta, slice, spots, prepared, seen, numbers, found, shared -> [meta, [slice, spots, prepared, seen, numbers, found, shared].flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
+    // Assemble the cohort: the sections of each group in one object, whatever became of its other ones
+    ch_sections = ASSEMBLE.out.h5ad
+        .join(ASSEMBLE.out.record)
+        .join(COHORTS.out.files)
+        .join(NUMBERS.out.files)
+        .join(COHORTS.out.places)
+        .filter { _meta, _h5ad, _record, _shared, _numbers, place -> place.group }
+        .map { meta, h5ad, record, shared, numbers, place -> [groupKey(place.group, place.size), [meta: meta, h5ad: h5ad, record: record, shared: shared + numbers]] }
+        .groupTuple(remainder: true)
+        .map { group, sections -> [group.toString(), sections.sort { section -> section.meta.id }] }
+        .filter { _group, sections -> sections.size() > 1 }
+    ASSEMBLE_COHORT(
+        ch_sections.map { group, sections ->
+            def shared = sections.collectMany { section -> section.shared }
+            def told   = shared.findAll { path -> path.name in ['cohort.json', 'match.json', 'pool_numbers.json'] }.unique()
+            [[id: group, group_id: group - 'group:', code: sections[0].meta.code], sections*.h5ad, shared.findAll { path -> path.name.endsWith('.components.npz') }, told + sections*.record]
+        }
+    )
+
     // Report: the cohort table and one page that shows it all, failed slices first
     REPORT(
-        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, COHORTS.out.records, ASSEMBLE.out.record),
+        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, COHORTS.out.records, ASSEMBLE.out.record, ASSEMBLE_COHORT.out.record),
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,
@@ -75,6 +95,7 @@ workflow {
     // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)
     slices     = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)
     inferred   = EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)
+    cohorts    = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures)
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
     provenance = REPORT.out.provenance
@@ -88,6 +109,10 @@ output {
     // slices/cortex_1/cortex_1.inferred.h5ad, slices/cortex_1/cortex_1.inferred.png, ...
     inferred {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+    }
+    // cohort/cortex/cortex.h5ad, cohort/cortex/cortex.domains.png, ...
+    cohorts {
+        path { meta, _h5ad, _figures -> "cohort/${meta.group_id}" }
     }
     // slices.csv: one row per slice, usable as the samplesheet of a next run
     table {
