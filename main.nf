@@ -1,6 +1,5 @@
 #!/usr/bin/env nextflow
 
-include { ASSEMBLE         } from './modules/local/assemble/main'
 include { claimOutdir      } from './subworkflows/local/outdir/main'
 include { COHORTS          } from './subworkflows/local/cohorts/main'
 include { DOMAINS          } from './subworkflows/local/domains/main'
@@ -13,6 +12,7 @@ include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
 include { REGIONS          } from './subworkflows/local/regions/main'
 include { requireValues    } from './subworkflows/local/parameters/main'
 include { REPORT           } from './subworkflows/local/report/main'
+include { RESULTS          } from './subworkflows/local/results/main'
 
 workflow {
     main:
@@ -58,30 +58,26 @@ workflow {
     // Regions: named in every section of a group that annotated sections teach
     REGIONS(EXPRESSION.out.slices, HISTOLOGY.out.features, ch_rows, ch_run)
 
-    // Assemble: what the user takes home, one directory per slice
-    ch_parts = EXPRESSION.out.slices
-        .join(PREPARE.out.records)
-        .join(HISTOLOGY.out.files)
-        .join(NUMBERS.out.files)
-        .join(DOMAINS.out.files)
-        .join(COHORTS.out.files)
-        .join(REGIONS.out.files)
-        .map { parts -> [parts[0], parts.drop(1).flatten()] }
-    ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
+    // Results: what the user takes home, one directory per slice and one per cohort
+    RESULTS(
+        EXPRESSION.out.slices,
+        PREPARE.out.records.join(HISTOLOGY.out.files).join(NUMBERS.out.files).join(DOMAINS.out.files).join(COHORTS.out.files).join(REGIONS.out.files),
+        COHORTS.out.places,
+        ch_run,
+    )
 
     // Report: the cohort table and one page that shows it all, failed slices first
-    REPORT(
-        PREPARE.out.records.transpose().mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records, COHORTS.out.records, REGIONS.out.records, ASSEMBLE.out.record),
-        ch_run,
-        READ_SAMPLESHEET.out.json,
-        params,
-        ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)),
-    )
+    ch_records = PREPARE.out.records
+        .transpose()
+        .mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records)
+        .mix(COHORTS.out.records, REGIONS.out.records, RESULTS.out.records)
+    REPORT(ch_records, ch_run, READ_SAMPLESHEET.out.json, params, RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)))
 
     publish:
     // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)
-    slices     = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)
+    slices     = RESULTS.out.slices
     inferred   = EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)
+    cohorts    = RESULTS.out.cohorts
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
     models     = REGIONS.out.models
@@ -96,6 +92,10 @@ output {
     // slices/cortex_1/cortex_1.inferred.h5ad, slices/cortex_1/cortex_1.inferred.png, ...
     inferred {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+    }
+    // cohort/cortex/cortex.h5ad, cohort/cortex/cortex.domains.png, ...
+    cohorts {
+        path { meta, _h5ad, _figures -> "cohort/${meta.group_id}" }
     }
     // slices.csv: one row per slice, usable as the samplesheet of a next run
     table {

@@ -90,8 +90,8 @@ def _read(entry: AnnotatedSlice, data: Path):
     is_file = entry.annotation.endswith(".csv")
     slice_ = read_slice(
         Request(
-            entry.sample,
-            data / entry.path,
+            sample=entry.sample,
+            path=data / entry.path,
             annotation=str(data / entry.annotation) if is_file else entry.annotation,
         )
     )

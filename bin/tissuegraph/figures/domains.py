@@ -113,7 +113,7 @@ def panel_grid(n_panels: int, aspect: float, title: str = ""):
 
 def legend_grid(panels: Sequence[LabelPanel], n_panels: int, aspect: float, title: str = ""):
     """Figure and axes for `n_panels` tissue panels, with the legend of `panels` below them."""
-    lines = _legend_lines(panels, width=min(n_panels, _MAX_COLUMNS) * _PANEL)
+    lines = _legend_lines(panels, min(n_panels, _MAX_COLUMNS) * _PANEL, {})
     figure, axes, legend = _grid(n_panels, aspect, len(lines), title)
     if lines:
         _draw_legend(legend, lines)

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.figures.palette import UNLABELLED, domain_colour
+from tissuegraph.keys import UNSURE
 from tissuegraph.report.outcomes import Outcome
 
 _ROWS = {"card_regions": "Regions", "card": "Domains"}
@@ -77,7 +78,7 @@ def _caption(outcome: Outcome, what: str) -> str:
 
 
 def _key(names: Sequence[str]) -> str:
-    entries = [*((name, domain_colour(k)) for k, name in enumerate(names, start=1)), ("unsure", UNLABELLED)]
+    entries = [*((name, domain_colour(k)) for k, name in enumerate(names, start=1)), (UNSURE, UNLABELLED)]
     swatches = "".join(
         f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in entries
     )

@@ -28,10 +28,9 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     parent = (
         "tissuegraph_composition",
         "Domain composition",
-        "Share of spots per domain. Where a slice is annotated, its domains are numbered after the annotated "
-        "regions that they match, so numbers agree between slices with the same regions; otherwise by size, "
-        "and equal numbers in two slices do not mean the same tissue. The chapter of a "
-        "cohort shows the sections of one group, whose numbers are matched.",
+        "Share of spots per domain. Sections of one group share their numbers; the chapter of their cohort "
+        "shows them side by side. Elsewhere equal numbers in two slices do not mean the same tissue: the "
+        "domains of an annotated slice are numbered after the regions that they match, others by size.",
     )
     config = {
         "title": "Domain composition",
@@ -66,7 +65,7 @@ def _name_colours(outcomes: Sequence[Outcome]) -> dict[str, dict[str, str]]:
     """Colour of each region's name: its number in the first slice that has it, as on the maps."""
     colours: dict[str, dict[str, str]] = {}
     for outcome in outcomes:
-        for number, name in enumerate(outcome.metrics.get("annotation_names", ()), start=1):
+        for name, number in (outcome.metrics.get("annotation_numbers") or {}).items():
             colours.setdefault(name, {"name": name, "color": domain_colour(number)})
     colours["unlabelled"] = {"name": "unlabelled", "color": UNLABELLED}
     return colours

@@ -11,7 +11,7 @@ import numpy as np
 from tissuegraph import keys
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import judged
-from tissuegraph.scores.labellings import MethodResult, RegionName, name_domains, number_alike
+from tissuegraph.scores.labellings import MethodResult, RegionName, match_numbers, name_domains, number_alike
 from tissuegraph.scores.metrics import agreement_scores, coherence_scores
 from tissuegraph.scores.table import gain, score_table
 
@@ -103,6 +103,28 @@ def is_matched(steps: Steps) -> bool:
     """Whether the numbers of domains are those of the slice's group."""
     wanted = [*(method.name for method in steps.methods), "baseline", "pca_kmeans"]
     return all(name in steps.numbers for name in wanted)
+
+
+def region_numbers(steps: Steps, columns: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Region -> its number, hence its colour: that of the final domain it matches, else one of its own.
+
+    Regions that were taught have the same numbers in every section instead. columns: obs column -> numbers.
+    """
+    if steps.annotation is None:
+        return {}
+    if steps.taught is not None:
+        return {name: number for number, name in enumerate(steps.regions, start=1)}
+    labelled = steps.annotation >= 0
+    codes = steps.annotation[labelled]
+    matched = match_numbers(codes, columns[keys.DOMAIN][labelled])
+    taken, fresh = set(np.unique(columns[keys.DOMAIN]).tolist()), max(map(np.max, columns.values())) + 1
+    numbers: dict[str, int] = {}
+    for code, name in enumerate(steps.regions):
+        number = int(matched[codes == code][0]) if (codes == code).any() else 0
+        if number not in taken:  # clear of every number on the maps
+            number, fresh = int(fresh), fresh + 1
+        numbers[name] = number
+    return numbers
 
 
 def explain_numbers(answers: Answers, titles: Mapping[str, str], matched: bool) -> list[str]:

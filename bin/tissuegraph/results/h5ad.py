@@ -48,16 +48,16 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
     slice_.obsp[keys.FEATURE_GRAPH] = steps.arrays.feature.astype(np.float32)
     slice_.var["in_model"] = slice_.var_names.isin(steps.arrays.genes)
     slice_.uns[keys.TISSUEGRAPH] = {
-        **_storable(dict(slice_.uns.get(keys.TISSUEGRAPH, {}))),
+        **storable(dict(slice_.uns.get(keys.TISSUEGRAPH, {}))),
         "final_method": answers.name,
-        "settings": {step: _storable(metrics) for step, metrics in _by_step(steps.records).items()},
+        "settings": {step: storable(metrics) for step, metrics in _by_step(steps.records).items()},
         "warnings": [reason for record in steps.records for reason in record.reasons],
         "scores": _score_frame(answers.scores),
         "versions": versions(),
     }
     if steps.taught is not None:
         facts = described(steps.taught, answers.region_scores)
-        slice_.uns[keys.TISSUEGRAPH]["regions"] = _storable(facts)
+        slice_.uns[keys.TISSUEGRAPH]["regions"] = storable(facts)
     return slice_
 
 
@@ -97,10 +97,10 @@ def _score_frame(scores: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return frame
 
 
-def _storable(value: Any) -> Any:
+def storable(value: Any) -> Any:
     """What HDF5 can hold: nested dicts of scalars and flat lists; None is left out, the rest as JSON."""
     if isinstance(value, Mapping):
-        pairs = {str(key).replace("/", "_"): _storable(item) for key, item in value.items()}
+        pairs = {str(key).replace("/", "_"): storable(item) for key, item in value.items()}
         return {key: item for key, item in pairs.items() if item is not None}
     if isinstance(value, list | tuple):
         try:

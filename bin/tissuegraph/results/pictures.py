@@ -20,11 +20,10 @@ from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
 from tissuegraph.methods import title_of
-from tissuegraph.results.answers import JOINT, Answers
+from tissuegraph.results.answers import JOINT, Answers, region_numbers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
 from tissuegraph.results.taught import SHOWN
-from tissuegraph.scores.labellings import match_numbers
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -116,26 +115,11 @@ def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
 
 def annotation_panel(steps: Steps, answers: Answers) -> LabelPanel:
     """Annotated regions, in the colours of the domains they match, or of the regions taught."""
-    if steps.taught is not None:
-        return LabelPanel("Annotation", steps.annotation + 1, names=dict(enumerate(steps.regions, start=1)))
-    numbers = region_numbers(steps, answers)
-    named = {
-        int(numbers[steps.annotation == code][0]): name
-        for code, name in enumerate(steps.regions)
-        if (steps.annotation == code).any()
-    }
-    return LabelPanel("Annotation", numbers, names=named)
-
-
-def region_numbers(steps: Steps, answers: Answers) -> np.ndarray:
-    """(N,) number of each spot's region: that of the domain it matches, else its own; 0 = none."""
-    labelled = steps.annotation >= 0
-    numbers = np.zeros(len(labelled), dtype=int)
-    numbers[labelled] = match_numbers(steps.annotation[labelled], answers.domain[labelled])
-    beyond = ~np.isin(numbers, answers.domain) & labelled  # clear of every number on the maps
-    largest = max(int(found.max()) for found in answers.columns.values())
-    numbers[beyond] = largest + 1 + np.unique(numbers[beyond], return_inverse=True)[1]
-    return numbers
+    numbers = region_numbers(steps, answers.columns)
+    spots = np.zeros(len(steps.annotation), dtype=int)
+    for code, name in enumerate(steps.regions):
+        spots[steps.annotation == code] = numbers[name]
+    return LabelPanel("Annotation", spots, names={number: name for name, number in numbers.items()})
 
 
 def _names(answers: Answers) -> dict[int, str]:

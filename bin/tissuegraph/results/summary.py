@@ -11,7 +11,7 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.methods import title_of
 from tissuegraph.records import Record, step_name
-from tissuegraph.results.answers import JOINT, Answers, explain_numbers, is_matched
+from tissuegraph.results.answers import JOINT, Answers, explain_numbers, is_matched, region_numbers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import described
 
@@ -35,6 +35,7 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "matched": is_matched(steps),
         "numbering": explain_numbers(answers, _titles(steps, answers), is_matched(steps)),
         "domain_names": _domain_names(answers),
+        "annotation_numbers": region_numbers(steps, answers.columns),
         "methods": [method.name for method in steps.methods],
         "n_seeds": answers.final.n_seeds,
         "scores": answers.scores,

@@ -77,6 +77,7 @@ workflow COHORTS {
         .filter { _meta, found, _files -> found }
         .map { meta, _found, files -> [meta, (files ?: []).sort { path -> path.name }] }
         .mix(ch_members.alone)
+    places  = ch_places          // [ meta, [ group: 'group:a' or null, size: 4 ] ]
     records = ch_records         // [ [ id: 'group:a' ], path(json) ]
 }
 

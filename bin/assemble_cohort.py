@@ -1,0 +1,37 @@
+#!/usr/bin/env python3
+"""Put the sections of one group into one h5ad, and draw them side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tissuegraph.cli import (
+    existing_directory,
+    failed_slice_is_a_result,
+    outdir_option,
+    record_option,
+)
+from tissuegraph.records import Record
+
+
+@click.command()
+@click.option("--sample", required=True, help="group:ID of the group; ID names the files.")
+@click.option("--sections", required=True, type=existing_directory, help="Final h5ad of every section.")
+@click.option("--parts", required=True, type=existing_directory, help="Shared components of the sections.")
+@click.option(
+    "--records", required=True, type=existing_directory, help="Records of the group and of its sections."
+)
+@outdir_option
+@record_option
+@failed_slice_is_a_result("assemble_cohort")
+def main(record: Record, sections: Path, parts: Path, records: Path, outdir: Path) -> None:
+    """Write ID.h5ad and ID.<figure>.png and .svg into OUTDIR."""
+    from tissuegraph.results.cohort import assemble_cohort
+
+    assemble_cohort(record, sections, parts, records, outdir)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""From the final slices of one group to what its user takes home: one h5ad and sections side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tissuegraph import keys
+from tissuegraph.figures.cohort import cohort_figure
+from tissuegraph.figures.domains import LabelPanel
+from tissuegraph.figures.save import save
+from tissuegraph.records import Record
+from tissuegraph.results.cohort_h5ad import shared_genes, write_cohort
+from tissuegraph.results.cohort_sections import (
+    CohortSection,
+    numbers_are_shared,
+    read_records,
+    read_sections,
+)
+from tissuegraph.results.h5ad import storable, versions
+
+GROUP = "group:"  # starts the sample of a group's records
+_FEW_GENES = 0.5  # share of a section's genes below which the others cost it too many
+_FINE, _COARSE, _MANY = 200, 100, 12  # dots per inch of up to so many sections, and of more
+_TOLD = ("cohort", "match", "teach", "pool_numbers")  # steps over the group whose findings travel in uns
+
+
+def assemble_cohort(record: Record, folder: Path, parts: Path, records: Path, outdir: Path) -> None:
+    """Write <group_id>.h5ad, .domains.png and .svg, and .regions.* where regions were taught, into `outdir`.
+
+    record: of the group (inplace); folder: the sections' final h5ad files; parts: their shared components;
+    records: of the group's steps and of the sections' assembly.
+    """
+    group_id = record.sample.removeprefix(GROUP)
+    sections, told = read_sections(folder, parts), read_records(records)
+    matched, genes = numbers_are_shared(sections, told), shared_genes(sections)
+    for section in sections:
+        if len(genes) < _FEW_GENES * len(section.var):
+            record.warn(
+                f"{section.name} measured {len(section.var):,} genes, of which all sections share "
+                f"{len(genes):,}; only these are in the cohort's h5ad"
+            )
+    without = [section.name for section in sections if section.components is None]
+    if without and len(without) < len(sections):
+        record.warn(f"no shared components in the cohort's h5ad, as {', '.join(without)} has none")
+    facts = _facts(sections, told, n_genes=len(genes), matched=matched)
+    write_cohort(outdir / f"{group_id}.h5ad", sections, storable(facts), matched=matched)
+    record.metrics |= {
+        "sections": [section.name for section in sections],
+        "n_spots": sum(len(section.obs) for section in sections),
+        "n_genes": len(genes),
+        "matched": matched,
+        "files": _draw(sections, outdir / group_id, group_id, matched=matched),
+    }
+
+
+def _facts(
+    sections: Sequence[CohortSection], told: Sequence[Record], *, n_genes: int, matched: bool
+) -> dict[str, Any]:
+    """What uns['tissuegraph'] says of the group."""
+    names = {
+        record.sample: record.metrics["domain_names"]
+        for record in told
+        if record.step == "assemble" and record.metrics.get("domain_names")
+    }
+    return {
+        "sections": [section.name for section in sections],
+        "genes": f"the {n_genes} genes that every section measured",
+        "numbers_match": matched,
+        "domain_names": names,
+        "settings": {
+            record.step: dict(record.metrics)
+            for record in told
+            if record.step in _TOLD and record.sample.startswith(GROUP)
+        },
+        "versions": versions(),
+    }
+
+
+def _draw(sections: Sequence[CohortSection], stem: Path, group_id: str, *, matched: bool) -> dict[str, str]:
+    """Figures of the group; returns {figure: file name of its PNG}."""
+    note = "" if matched else "numbers are each section's own"
+    panels = {
+        "domains": [LabelPanel(s.name, _numbers(s.obs[keys.DOMAIN]), note) for s in sections],
+    }
+    names = next((tuple(s.obs[keys.REGION].cat.categories) for s in sections if keys.REGION in s.obs), ())
+    if names:
+        panels["regions"] = [_region_panel(section, names) for section in sections]
+    aspects = [_aspect(section.position) for section in sections]
+    files = {}
+    for name, drawn in panels.items():
+        readers = [section.tissue for section in sections]
+        figure = cohort_figure(drawn, readers, aspects, f"{group_id}: {name}")
+        dpi = _FINE if len(sections) <= _MANY else _COARSE
+        files[name] = save(figure, Path(f"{stem}.{name}"), dpi)[0].name
+    return files
+
+
+def _numbers(domain: pd.Series) -> np.ndarray:
+    return domain.astype(str).astype(int).to_numpy()
+
+
+def _region_panel(section: CohortSection, names: tuple[str, ...]) -> LabelPanel:
+    """Called regions of a section that was named, else the annotation, as of one that teaches."""
+    place = {name: number for number, name in enumerate(names, start=1)}
+    named = keys.REGION_CALL in section.obs
+    column, note = (keys.REGION_CALL, "called") if named else (keys.ANNOTATION, "annotation")
+    if column not in section.obs:
+        return LabelPanel(
+            section.name, np.zeros(len(section.obs), dtype=int), "not named", names, keys.UNSURE
+        )
+    numbers = section.obs[column].astype(object).map(lambda label: place.get(str(label), 0)).to_numpy(int)
+    return LabelPanel(section.name, numbers, note, names, keys.UNSURE)
+
+
+def _aspect(position: np.ndarray) -> float:
+    width, height = np.ptp(position[:, 0]), np.ptp(position[:, 1])
+    return float(height / width) if width and height else 1.0

@@ -1,0 +1,46 @@
+include { ASSEMBLE        } from '../../../modules/local/assemble/main'
+include { ASSEMBLE_COHORT } from '../../../modules/local/assemble_cohort/main'
+
+// What the user takes home: every slice with all that was found on it, and the sections of each group in one object.
+workflow RESULTS {
+    take:
+    ch_slices // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
+    ch_found  // [ meta, [path], [path], ... ]  records and files of all steps
+    ch_places // [ meta, [ group: 'group:a', size: 4 ] ]  group: null where a slice stands alone
+    ch_run    // [ methods: [[ name: 'stmfg', ... ]], ... ]
+
+    main:
+    ch_parts = ch_slices
+        .join(ch_found)
+        .map { parts -> [parts[0], parts.drop(1).flatten()] }
+    ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
+
+    // The sections of a group, whatever became of its other ones
+    ch_sections = ASSEMBLE.out.h5ad
+        .join(ASSEMBLE.out.record)
+        .join(ch_parts)
+        .join(ch_places)
+        .filter { _meta, _h5ad, _record, _parts, place -> place.group }
+        .map { meta, h5ad, record, parts, place -> [groupKey(place.group, place.size), [meta: meta, h5ad: h5ad, record: record, parts: parts]] }
+        .groupTuple(remainder: true)
+        .map { group, sections -> [group.toString(), sections.sort { section -> section.meta.id }] }
+        .filter { _group, sections -> sections.size() > 1 }
+    ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) })
+
+    emit:
+    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)               // [ meta, path(h5ad), [path(png), path(svg)] ]
+    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures) // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
+    records = ASSEMBLE.out.record.mix(ASSEMBLE_COHORT.out.record)        // [ meta, path(json) ]  failed ones too
+}
+
+// The group, the slices, their shared components, and the records that tell about them.
+def cohortInput(String group, List sections) {
+    def parts = sections.collectMany { section -> section.parts }
+    def told  = parts.findAll { path -> path.name in ['cohort.json', 'match.json', 'pool_numbers.json', 'teach.json'] }.unique()
+    return [
+        [id: group, group_id: group - 'group:', code: sections[0].meta.code],
+        sections*.h5ad,
+        parts.findAll { path -> path.name.endsWith('.components.npz') },
+        told + sections*.record,
+    ]
+}
