@@ -10,7 +10,7 @@ from tissuegraph.methods import title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
-from tissuegraph.report.teaching import SHOWN, guard_of, teaching_words
+from tissuegraph.report.teaching import NOT_CHECKED, SHOWN, guard_of, teaching_words
 
 _VERDICTS = {  # colours of badge and text
     "shared": ("#009E73", "#ffffff"),
@@ -82,7 +82,7 @@ def _verdict(cohort: CohortOutcome, members: Sequence[Outcome]) -> str:
     if guard:
         kind = "success" if guard == SHOWN else "warning"
         said = sentence or f"Transfer of regions: {guard}."
-        shown = "" if guard == SHOWN else " The unsupervised domains come first."
+        shown = " The domains found without labels come first." if guard == NOT_CHECKED else ""
         lines.append(f'<div class="alert alert-{kind}" role="alert">{escape(said)}{shown}</div>')
     verdict = cohort.metrics.get("cohort", {}).get("verdict")
     if verdict:
