@@ -10,7 +10,7 @@ from tissuegraph.methods import title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
-from tissuegraph.report.teaching import SHOWN, guard_of, teaching_words
+from tissuegraph.report.teaching import NOT_CHECKED, SHOWN, guard_of, teaching_words
 
 _VERDICTS = {  # colours of badge and text
     "shared": ("#009E73", "#ffffff"),
@@ -40,7 +40,12 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
 
 def _chapter(cohort: CohortOutcome, members: Sequence[Outcome], place: int) -> list[Section]:
     name = f"Cohort {cohort.group}"
-    parent = (f"tissuegraph_cohort_{place}", name, f"{_who(members)} of the group {escape(cohort.group)}.")
+    files = cohort.metrics.get("assemble_cohort", {}).get("files")
+    where = (
+        f" All in one object: <code>cohort/{cohort.group_id}/{cohort.group_id}.h5ad</code>." if files else ""
+    )
+    about = f"{_who(members)} of the group {escape(cohort.group)}.{where}"
+    parent = (f"tissuegraph_cohort_{place}", name, about)
     taught = cohort.metrics.get("teach", {})
     guard, _ = guard_of(taught, members)
     matched = bool(members) and all(o.metrics.get("matched") for o in members if o.assembled)
@@ -77,7 +82,7 @@ def _verdict(cohort: CohortOutcome, members: Sequence[Outcome]) -> str:
     if guard:
         kind = "success" if guard == SHOWN else "warning"
         said = sentence or f"Transfer of regions: {guard}."
-        shown = "" if guard == SHOWN else " The unsupervised domains come first."
+        shown = " The domains found without labels come first." if guard == NOT_CHECKED else ""
         lines.append(f'<div class="alert alert-{kind}" role="alert">{escape(said)}{shown}</div>')
     verdict = cohort.metrics.get("cohort", {}).get("verdict")
     if verdict:
@@ -87,7 +92,10 @@ def _verdict(cohort: CohortOutcome, members: Sequence[Outcome]) -> str:
     if members and len(teaching) == len(members):
         lines.append("<p>Every section teaches: no other one is left whose regions would be named.</p>")
     lines += [f"<p>{badge(cohort.status)} {escape(reason)}</p>" for reason in cohort.reasons]
-    return "".join(lines) or "<p>Nothing was found over all sections of this group.</p>"
+    return (
+        "".join(lines)
+        or "<p>The sections stand side by side as they are; nothing was computed over them.</p>"
+    )
 
 
 def _verdict_words(verdict: Mapping[str, Any]) -> str:

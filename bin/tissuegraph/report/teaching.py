@@ -9,7 +9,9 @@ from typing import Any
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import count, html_table
 
+NOT_CHECKED = "not checked"  # the guard of a single teacher
 SHOWN = "shown"  # the guard of a model whose transfer was shown on left-out teachers
+_BY_PATIENT = ("within", "across")
 _MEASURES = {
     "macro_f1": "Macro-F1",
     "accuracy": "Accuracy",
@@ -18,7 +20,11 @@ _MEASURES = {
     "coverage": "Called",
     "accuracy_called": "Accuracy where called",
 }
-_SIDES = {"within": "another section of the same patient", "across": "a section of another patient"}
+_SIDES = {
+    "within": "another section of the same patient",
+    "across": "a section of another patient",
+    "sections": "another section, as patients are not known",
+}
 
 
 def guard_of(taught: Mapping[str, Any], sections: Sequence[Outcome] = ()) -> tuple[str, str]:
@@ -43,6 +49,12 @@ def teaching_words(taught: Mapping[str, Any], sections: Sequence[Outcome]) -> st
         f"<p>{whom} taught {count(len(names), 'region')} "
         f"({', '.join(escape(name) for name in names)}) to {count(len(named), 'section')}.</p>"
     ]
+    if taught.get("spelling"):
+        alike = "; ".join(" / ".join(map(str, names)) for names in taught["spelling"])
+        lines.append(f"<p>Spelt alike, yet counted as different regions: {escape(alike)}.</p>")
+    if taught.get("too_small"):
+        small = ", ".join(map(str, taught["too_small"]))
+        lines.append(f"<p>Too few spots to be taught: {escape(small)}.</p>")
     if taught.get("members"):
         lines.append(_members(taught["members"]))
     if taught.get("left_out"):
@@ -67,12 +79,16 @@ def _left_out(left_out: Mapping[str, Mapping[str, Any]]) -> str:
     tried = {side: figures for side, figures in left_out.items() if figures}
     shown = [name for name in _MEASURES if any(figures.get(name) is not None for figures in tried.values())]
     rows = [
-        [escape(_SIDES.get(side, side)), *(_number(figures.get(name)) for name in shown), _spots(figures)]
+        [
+            escape(_SIDES.get(side, side)),
+            *(_number(figures.get(name)) for name in shown),
+            str(figures.get("n_sections") or ""),
+        ]
         for side, figures in tried.items()
     ]
-    untried = [_SIDES[side] for side in _SIDES if side not in tried]
+    untried = [] if "sections" in tried else [_SIDES[side] for side in _BY_PATIENT if side not in tried]
     note = f" Not tried, as no teacher could be left out: {' and '.join(untried)}." if untried else ""
-    head = ["Taught to", *(_MEASURES[name] for name in shown), "Spots"]
+    head = ["Taught to", *(_MEASURES[name] for name in shown), "Sections left out"]
     table = html_table(head, rows) if rows else ""
     tried_how = "Each teacher left out in turn and named by the others; no label of a target is used."
     return f"<p>{tried_how}{note}</p>{table}"
@@ -95,7 +111,3 @@ def _number(value: Any) -> str:
 
 def _share(value: Any) -> str:
     return "" if value is None else f"{value:.0%}"
-
-
-def _spots(figures: Mapping[str, Any]) -> str:
-    return "" if figures.get("n") is None else f"{figures['n']:,}"

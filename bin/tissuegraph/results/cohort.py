@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.figures.cohort import cohort_figure
@@ -17,6 +16,8 @@ from tissuegraph.records import Record
 from tissuegraph.results.cohort_h5ad import shared_genes, write_cohort
 from tissuegraph.results.cohort_sections import (
     CohortSection,
+    in_turn,
+    joined_obs,
     numbers_are_shared,
     read_records,
     read_sections,
@@ -83,10 +84,7 @@ def _facts(
 
 def _draw(sections: Sequence[CohortSection], stem: Path, group_id: str, *, matched: bool) -> dict[str, str]:
     """Figures of the group; returns {figure: file name of its PNG}."""
-    note = "" if matched else "numbers are each section's own"
-    panels = {
-        "domains": [LabelPanel(s.name, _numbers(s.obs[keys.DOMAIN]), note) for s in sections],
-    }
+    panels = {"domains": _domain_panels(sections, matched=matched)}
     names = next((tuple(s.obs[keys.REGION].cat.categories) for s in sections if keys.REGION in s.obs), ())
     if names:
         panels["regions"] = [_region_panel(section, names) for section in sections]
@@ -100,8 +98,19 @@ def _draw(sections: Sequence[CohortSection], stem: Path, group_id: str, *, match
     return files
 
 
-def _numbers(domain: pd.Series) -> np.ndarray:
-    return domain.astype(str).astype(int).to_numpy()
+def _domain_panels(sections: Sequence[CohortSection], *, matched: bool) -> list[LabelPanel]:
+    """Equal colours for matched numbers; without a match every section has names and colours of its own."""
+    if matched:
+        return [
+            LabelPanel(section.name, section.obs[keys.DOMAIN].astype(str).astype(int).to_numpy())
+            for section in sections
+        ]
+    joined = joined_obs(sections, matched=False)[keys.DOMAIN].cat
+    names = tuple(joined.categories)
+    return [
+        LabelPanel(section.name, joined.codes.to_numpy()[rows] + 1, "not matched", names)
+        for section, rows in in_turn(sections)
+    ]
 
 
 def _region_panel(section: CohortSection, names: tuple[str, ...]) -> LabelPanel:

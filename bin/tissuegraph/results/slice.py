@@ -11,6 +11,7 @@ from tissuegraph.results.h5ad import to_anndata
 from tissuegraph.results.pictures import draw_image, draw_slice
 from tissuegraph.results.steps import Steps, read_steps
 from tissuegraph.results.summary import loss_curves, slice_metrics
+from tissuegraph.results.taught import untaught
 
 
 def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: Path) -> None:
@@ -30,6 +31,9 @@ def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: 
     drawn = draw_slice(stem, steps, answers, curves) | draw_image(stem, steps)
 
     _add_history(record, steps)
+    if steps.taught is not None:
+        for line in untaught(steps.taught, steps.sample, steps.annotation, steps.regions):
+            record.warn(f"name_regions: {line}")
     record.metrics |= {
         **slice_metrics(steps, answers, curves),
         "files": drawn.files,

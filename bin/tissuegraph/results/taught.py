@@ -107,6 +107,31 @@ def judged(
     return named_scores(taught.named, [names[code] if code >= 0 else None for code in annotation])
 
 
+def untaught(taught: Taught, sample: str, annotation: np.ndarray | None, names: Sequence[str]) -> list[str]:
+    """One line each about regions of the slice's own annotation, (N,) int, that nobody taught."""
+    if annotation is None or sample in taught.teachers:
+        return []
+    own = {names[code] for code in np.unique(annotation[annotation >= 0])}
+    alike = {_plain(name): name for name in taught.names}
+    near = {
+        name: alike[_plain(name)] for name in sorted(own.difference(taught.names)) if _plain(name) in alike
+    }
+    absent = sorted(own.difference(taught.names, near))
+    lines = [
+        f"the annotated region {name!r} differs from the taught {known!r} by case or blanks only; they "
+        "count as two regions"
+        for name, known in near.items()
+    ]
+    if absent:
+        listed = ", ".join(map(repr, absent))
+        lines.append(f"no teacher has the annotated region {listed}; no spot can be named so")
+    return lines
+
+
+def _plain(name: str) -> str:
+    return "".join(name.split()).casefold()
+
+
 def described(taught: Taught, scores: Mapping[str, Any]) -> dict[str, Any]:
     """What table and report say about the regions of one slice, JSON-able."""
     codes, sizes = np.unique(taught.region, return_counts=True)

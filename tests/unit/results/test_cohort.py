@@ -96,6 +96,9 @@ def test_numbers_that_were_not_matched_carry_their_section(group):
     assert labels[N:].str.startswith("two:").all()
     assert not data.uns["tissuegraph"]["numbers_match"]
     assert data.obs["domain_confidence"].dtype.kind == "f"
+    assert len(set(data.uns["domain_colors"])) == 4  # no colour claims a match
+    drawn = (group / "out" / "lung.domains.svg").read_text()
+    assert all(f">{name}<" in drawn for name in ("one:2", "one:3", "two:2", "two:3"))
 
 
 def test_findings_of_the_group_travel_in_uns(group):

@@ -87,3 +87,22 @@ def test_regions_of_other_spots_are_refused_in_one_line(files):
     record, _ = assembled(files)
     assert record.status == "failed"
     assert "regions.npz describes 60 spots, the slice has 61" in record.reasons[-1]
+
+
+def test_annotated_regions_that_nobody_taught_are_told(files):
+    arrays = write_regions(files)
+    names = np.array(["l 2", "L10", "stroma"])  # L2 is annotated, `l 2` was taught; L10 is both
+    np.savez(
+        files / "regions.npz",
+        **(arrays | {"names": names, "region": arrays["region"] - 1, "call": -1 + 0 * arrays["call"]}),
+    )
+    record, data = assembled(files)
+    told = [reason for reason in record.reasons if reason.startswith("name_regions")]
+    assert told == [
+        "name_regions: the annotated region 'L2' differs from the taught 'l 2' by case or blanks only; they "
+        "count as two regions"
+    ]
+    assert set(data.obs["region_call"]) == {"unsure"}
+    np.savez(files / "regions.npz", **(arrays | {"names": np.array(["L10", "a", "b"])}))
+    record, _ = assembled(files)
+    assert "name_regions: no teacher has the annotated region 'L2'; no spot can be named so" in record.reasons
