@@ -106,7 +106,7 @@ def _domain_panels(sections: Sequence[CohortSection], *, matched: bool) -> list[
             for section in sections
         ]
     joined = joined_obs(sections, matched=False)[keys.DOMAIN].cat
-    names = tuple(joined.categories)
+    names = dict(enumerate(joined.categories, start=1))
     return [
         LabelPanel(section.name, joined.codes.to_numpy()[rows] + 1, "not matched", names)
         for section, rows in in_turn(sections)
@@ -115,15 +115,16 @@ def _domain_panels(sections: Sequence[CohortSection], *, matched: bool) -> list[
 
 def _region_panel(section: CohortSection, names: tuple[str, ...]) -> LabelPanel:
     """Called regions of a section that was named, else the annotation, as of one that teaches."""
-    place = {name: number for number, name in enumerate(names, start=1)}
+    shown = dict(enumerate(names, start=1))
+    place = {name: number for number, name in shown.items()}
     named = keys.REGION_CALL in section.obs
     column, note = (keys.REGION_CALL, "called") if named else (keys.ANNOTATION, "annotation")
     if column not in section.obs:
         return LabelPanel(
-            section.name, np.zeros(len(section.obs), dtype=int), "not named", names, keys.UNSURE
+            section.name, np.zeros(len(section.obs), dtype=int), "not named", shown, keys.UNSURE
         )
     numbers = section.obs[column].astype(object).map(lambda label: place.get(str(label), 0)).to_numpy(int)
-    return LabelPanel(section.name, numbers, note, names, keys.UNSURE)
+    return LabelPanel(section.name, numbers, note, shown, keys.UNSURE)
 
 
 def _aspect(position: np.ndarray) -> float:
