@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ class Run:
         """Status (COMPLETED, CACHED) of every task of the run, by task name without its workflows."""
         with (self.outdir / "pipeline_info" / "execution_trace.txt").open() as lines:
             return {
-                row["name"].split(":")[-1]: row["status"] for row in csv.DictReader(lines, delimiter="\t")
+                re.sub(r"^(?:[A-Z_]+:)+", "", row["name"]): row["status"]  # (a group's tag has a colon too)
+                for row in csv.DictReader(lines, delimiter="\t")
             }
 
     def table(self) -> dict[str, dict[str, str]]:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pipeline
 ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
 STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE")
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
-OF_GROUP = {"COHORT (group:a)", "MATCH (group:a)"}
+OF_GROUP = {"COHORT (group:a)", "MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
 PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
 
 
@@ -127,7 +127,7 @@ def test_a_comment_in_a_preset_repeats_nothing_before_the_report(cohort):
 
 def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     everyone = [row["sample"] for row in cohort.rows]
-    always = ALWAYS | {"MATCH (group:a)"}
+    always = ALWAYS | {"MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
     training = cohort.repeated(None, PRESET.replace("50", "60"))
     assert training == always.union(*(tasks(name, "TRAIN", "CLUSTER", "ASSEMBLE") for name in everyone))
     clustering = cohort.repeated(None, PRESET + "clustering:\n  clusterer: kmeans\n")

@@ -50,7 +50,7 @@ def domain_figure(
     """
     pictures = ([None] if tissue.image is not None else []) + list(panels)
     with matplotlib.rc_context(STYLE):
-        lines = _legend_lines(panels, min(len(pictures), _MAX_COLUMNS) * _PANEL, names or {})
+        lines = _legend_lines(panels, min(len(pictures), _MAX_COLUMNS) * _PANEL, names)
         figure, axes, legend = _grid(len(pictures), tissue.aspect, len(lines), title)
         for ax, panel in zip(axes, pictures, strict=True):
             if panel is None:
@@ -157,9 +157,10 @@ def _head(ax, title: str, note: str) -> None:
 
 
 def _legend_lines(
-    panels: Sequence[LabelPanel], width: float, names: Mapping[int, str]
+    panels: Sequence[LabelPanel], width: float, names: Mapping[int, str] | None = None
 ) -> list[tuple[str, list[Patch]]]:
     """Rows of the legend, each at most `width` inches: domains by number, then annotated regions."""
+    names = names or {}
     shown = sorted({int(k) for panel in panels if not panel.names for k in np.unique(panel.numbers) if k > 0})
     numbers = [
         Patch(color=domain_colour(k), label=f"{k} = {_short(names[k])}" if k in names else str(k))

@@ -14,7 +14,7 @@ _TITLES = {"criterion": "Both together", "stability": "Stability", "gain": "Gain
 
 def number_text(metrics: Mapping[str, Any]) -> str:
     """The number of domains as it stands everywhere: '7', or '9 (estimated; 7 to 11 plausible)'."""
-    number, asked = metrics["n_domains"], metrics.get("n_domains_asked")
+    number, asked = metrics.get("n_domains", "?"), metrics.get("n_domains_asked")
     text = f"{number} of {asked}" if asked and asked != number else str(number)
     if metrics.get("n_domains_given", True):
         return text

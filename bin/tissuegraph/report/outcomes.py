@@ -80,10 +80,7 @@ def read_outcomes(
     cohorts = _cohorts(rows, steps, reasons)
     return [
         replace(
-            _with_group(
-                _outcome(row, steps.get(row["sample"], []), reasons.get(row["sample"], [])),
-                reasons.get(f"{GROUP}{row.get('group_id')}", []),
-            ),
+            _outcome(row, steps.get(row["sample"], []), reasons.get(row["sample"], [])),
             cohort=cohorts.get(row.get("group_id")),
         )
         for row in rows
@@ -112,13 +109,6 @@ def _outcome(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[s
     others = [replace(entry, metrics={}) if entry is expression else entry for entry in records]
     outcome = _finished(row, done, others, lost) if done else _stopped(row, others, lost)
     return _with_expression(outcome, expression)
-
-
-def _with_group(outcome: Outcome, lost: Sequence[str]) -> Outcome:
-    """A slice that went on although a task of its group was lost: warned, with that reason."""
-    if not lost or not outcome.assembled:
-        return outcome
-    return replace(outcome, status=WARNED, reasons=tuple(dict.fromkeys([*outcome.reasons, *lost])))
 
 
 def _reason_of_lost(task: Mapping[str, Any]) -> str:

@@ -367,8 +367,9 @@ def test_evidence_for_the_number_of_domains_is_shown_where_it_was_estimated_and_
         "Stability",
         "Gain in likelihood",
     ]
-    assert set(shown["data"][0]) == {SAMPLE_0, SAMPLE_2}
-    assert [k for k, _ in shown["data"][0][SAMPLE_0]] == list(range(2, 13))
+    lines = shown["data"][0]
+    assert {name.partition(":")[0] for name in lines} == {SAMPLE_0, SAMPLE_2}
+    assert all([k for k, _ in points] == list(range(2, 13)) for points in lines.values())
     outcomes = [replace(o, metrics={**o.metrics, "n_domains_evidence": {}}) for o in outcomes_of(three)]
     assert n_domains.sections(outcomes, {}) == []
 

@@ -76,7 +76,7 @@ def test_regions_come_before_domains_only_where_transfer_was_shown(files, guard,
     regions = panels[titles.index("Regions (taught)")]
     assert (guard in regions.note) == (guard == "not shown")
     # one name has one number, and so one colour, in annotation and regions
-    assert panels[0].names == regions.names == ("white/matter", "L2", "L10")
+    assert panels[0].names == regions.names == {1: "white/matter", 2: "L2", 3: "L10"}
     labelled = (panels[0].numbers > 0) & (regions.numbers > 0)
     assert (panels[0].numbers[labelled] == regions.numbers[labelled]).all()
 
