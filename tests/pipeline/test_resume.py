@@ -16,6 +16,7 @@ ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
 STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE")
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
 OF_GROUP = {"COHORT (group:a)", "MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
+OF_TAUGHT_GROUP = {name.replace("group:a", "group:taught") for name in OF_GROUP}
 PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
 
 
@@ -84,6 +85,17 @@ def test_a_section_added_to_a_group_without_number_repeats_no_estimate_of_the_ot
     assert not found & {
         f"{step} ({name})" for step in ("ESTIMATE", "BASELINE", "QC") for name in ("one", "two")
     }
+
+
+@pytest.mark.parametrize("teaches", [False, True])
+def test_a_section_added_to_a_taught_group_repeats_the_teaching_if_it_teaches_itself(cohort, teaches):
+    teacher = {**cohort.rows[0], "group": "taught", "annotation": "layer", "teaches": "true"}
+    taught = [teacher, {**cohort.rows[1], "group": "taught"}]
+    cohort.run(taught)
+    added = {**(teacher if teaches else taught[1]), "sample": "three"}
+    named = {"TEACH (group:taught)", "NAME_REGIONS (two)"} if teaches else {"NAME_REGIONS (three)"}
+    own = tasks("three", *STEPS) | tasks("one", "ASSEMBLE") | tasks("two", "ASSEMBLE")
+    assert cohort.repeated([*taught, added]) == ALWAYS | OF_TAUGHT_GROUP | own | named
 
 
 def test_a_row_removed_repeats_the_assembly_of_the_section_that_is_left_alone(cohort):

@@ -1,6 +1,7 @@
 """baseline.py: domains without a network."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.scripts import invoke_script, run_script
 from helpers.tiny import write_halves
@@ -45,3 +46,12 @@ def test_a_number_of_domains_is_needed(halves):
     result = invoke_script("baseline", *words(folder))
     assert result.exit_code == 2
     assert "--n-domains" in result.output
+
+
+def test_a_table_of_other_spots_fails_the_slice_and_not_the_run(halves):
+    folder, _ = halves
+    spots = pd.read_csv(folder / "spots.csv.gz", index_col=0)
+    spots.iloc[::-1].to_csv(folder / "spots.csv.gz", index_label="barcode")
+    assert invoke_script("baseline", *words(folder, "--n-domains", 2)).exit_code == 0
+    assert read_record(folder / "b.json").status == "failed"
+    assert not (folder / "domains.npz").exists()

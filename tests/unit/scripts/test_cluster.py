@@ -53,3 +53,14 @@ def test_a_number_of_domains_is_needed(folder):
     result = invoke_script("cluster", *words(folder))
     assert result.exit_code == 2
     assert "--n-domains" in result.output
+
+
+def test_an_embedding_that_is_not_finite_fails_the_slice_under_its_method(folder):
+    broken = np.full((2, N_SPOTS, 4), np.nan)
+    np.savez(folder / "e.npz", embeddings=broken, untrained=broken, seeds=[0, 1])
+    assert invoke_script("cluster", *words(folder, "--n-domains", 2)).exit_code == 0
+    record = read_record(folder / "c.json")
+    assert record.status == "failed"
+    assert "must be a finite" in record.reasons[0]
+    assert record.metrics["method"] == "stmfg"
+    assert not (folder / "d.npz").exists()
