@@ -128,7 +128,7 @@ def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> f
 
 
 def _half(stored, labels: np.ndarray, seed: int) -> float:
-    """ARI on half of the target's spots, in blocks, taught by the other half: no other section."""
+    """ARI on half of the target, in blocks of its tissue, that the other half teaches."""
     from tissuegraph.regions.fitting import fit_model
     from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.model import ask
