@@ -102,7 +102,7 @@ def _pair(
 
 
 def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> float:
-    """ARI of the network whose unsupervised losses also saw the target, beside the classifier on the teacher."""
+    """ARI of the network whose unsupervised losses also saw the target; its classifier saw the teacher."""
     from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.offsets import estimate_offset
     from tissuegraph.regions.sections import codes_of, components_of, nearby, network_arrays

@@ -95,7 +95,7 @@ def write_image(image: np.ndarray, path: Path) -> Path:
 
 
 def write_samplesheet(rows: Iterable[Mapping[str, object]], path: Path) -> Path:
-    """Write rows as CSV with the columns of the pipeline's samplesheet; `teaches` and `image` only where given.
+    """Write rows as CSV with the columns of the pipeline's samplesheet; some only where given.
 
     Paths are written relative to the sheet, so that the folder can be moved.
     """

@@ -7,6 +7,7 @@ import pytest
 from helpers.sections import NAMES, labels_of, section, teacher
 
 from tissuegraph.errors import InputError
+from tissuegraph.presets import load_settings
 from tissuegraph.regions.fitting import NetworkOptions, fit_model, region_names
 from tissuegraph.regions.leaving_out import ACROSS, SECTIONS, WITHIN, folds, leave_out, scored
 from tissuegraph.regions.model import UNSURE, ask
@@ -174,8 +175,18 @@ def test_figures_count_a_region_that_the_others_did_not_teach_as_wrong():
     assert figures["accuracy"] < 0.75  # a third of the spots is white matter, which b does not teach
 
 
+def test_the_network_learns_large_sections_in_parts_and_still_carries_over(monkeypatch):
+    monkeypatch.setattr("tissuegraph.regions.fitting.STEP_SPOTS", 80)  # two parts of 72
+    settings = load_settings("stmfg/default", ["optimiser.epochs=20"])
+    model = fit_model([teacher("a", 0)], NetworkOptions(settings, (0,), "cpu"))
+    found = ask(model, section(1)).by_member["stmfg"].argmax(axis=1)
+    assert (found == codes_of(labels_of(), model.names)).mean() > 0.9
+
+
 def test_a_model_from_disk_answers_alike(tmp_path):
-    model = teach([teacher("a", 0, "p1"), teacher("b", 1, "p2")])
+    settings = load_settings("stmfg/default", ["optimiser.epochs=3"])
+    options = NetworkOptions(settings, (0, 1), "cpu")
+    model = teach([teacher("a", 0, "p1"), teacher("b", 1, "p2")], options)
     save_model(model, tmp_path / "model")
     again = load_model(tmp_path / "model")
     target = section(5)
