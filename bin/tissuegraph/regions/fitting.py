@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,8 +13,9 @@ from tissuegraph.regions.image import fit_image
 from tissuegraph.regions.members import MEMBERS, thinned
 from tissuegraph.regions.model import IMAGE, NETWORK, SEVERAL, RegionModel, points_for
 from tissuegraph.regions.offsets import fit_classes
-from tissuegraph.regions.sections import Components, Source, codes_of, components_of, network_arrays
+from tissuegraph.regions.sections import Components, Source, codes_of, components_of
 from tissuegraph.slices.names import natural
+from tissuegraph.stmfg.joint import network_arrays, network_settings
 from tissuegraph.stmfg.sections import SectionEncoder, train_sections
 from tissuegraph.stmfg.settings import Settings
 
@@ -105,8 +106,7 @@ def _train(
 ) -> list[SectionEncoder]:
     if options.settings is None:
         return []
-    # the features are components, whatever the preset says: counts are what can be reconstructed
-    settings = replace(options.settings, losses=replace(options.settings.losses, target="counts"))
+    settings = network_settings(options.settings)
 
     def load(teacher: Source, offset: np.ndarray):
         return lambda: network_arrays(loadings, teacher.read(), offset, settings)
