@@ -122,7 +122,6 @@ def join_sections(
         np.savez(outdir / f"{name}.{JOINT_STMFG}.npz", **domains_to_store(found))
     record.metrics |= {
         "sections": sorted(sections),
-        "method": settings.method,
         "n_seeds": len(seeds),
         "n_domains": n_domains,
         "verdict": asdict(judge(per_seed[0], joint, separate, depth)),
