@@ -105,7 +105,8 @@ def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> f
     """ARI of the network whose unsupervised losses also saw the target; its classifier saw the teacher."""
     from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.offsets import estimate_offset
-    from tissuegraph.regions.sections import codes_of, components_of, nearby, network_arrays
+    from tissuegraph.regions.sections import codes_of, components_of, nearby
+    from tissuegraph.stmfg.joint import network_arrays
     from tissuegraph.stmfg.sections import train_sections
 
     own = components_of(model.loadings, stored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -14,10 +14,11 @@ from tissuegraph.regions.image import fit_image
 from tissuegraph.regions.members import MEMBERS, thinned
 from tissuegraph.regions.model import IMAGE, NETWORK, SEVERAL, RegionModel, points_for
 from tissuegraph.regions.offsets import fit_classes
-from tissuegraph.regions.sections import Components, Source, codes_of, components_of, network_arrays, part_of
+from tissuegraph.regions.sections import Components, Source, codes_of, components_of, part_of
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.names import natural
 from tissuegraph.slices.partition import spatial_parts
+from tissuegraph.stmfg.joint import network_arrays, network_settings
 from tissuegraph.stmfg.sections import SectionEncoder, train_sections
 from tissuegraph.stmfg.settings import Settings
 
@@ -111,8 +112,7 @@ def _train(
 ) -> list[SectionEncoder]:
     if options.settings is None:
         return []
-    # the features are components, whatever the preset says: counts are what can be reconstructed
-    settings = replace(options.settings, losses=replace(options.settings.losses, target="counts"))
+    settings = network_settings(options.settings)
 
     sections, known = [], []
     for teacher, offset, code in zip(teachers, offsets, codes, strict=True):

@@ -9,7 +9,8 @@ from helpers.sections import NAMES, labels_of, section
 from tissuegraph.cohorts.components import fit_loadings
 from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
-from tissuegraph.regions.sections import codes_of, network_arrays
+from tissuegraph.regions.sections import codes_of
+from tissuegraph.stmfg.joint import network_arrays
 from tissuegraph.stmfg.sections import train_sections, turns
 
 SETTINGS = load_settings("stmfg/default", ["optimiser.epochs=20"])
