@@ -21,6 +21,7 @@ from tissuegraph.cohorts.numbering import number_group
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.records import Record
+from tissuegraph.scores.labellings import JOINT, JOINT_STMFG, JOINTS
 
 BASELINE = ("baseline", "pca_kmeans")
 
@@ -34,7 +35,12 @@ BASELINE = ("baseline", "pca_kmeans")
     help="JSON list of [section, result], one per file of domains.",
 )
 @click.option("--domains", required=True, type=existing_directory, help="Their files in folders 1, 2, ...")
-@click.option("--components", required=True, type=existing_directory, help="Holds SECTION.components.npz.")
+@click.option(
+    "--components",
+    required=True,
+    type=existing_directory,
+    help="Holds SECTION.components.npz, and SECTION.joint_stmfg.npz where there are some.",
+)
 @click.option("--methods", required=True, help="Methods of the run, joined by commas; the first numbers all.")
 @click.option("--joint/--no-joint", default=False, help="Whether the joint domains give the numbers.")
 @click.option(
@@ -56,14 +62,20 @@ def main(
     if len(sections) < 2:
         raise InputError(f"a group needs at least two sections with domains, got {len(sections)}")
     stored = {name: read_arrays(shared[name], "components", ["components", "joint"]) for name in sections}
-    labels: dict[str, dict[str, np.ndarray]] = {"joint": {name: stored[name]["joint"] for name in sections}}
+    labels: dict[str, dict[str, np.ndarray]] = {JOINT: {name: stored[name]["joint"] for name in sections}}
+    learned_jointly = {name: components / f"{name}.{JOINT_STMFG}.npz" for name in sections}
+    if all(path.is_file() for path in learned_jointly.values()):
+        labels[JOINT_STMFG] = {
+            name: read_arrays(path, "joint domains", ["joint"])["joint"]
+            for name, path in learned_jointly.items()
+        }
     for section, result, path in files:
         keys = BASELINE if result == "baseline" else ("domain", "untrained")
         for key, found in read_arrays(path, "domains", keys).items():
             name = {"domain": result, "untrained": f"{result}_untrained"}.get(key, key)
             labels.setdefault(name, {})[section] = found
     names = methods.split(",")
-    learned = ["joint", *names] if joint else [*names, "joint"]
+    learned = [*JOINTS, *names] if joint else [*names, *JOINTS]
     order = [*learned, *BASELINE, *(f"{name}_untrained" for name in names)]
     numbers, told = number_group({name: stored[name]["components"] for name in sections}, labels, order)
     outdir.mkdir(parents=True, exist_ok=True)

@@ -93,7 +93,12 @@ def method_of(name: Any) -> Method:
 
 
 def title_of(name: str) -> str:
-    """A method's name as people write it; controls, which are no methods, keep theirs."""
+    """A method's name as people write it; controls, which are no methods, keep theirs.
+
+    joint_<method>: the method over all sections of a group.
+    """
+    if name.startswith("joint_"):
+        return f"joint {title_of(name.removeprefix('joint_'))}"
     return METHODS[name].title if name in METHODS else name
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -21,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
 from development_slices import SLICES, AnnotatedSlice  # noqa: E402
+
+if TYPE_CHECKING:
+    from tissuegraph.io.stored import StoredSlice
 
 BZ9 = AnnotatedSlice("BZ9", "starmap/mpfc_BZ9.h5ad", 4)
 KNOWN = {entry.sample: entry for entry in (*SLICES, BZ9)}
@@ -42,50 +46,79 @@ def main() -> None:
 @main.command()
 @click.option("--data", type=folder, default=ROOT.parent / "shared" / "data", help="Folder of the slices.")
 @click.option("--n-seeds", type=click.IntRange(min=1), default=3, show_default=True)
-def unsupervised(data: Path, n_seeds: int) -> None:
-    """Separate domains matched by their profiles against joint domains, without any label."""
-    click.echo("| sections | K | matched, pooled | joint, pooled | matched, each | joint, each | verdict |")
+@click.option("--group", "chosen", multiple=True, help="Such as BZ5+BZ9; all where not given.")
+@click.option("--device", default="auto", show_default=True)
+def unsupervised(data: Path, n_seeds: int, chosen: tuple[str, ...], device: str) -> None:
+    """Separate domains matched by their profiles against joint ones, without any label.
+
+    Mean and spread over single seeds; `all`: their consensus, which is what the pipeline gives.
+    """
+    click.echo("| sections | K | domains | pooled | pooled, all | each section | verdict |")
     click.echo("|---|---|---|---|---|---|---|")
     for names, n_domains in GROUPS.items():
-        click.echo(_line(names, n_domains, data, n_seeds))
+        if not chosen or "+".join(names) in chosen:
+            for row in _rows(names, n_domains, data, n_seeds, device):
+                click.echo(f"| {' | '.join(row)} |")
+                sys.stdout.flush()
 
 
-def _line(names: tuple[str, ...], n_domains: int, data: Path, n_seeds: int) -> str:
-    from tissuegraph.clustering.baseline import baseline, smooth
-    from tissuegraph.cohorts.components import fit_loadings
-    from tissuegraph.cohorts.joint import joint_domains
+def _rows(
+    names: tuple[str, ...], n_domains: int, data: Path, n_seeds: int, device: str
+) -> Iterator[list[str]]:
+    """One row for matched, joint and joint stMFG each, as soon as it is known."""
+    from tissuegraph.clustering.baseline import baseline
+    from tissuegraph.cohorts.components import fit_loadings, smoothed_scores
+    from tissuegraph.cohorts.joint import agreed_domains
     from tissuegraph.cohorts.matching import match_domains
     from tissuegraph.cohorts.verdict import judge
-    from tissuegraph.slices.smoothing import smoothing_scale
+    from tissuegraph.presets import load_settings
+    from tissuegraph.slices.preprocess import total_counts
+    from tissuegraph.stmfg.joint import joint_embeddings
 
-    sections = {name: _read(KNOWN[name], data) for name in names}
-    loadings = fit_loadings([lambda kept=kept: (kept[0], kept[1]) for kept in sections.values()])
-    components = {}
-    for name, (counts, genes, position, _) in sections.items():
-        scores = loadings.scores(counts, genes)
-        components[name] = smooth(scores, position, smoothing_scale(scores, position))
-    truth = {name: kept[3] for name, kept in sections.items()}
-    depth = {name: float(np.median(np.asarray(kept[0].sum(axis=1)))) for name, kept in sections.items()}
-    matched, joint = [], []
-    for seed in range(n_seeds):
-        own = {n: baseline(kept[0], kept[2], n_domains, seed).labels for n, kept in sections.items()}
-        numbers = match_domains(components, own).numbers
-        matched.append(_scores({name: numbers[name][own[name]] for name in names}, truth))
-        together = joint_domains(components, n_domains, (seed, seed + n_seeds))
-        joint.append(_scores({name: together[name].labels for name in names}, truth))
-        verdict = judge(components, together, own, depth)
-    cells = ["+".join(names), str(n_domains), _cell(matched, "pooled"), _cell(joint, "pooled")]
-    cells += [", ".join(_cell(runs, name) for name in names) for runs in (matched, joint)]
-    cells.append(f"{verdict.kind}{', joint refused' if verdict.joint_refused else ''}")
-    return f"| {' | '.join(cells)} |"
+    read = {name: _read(KNOWN[name], data) for name in names}
+    sections = {name: kept for name, (kept, _) in read.items()}
+    truth = {name: regions for name, (_, regions) in read.items()}
+    readers = {name: (lambda kept=kept: kept) for name, kept in sections.items()}
+    loadings = fit_loadings(list(readers.values()))
+    components = {name: smoothed_scores(loadings, kept)[1] for name, kept in sections.items()}
+    depth = {name: float(np.median(total_counts(kept.counts))) for name, kept in sections.items()}
+    seeds = range(n_seeds)
+    own = [
+        {name: baseline(kept.counts, kept.xy, n_domains, seed).labels for name, kept in sections.items()}
+        for seed in seeds
+    ]
+    numbers = [match_domains(components, found).numbers for found in own]
+    matched = [
+        {name: number[name][found[name]] for name in names}
+        for number, found in zip(numbers, own, strict=True)
+    ]
+    start = ["+".join(names), str(n_domains)]
+    yield [*start, "matched", *_cells(matched, None, truth), ""]
+
+    def row(title: str, values: list[Mapping[str, np.ndarray]]) -> list[str]:
+        """Of joint clustering, each seed on its own values."""
+        single = [
+            agreed_domains([found], n_domains, [seed]) for found, seed in zip(values, seeds, strict=True)
+        ]
+        every = agreed_domains(values, n_domains, seeds)
+        verdict = judge(values[0], every, own[0], depth)
+        labels = [{name: found[name].labels for name in names} for found in single]
+        agreed = {name: every[name].labels for name in names}
+        refused = ", joint refused" if verdict.joint_refused else ""
+        return [*start, title, *_cells(labels, agreed, truth), verdict.kind + refused]
+
+    yield row("joint", [components] * n_seeds)
+    settings = load_settings("default", method="stmfg")
+    yield row("joint, stMFG", list(joint_embeddings(readers, loadings, settings, seeds, device)))
 
 
-def _read(entry: AnnotatedSlice, data: Path):
-    """Counts, genes, positions and codes of the regions' names (-1 = unlabelled) that QC keeps by default."""
+def _read(entry: AnnotatedSlice, data: Path) -> tuple[StoredSlice, np.ndarray]:
+    """A section, and the region of each of its spots, empty where unlabelled."""
     import pandas as pd
 
     from tissuegraph.io.reading import read_slice
     from tissuegraph.io.request import Request
+    from tissuegraph.io.stored import StoredSlice
 
     is_file = entry.annotation.endswith(".csv")
     slice_ = read_slice(
@@ -95,13 +128,29 @@ def _read(entry: AnnotatedSlice, data: Path):
             annotation=str(data / entry.annotation) if is_file else entry.annotation,
         )
     )
-    regions = slice_.obs["annotation"].astype(object)
-    return (
-        slice_.X.tocsr().astype(np.float32),
-        np.asarray(slice_.var_names).astype(str),
-        np.asarray(slice_.obsm["spatial"], dtype=float)[:, :2],
-        np.array(["" if pd.isna(name) else str(name) for name in regions]),
+    names = np.asarray(slice_.var_names).astype(str)
+    section = StoredSlice(
+        counts=slice_.X.tocsr().astype(np.float32),
+        barcodes=np.asarray(slice_.obs_names).astype(str),
+        genes=names,
+        gene_ids=np.asarray(slice_.var["gene_id"]).astype(str),
+        symbols=np.asarray(slice_.var["gene_symbol"]).astype(str),
+        xy=np.asarray(slice_.obsm["spatial"], dtype=float)[:, :2],
+        pitch=float(slice_.uns["tissuegraph"]["pitch_px"]),
     )
+    regions = slice_.obs["annotation"].astype(object)
+    return section, np.array(["" if pd.isna(name) else str(name) for name in regions])
+
+
+def _cells(
+    runs: list[Mapping[str, np.ndarray]],
+    agreed: Mapping[str, np.ndarray] | None,
+    truth: Mapping[str, np.ndarray],
+) -> list[str]:
+    """Pooled over seeds, pooled of their consensus, and each section over seeds."""
+    scores = [_scores(labels, truth) for labels in runs]
+    every = "" if agreed is None else f"{_scores(agreed, truth)['pooled']:.3f}"
+    return [_cell(scores, "pooled"), every, ", ".join(_cell(scores, name) for name in truth)]
 
 
 def _scores(labels: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -49,8 +49,10 @@ def test_the_sections_of_a_group_have_one_estimated_number_which_is_not_written_
 
 
 def test_joint_domains_are_the_answer_and_equal_numbers_are_the_same_layer(final):
-    obs = pd.concat([final[name].obs[["domain", "domain_joint", "annotation"]] for name in SECTIONS])
-    assert (obs["domain"].astype(str) == obs["domain_joint"].astype(str)).all()
+    columns = ["domain", "domain_joint_stmfg", "domain_joint", "annotation"]
+    obs = pd.concat([final[name].obs[columns] for name in SECTIONS])
+    assert (obs["domain"].astype(str) == obs["domain_joint_stmfg"].astype(str)).all()  # of one encoder
+    assert all(final[name].uns["tissuegraph"]["final_method"] == "joint_stmfg" for name in SECTIONS)
     both = set(final[SECTIONS[0]].obs["domain"]) & set(final[SECTIONS[1]].obs["domain"])
     assert len(both) >= 2
     table = pd.crosstab(obs["domain"].astype(str), obs["annotation"].astype(str))
@@ -64,6 +66,7 @@ def test_a_broken_section_leaves_its_group_and_fails_alone(finished):
 
 
 def test_a_group_that_cannot_be_joined_costs_no_slice_and_says_why(finished, final):
+    assert "domain_joint_stmfg" not in final["patchy"].obs
     for name in ("patchy", "stranger"):
         row = finished.table()[name]
         assert row["status"] == "warned"

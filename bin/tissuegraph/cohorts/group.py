@@ -55,7 +55,7 @@ def analyse(record: Record, files: Files, n_domains: int, seeds: Sequence[int], 
         "n_genes": len(loadings.genes),
         "n_domains": n_domains,
         "verdict": asdict(judge(components, joint, separate, depth)),
-        "shares": _shares(joint),
+        "shares": shares_of_sections(joint),
         "standing_out": [entry.as_dict() for entry in standing_out(components, separate, matched, depth)],
     }
 
@@ -86,13 +86,16 @@ def _write(path: Path, section: Section, joint: JointDomains) -> None:
         path,
         components=section.components,
         position=section.position,
-        joint=joint.labels,
-        joint_confidence=joint.confidence,
-        joint_per_seed=joint.per_seed,
+        **domains_to_store(joint),
     )
 
 
-def _shares(joint: Mapping[str, JointDomains]) -> dict[str, dict[str, float]]:
+def domains_to_store(joint: JointDomains) -> dict[str, np.ndarray]:
+    """Joint domains of one section by the names that results look for."""
+    return {"joint": joint.labels, "joint_confidence": joint.confidence, "joint_per_seed": joint.per_seed}
+
+
+def shares_of_sections(joint: Mapping[str, JointDomains]) -> dict[str, dict[str, float]]:
     """Domain number from 1, as text -> section -> share of the domain, sections counted alike."""
     names = sorted(joint)
     table = domain_shares({name: joint[name].labels for name in names})

@@ -38,16 +38,25 @@ def joint_domains(
 
     sections: name -> smoothed components (N, D). The order of sections changes nothing but rounding.
     """
-    names = sorted(sections)
-    stacked = np.vstack([centred(sections[name]) for name in names])
-    runs = [cluster(stacked, n_domains, "vote", seed) for seed in seeds]
-    agreed, per_seed = consensus(runs, n_domains)
-    confidence = support(agreed.labels, per_seed, runs)
+    return agreed_domains([sections] * len(seeds), n_domains, seeds)
+
+
+def agreed_domains(
+    per_seed: Sequence[Mapping[str, np.ndarray]], n_domains: int, seeds: Sequence[int]
+) -> dict[str, JointDomains]:
+    """The same where every seed has its own smoothed values (N, D) of each section, such as an embedding."""
+    names = sorted(per_seed[0])
+    runs = [
+        cluster(np.vstack([centred(values[name]) for name in names]), n_domains, "vote", seed)
+        for values, seed in zip(per_seed, seeds, strict=True)
+    ]
+    agreed, labels_of_seeds = consensus(runs, n_domains)
+    confidence = support(agreed.labels, labels_of_seeds, runs)
     number = by_size(agreed.labels, n_domains)
-    labels, per_seed = number[agreed.labels], number[per_seed]
-    ends = np.cumsum([len(sections[name]) for name in names])
+    labels, labels_of_seeds = number[agreed.labels], number[labels_of_seeds]
+    sizes = [len(per_seed[0][name]) for name in names]
     found = {}
-    for name, end in zip(names, ends.tolist(), strict=True):
-        rows = slice(end - len(sections[name]), end)
-        found[name] = JointDomains(labels[rows], confidence[rows], per_seed[:, rows])
+    for name, end, size in zip(names, np.cumsum(sizes).tolist(), sizes, strict=True):
+        rows = slice(end - size, end)
+        found[name] = JointDomains(labels[rows], confidence[rows], labels_of_seeds[:, rows])
     return found

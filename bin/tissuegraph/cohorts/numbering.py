@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from tissuegraph.cohorts.matching import Matched, match_domains, matched_already
-from tissuegraph.scores.labellings import match_numbers
+from tissuegraph.scores.labellings import JOINTS, match_numbers
 
-JOINT = "joint"  # the result whose numbers mean the same in every section from the start
 Numbers = dict[
     str, dict[str, np.ndarray]
 ]  # section -> result -> the group's number of each own domain, from 1
@@ -37,7 +36,7 @@ def number_group(
         found = labels.get(result, {})
         if not found:
             continue
-        match = matched_already if result == JOINT else match_domains
+        match = matched_already if result in JOINTS else match_domains
         matched = match({name: components[name] for name in found}, found)
         final = _after(reference, found, matched) if reference else np.arange(matched.n_domains)
         for name in found:

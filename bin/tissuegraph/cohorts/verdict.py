@@ -16,7 +16,7 @@ _ONE_SECTION = 0.9  # share of a domain, sections counted alike, from which it l
 _MOST = 0.5  # share of domains in one section from which joining is refused
 _UNLIKE_DEPTH = 3.0  # ratio of median counts from which depth is the likelier reason
 _NEIGHBOURS = 30
-_SAMPLE = 2_000  # spots of each section whose neighbours are looked at
+_SAMPLE, _ALL_SAMPLES = 2_000, 20_000  # spots of each section, and of all, whose neighbours are looked at
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def mixing(points: Mapping[str, np.ndarray], seed: int = 0) -> float:
     The same number of spots of each section is looked at.
     """
     rng = np.random.default_rng(seed)
-    size = min(_SAMPLE, *(len(rows) for rows in points.values()))
+    most = max(_ALL_SAMPLES // len(points), _NEIGHBOURS)
+    size = min(_SAMPLE, most, *(len(rows) for rows in points.values()))
     chosen = [points[name][rng.choice(len(points[name]), size, replace=False)] for name in sorted(points)]
     section = np.repeat(np.arange(len(chosen)), size)
     stacked = np.vstack(chosen)

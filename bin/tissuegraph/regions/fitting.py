@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -13,11 +14,17 @@ from tissuegraph.regions.image import fit_image
 from tissuegraph.regions.members import MEMBERS, thinned
 from tissuegraph.regions.model import IMAGE, NETWORK, SEVERAL, RegionModel, points_for
 from tissuegraph.regions.offsets import fit_classes
-from tissuegraph.regions.sections import Components, Source, codes_of, components_of, network_arrays
+from tissuegraph.regions.sections import Components, Source, codes_of, components_of, part_of
+from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.names import natural
+from tissuegraph.slices.partition import spatial_parts
+from tissuegraph.stmfg.joint import network_arrays, network_settings
 from tissuegraph.stmfg.sections import SectionEncoder, train_sections
 from tissuegraph.stmfg.settings import Settings
 
+STEP_SPOTS = (
+    20_000  # of a section at most in one optimisation step of the network; larger ones take it in parts
+)
 LEAST_SPOTS = 3  # of a region, over all teachers, to be taught at all
 
 
@@ -105,14 +112,21 @@ def _train(
 ) -> list[SectionEncoder]:
     if options.settings is None:
         return []
-    # the features are components, whatever the preset says: counts are what can be reconstructed
-    settings = replace(options.settings, losses=replace(options.settings.losses, target="counts"))
+    settings = network_settings(options.settings)
 
-    def load(teacher: Source, offset: np.ndarray):
-        return lambda: network_arrays(loadings, teacher.read(), offset, settings)
-
-    sections = [load(teacher, offset) for teacher, offset in zip(teachers, offsets, strict=True)]
+    sections, known = [], []
+    for teacher, offset, code in zip(teachers, offsets, codes, strict=True):
+        for spots in spatial_parts(teacher.read().xy, STEP_SPOTS):
+            if (code[spots] >= 0).any():
+                sections.append(partial(_part_arrays, loadings, teacher, spots, offset, settings))
+                known.append(code[spots])
     return [
-        train_sections(sections, settings, seed=seed, codes=codes, n_classes=n_classes, device=options.device)
+        train_sections(sections, settings, seed=seed, codes=known, n_classes=n_classes, device=options.device)
         for seed in options.seeds
     ]
+
+
+def _part_arrays(
+    loadings: Loadings, teacher: Source, spots: np.ndarray, offset: np.ndarray, settings: Settings
+) -> SliceArrays:
+    return network_arrays(loadings, part_of(teacher.read(), spots), offset, settings)

@@ -17,7 +17,8 @@ from tissuegraph.regions.ensemble import pool
 from tissuegraph.regions.image import ImageModel
 from tissuegraph.regions.members import MEMBERS
 from tissuegraph.regions.offsets import ClassModel, estimate_offset
-from tissuegraph.regions.sections import N_NEAREST_DISTANCE, Components, components_of, nearby, network_arrays
+from tissuegraph.regions.sections import N_NEAREST_DISTANCE, Components, components_of, nearby
+from tissuegraph.stmfg.joint import network_arrays
 from tissuegraph.stmfg.sections import SectionEncoder
 
 LEVEL = 0.8  # probability from which a spot is called

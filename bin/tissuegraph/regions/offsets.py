@@ -15,6 +15,7 @@ from scipy.linalg import solve_triangular
 
 RIDGE = 1e-3  # of the mean variance, added to the pooled covariance
 STEPS = 30  # at most, of either fit
+FAR = 2.0  # distance per dimension, in standard deviations, at which a spot counts half for an offset
 PSEUDO_SPOTS = 50.0  # by which a target's class shares are held to those of the teachers
 
 
@@ -85,13 +86,16 @@ def estimate_offset(points: np.ndarray, classes: ClassModel) -> tuple[np.ndarray
     """Offset (D,) and class shares (C,) of a section without labels, by EM from 0.
 
     points (N, D). Means and covariance stay as they are: freeing the means lets them drift as an unsupervised
-    mixture does.
+    mixture does. Spots far from every class count less.
     """
     offset, shares = np.zeros(points.shape[1]), classes.shares
     scale = np.sqrt(np.diag(classes.covariance))
     for _ in range(STEPS):
         belief = classes.posterior(points - offset, shares)
-        moved = (points - belief @ classes.means).mean(axis=0)
+        # Cauchy weights: tissue that no class describes must not drag the offset with it
+        far = classes.distances(points - offset).min(axis=1) / points.shape[1]
+        weight = 1 / (1 + far / FAR**2)
+        moved = weight @ (points - belief @ classes.means) / weight.sum()
         shares = (belief.sum(axis=0) + PSEUDO_SPOTS * classes.shares) / (len(points) + PSEUDO_SPOTS)
         done = (np.abs(moved - offset) <= 1e-6 * scale).all()
         offset = moved

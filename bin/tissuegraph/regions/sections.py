@@ -6,18 +6,14 @@ N spots, D components.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tissuegraph.cohorts.components import Loadings
 from tissuegraph.io.stored import StoredSlice
-from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import feature_graph, spatial_graph
-from tissuegraph.slices.preprocess import total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
-from tissuegraph.stmfg.settings import Settings
 
 N_NEAREST = (
     6  # over which posteriors are averaged, those of the members and that of the whole: one ring of a lattice
@@ -42,6 +38,13 @@ class Source:
     patient: str | None = None
     image: Callable[[], np.ndarray] | None = None
     kind: Mapping[str, Any] | None = None
+
+
+def part_of(section: StoredSlice, spots: np.ndarray) -> StoredSlice:
+    """Some spots of a section."""
+    return replace(
+        section, counts=section.counts[spots], barcodes=section.barcodes[spots], xy=section.xy[spots]
+    )
 
 
 def codes_of(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
@@ -87,28 +90,6 @@ def components_of(loadings: Loadings, section: StoredSlice) -> Components:
 def nearby(values: np.ndarray, xy: np.ndarray, n_nearest: int = N_NEAREST) -> np.ndarray:
     """Each spot's values averaged with those of its nearest spots (N, D): regions are contiguous."""
     return _averaged(values, xy, min(n_nearest, len(xy) - 1))
-
-
-def network_arrays(
-    loadings: Loadings, section: StoredSlice, offset: np.ndarray, settings: Settings
-) -> SliceArrays:
-    """What the network is given of a section: components without the offset, counts of the genes, both
-    graphs.
-
-    A gene that the section lacks has no counts; that matters to the decoder only, so not to a prediction.
-    """
-    scores = (loadings.scores(section) - offset).astype(np.float32)
-    rule = settings.spatial_graph
-    return SliceArrays(
-        counts=loadings.counts(section),
-        features=scores,
-        depth=total_counts(section.counts),
-        position=section.xy,
-        spatial=spatial_graph(section.xy, rule.rule, rule.value, section.pitch).adjacency,
-        feature=feature_graph(scores, settings.feature_graph.k, settings.feature_graph.metric).adjacency,
-        genes=loadings.genes,
-        pitch=section.pitch,
-    )
 
 
 def _averaged(values: np.ndarray, xy: np.ndarray, n_nearest: int) -> np.ndarray:

@@ -71,15 +71,14 @@ def load_model(directory: Path) -> RegionModel:
     """Raises InputError, naming the file, for a directory without a model, a damaged one or one of another
     format.
     """
+    missing = [name for name in (TABLE, NUMBERS) if not (directory / name).is_file()]
+    if missing:
+        raise InputError(f"{directory.name} holds no {' and no '.join(missing)}: it is no region model")
     try:
         table = json.loads((directory / TABLE).read_text(encoding="utf-8"))
         if table.get("format") != FORMAT:
             raise InputError(f"{TABLE} is of format {table.get('format')!r}, this version reads {FORMAT}")
         return _model(table, load_file(directory / NUMBERS))
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{directory.name} holds no {Path(error.filename or TABLE).name}: no region model"
-        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise InputError(f"the region model {directory.name} is damaged ({error}); teach it again") from error
 

@@ -84,9 +84,12 @@ def _verdict(cohort: CohortOutcome, members: Sequence[Outcome]) -> str:
         said = sentence or f"Transfer of regions: {guard}."
         shown = " The domains found without labels come first." if guard == NOT_CHECKED else ""
         lines.append(f'<div class="alert alert-{kind}" role="alert">{escape(said)}{shown}</div>')
-    verdict = cohort.metrics.get("cohort", {}).get("verdict")
-    if verdict:
-        lines.append(_verdict_words(verdict))
+    verdicts = {step: cohort.metrics.get(step, {}).get("verdict") for step in ("join", "cohort")}
+    for step, verdict in verdicts.items():
+        if verdict:
+            head = "stMFG over all sections" if step == "join" else "Shared components"
+            lines.append(f"<p><b>{head}</b></p>" if verdicts["join"] else "")
+            lines.append(_verdict_words(verdict))
     lines += [_matched_words(cohort.metrics.get("match", {}).get("results", {}))]
     teaching = [o for o in members if o.row.get("teaches")]
     if members and len(teaching) == len(members):

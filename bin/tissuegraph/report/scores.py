@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.methods import title_of
 from tissuegraph.report.claims import claim
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count, signed, with_spread
 from tissuegraph.scores.gain import WORDS
+from tissuegraph.scores.labellings import JOINT
 from tissuegraph.scores.table import CONTROL, CONTROLS, LEARNED, UNREFINED
 
 _LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
@@ -131,5 +133,8 @@ def _name(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """What one row of scores is called: a method's answer, or one of its controls."""
     if row["method"] in CONTROLS:
         return CONTROLS[row["method"]].title
+    if row["kind"] == JOINT:
+        title = title_of(row["method"])
+        return escape(title[0].upper() + title[1:])
     suffix = {LEARNED: "", UNREFINED: " before refinement", CONTROL: " untrained"}[row["kind"]]
     return escape(titles[row["method"]]) + suffix

@@ -11,16 +11,24 @@ import numpy as np
 from tissuegraph import keys
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import judged
-from tissuegraph.scores.labellings import MethodResult, RegionName, match_numbers, name_domains, number_alike
+from tissuegraph.scores.labellings import (
+    JOINT,
+    JOINT_STMFG,
+    MethodResult,
+    RegionName,
+    match_numbers,
+    name_domains,
+    number_alike,
+)
 from tissuegraph.scores.metrics import agreement_scores, coherence_scores
 from tissuegraph.scores.table import gain, score_table
 
-JOINT = "joint"  # the answer of a whole group
+_WHAT = {JOINT: "all sections together", JOINT_STMFG: "one encoder over all sections"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answers:
-    """final: the method to trust; name: what gave the final domains, this method or `joint`;
+    """final: the method to trust; name: what gave the final domains, this method or one of JOINTS;
     columns: obs column -> (N,) int from 1, equal numbers match, in a group over all its sections;
     confidence: (N,) of the final domains; scores: rows of `score_table`; gains: method -> what
     `scores.table.gain` says of it, None without labels; names: number -> its region, see `name_domains`;
@@ -54,17 +62,22 @@ def judge(steps: Steps, final: str) -> Answers:
         return coherence_scores(labels, steps.arrays.position, steps.arrays.spatial)
 
     scores = score_table(steps.methods, steps.baseline, agreement=agreement, coherence=coherence)
-    joint = steps.joint
-    if joint is not None:
-        row = {"key": JOINT, "method": JOINT, "kind": JOINT, "what": "all sections together", "n_seeds": 1}
+    for name, joint in steps.joints.items():
+        row = {
+            "key": name,
+            "method": name,
+            "kind": JOINT,
+            "what": _WHAT[name],
+            "n_seeds": len(joint.per_seed),
+        }
         scores.append({**row, **agreement(joint.joint), **coherence(joint.joint)})
     columns = number_domains(steps, trusted)
-    is_joint = joint is not None and joint.final
+    answer = steps.joint_answer
     return Answers(
         final=trusted,
-        name=JOINT if is_joint else trusted.name,
+        name=trusted.name if answer is None else answer.name,
         columns=columns,
-        confidence=joint.confidence if is_joint else trusted.confidence,
+        confidence=trusted.confidence if answer is None else answer.confidence,
         scores=scores,
         region_scores=(
             {}
@@ -84,10 +97,8 @@ def number_domains(steps: Steps, final: MethodResult) -> dict[str, np.ndarray]:
     labels = {keys.domain(method.name): (method.name, method.domain) for method in steps.methods}
     labels[keys.DOMAIN_BASELINE] = ("baseline", steps.baseline.baseline)
     labels[keys.DOMAIN_PCA_KMEANS] = ("pca_kmeans", steps.baseline.pca_kmeans)
-    if steps.joint is not None:
-        labels[keys.DOMAIN_JOINT] = (JOINT, steps.joint.joint)
-    is_joint = steps.joint is not None and steps.joint.final
-    answer = keys.DOMAIN_JOINT if is_joint else keys.domain(final.name)
+    labels |= {keys.domain(name): (name, joint.joint) for name, joint in steps.joints.items()}
+    answer = keys.domain(final.name if steps.joint_answer is None else steps.joint_answer.name)
     if is_matched(steps):
         columns = {column: steps.numbers[result][found] for column, (result, found) in labels.items()}
     else:

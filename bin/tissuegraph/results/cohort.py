@@ -27,7 +27,13 @@ from tissuegraph.results.h5ad import storable, versions
 GROUP = "group:"  # starts the sample of a group's records
 _FEW_GENES = 0.5  # share of a section's genes below which the others cost it too many
 _FINE, _COARSE, _MANY = 200, 100, 12  # dots per inch of up to so many sections, and of more
-_TOLD = ("cohort", "match", "teach", "pool_numbers")  # steps over the group whose findings travel in uns
+_TOLD = (
+    "cohort",
+    "join",
+    "match",
+    "teach",
+    "pool_numbers",
+)  # steps over the group whose findings travel in uns
 
 
 def assemble_cohort(record: Record, folder: Path, parts: Path, records: Path, outdir: Path) -> None:

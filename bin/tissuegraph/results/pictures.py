@@ -20,10 +20,11 @@ from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
 from tissuegraph.methods import title_of
-from tissuegraph.results.answers import JOINT, Answers, region_numbers
+from tissuegraph.results.answers import Answers, region_numbers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
 from tissuegraph.results.taught import SHOWN
+from tissuegraph.scores.labellings import JOINT
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -100,9 +101,9 @@ def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
         panels.append(annotation_panel(steps, answers))
     if shown:
         panels.append(called)
-    if steps.joint is not None:
-        numbers = answers.columns[keys.DOMAIN_JOINT]
-        panels.append(LabelPanel("Joint: all sections", numbers, _note(rows[JOINT])))
+    for name in steps.joints:
+        title = "Joint: all sections" if name == JOINT else "Joint: stMFG over all sections"
+        panels.append(LabelPanel(title, answers.columns[keys.domain(name)], _note(rows[name])))
     for method in sorted(steps.methods, key=lambda method: method.name != answers.final.name):
         numbers = answers.columns[keys.domain(method.name)]
         panels.append(LabelPanel(title_of(method.name), numbers, _note(rows[method.name])))

@@ -18,6 +18,8 @@ from tissuegraph.records import Record, read_record
 from tissuegraph.results.kept import annotation_codes, kept_slice
 from tissuegraph.results.taught import FILE, Taught, known_names, read_taught
 from tissuegraph.scores.labellings import (
+    JOINT,
+    JOINTS,
     BaselineResult,
     JointResult,
     MethodResult,
@@ -35,8 +37,8 @@ class Steps:
     """What the steps found out about one slice, of which N spots passed QC.
 
     whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
-    methods: at least one; joint: domains of the slice's group, None without; numbers: result -> the group's
-    number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
+    methods: at least one; joints: domains of the slice's group by name, empty without; numbers: result -> the
+    group's number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
     annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; taught: regions that other
     sections taught, None where there are none.
     """
@@ -52,9 +54,14 @@ class Steps:
     records: tuple[Record, ...]
     annotation: np.ndarray | None
     regions: tuple[str, ...]
-    joint: JointResult | None = None
+    joints: Mapping[str, JointResult] = field(default_factory=dict)
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
     taught: Taught | None = None
+
+    @property
+    def joint_answer(self) -> JointResult | None:
+        """The joint domains that are the answer, None where each section keeps its own."""
+        return next((joint for joint in self.joints.values() if joint.final), None)
 
 
 def read_whole(slice_path: Path, spots_path: Path) -> tuple[anndata.AnnData, pd.DataFrame]:
@@ -71,8 +78,8 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
 
     slice.h5ad, spots.csv.gz, baseline.npz, features.npz where there is an image, regions.npz where other
     sections taught it, the records *.json, and for every method that answered <method>.arrays.npz,
-    <method>.embedding.npz and <method>.domains.npz. Of a section also <sample>.components.npz and
-    <sample>.numbers.json.
+    <method>.embedding.npz and <method>.domains.npz. Of a section also <sample>.components.npz,
+    <sample>.joint_stmfg.npz where one encoder was trained over the group, and <sample>.numbers.json.
     names: the methods asked, in the order of trust. Raises InputError where none of them answered, and where
     two steps saw different spots.
     """
@@ -100,7 +107,7 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         records=records,
         annotation=annotation,
         regions=regions,
-        joint=_joint(parts / f"{sample}.components.npz", kept.n_obs, records),
+        joints=_joints(sample, parts, kept.n_obs, records),
         numbers=_numbers(parts / f"{sample}{_NUMBERS}"),
         taught=taught,
     )
@@ -110,13 +117,20 @@ def _record_paths(parts: Path) -> list[Path]:
     return sorted(path for path in parts.glob("*.json") if not path.name.endswith(_NUMBERS))
 
 
-def _joint(path: Path, n_spots: int, records: Sequence[Record]) -> JointResult | None:
-    """The joint domains of the section's group; they are the answer where asked for and not refused."""
-    if not path.is_file():
-        return None
+def _joints(sample: str, parts: Path, n_spots: int, records: Sequence[Record]) -> dict[str, JointResult]:
+    """Joint domains of the section's group; where asked for, the first in the order of trust is the answer,
+    unless its verdict refuses it.
+    """
     told = {record.step: record.metrics for record in records}
-    refused = told.get("cohort", {}).get("verdict", {}).get("joint_refused", True)
-    return read_joint(path, n_spots, final=bool(told.get("match", {}).get("joint")) and not refused)
+    found: dict[str, JointResult] = {}
+    for name in JOINTS:
+        path = parts / f"{sample}.{'components' if name == JOINT else name}.npz"
+        if path.is_file():
+            verdict = told.get("cohort" if name == JOINT else "join", {}).get("verdict", {})
+            asked = bool(told.get("match", {}).get("joint")) and not found
+            final = asked and not verdict.get("joint_refused", True)
+            found[name] = read_joint(name, path, n_spots, final)
+    return found
 
 
 def _numbers(path: Path) -> dict[str, np.ndarray]:

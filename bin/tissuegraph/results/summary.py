@@ -11,7 +11,7 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.methods import title_of
 from tissuegraph.records import Record, step_name
-from tissuegraph.results.answers import JOINT, Answers, explain_numbers, is_matched, region_numbers
+from tissuegraph.results.answers import Answers, explain_numbers, is_matched, region_numbers
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import described
 
@@ -140,9 +140,8 @@ def _titles(steps: Steps, answers: Answers) -> dict[str, str]:
     """obs column -> title of the results that the maps show beside the answer."""
     titles = {keys.domain(method.name): title_of(method.name) for method in steps.methods}
     titles |= {keys.DOMAIN_BASELINE: "The baseline"}
-    if steps.joint is not None:
-        titles |= {keys.DOMAIN_JOINT: "The joint result"}
-    titles.pop(keys.DOMAIN_JOINT if answers.name == JOINT else keys.domain(answers.name), None)
+    titles |= {keys.domain(name): f"The result of {title_of(name)}" for name in steps.joints}
+    titles.pop(keys.domain(answers.name), None)
     return titles
 
 

@@ -12,6 +12,8 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays
 from tissuegraph.scores.matching import match_labels
 
+JOINT, JOINT_STMFG = "joint", "joint_stmfg"  # results over all sections: on components, on an encoder
+JOINTS = (JOINT_STMFG, JOINT)  # in the order of trust
 _METHOD_KEYS = ("domain", "unrefined", "confidence", "per_seed", "untrained", "untrained_per_seed")
 LEAST_OVERLAP = 0.1  # of the union of two regions, below which they do not match
 LEAST_SHARE = 0.5  # of a domain's spots that have to lie in the region whose number it takes
@@ -57,18 +59,21 @@ class BaselineResult:
 class JointResult:
     """Domains of all sections of a group together, of the N spots of one.
 
-    joint: (N,) int from 0; confidence: (N,) in [0, 1]; final: whether they are the answer.
+    name: one of JOINTS; joint: (N,) int from 0; confidence: (N,) in [0, 1]; final: whether they are the
+    answer; per_seed (R, N).
     """
 
+    name: str
     joint: np.ndarray
     confidence: np.ndarray
+    per_seed: np.ndarray
     final: bool = False
 
 
-def read_joint(path: Path, n_spots: int, final: bool) -> JointResult:
-    """Read what cohort.py wrote of one section; raises InputError when spots differ."""
-    parts = _read(path, ("joint", "joint_confidence"), n_spots)
-    return JointResult(parts["joint"], parts["joint_confidence"], final)
+def read_joint(name: str, path: Path, n_spots: int, final: bool) -> JointResult:
+    """Read what cohort.py or join.py wrote of one section; raises InputError when spots differ."""
+    parts = _read(path, ("joint", "joint_confidence", "joint_per_seed"), n_spots)
+    return JointResult(name, parts["joint"], parts["joint_confidence"], parts["joint_per_seed"], final)
 
 
 def read_method(name: str, embedding: Path, domains: Path, n_spots: int) -> MethodResult:

@@ -26,7 +26,7 @@ from tissuegraph.stmfg.problem import Problem, prepare
 from tissuegraph.stmfg.settings import Settings
 
 ROUNDS_OF_ALL = 4  # with more sections than this each is seen less often: the number of steps stays the same
-_HELD_SPOTS = 60_000  # spots of prepared sections kept between turns
+_HELD_SPOTS = 400_000  # spots of prepared sections kept between turns: about 5 kB each
 
 Load = Callable[[], SliceArrays]
 

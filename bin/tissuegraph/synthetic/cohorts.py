@@ -29,6 +29,7 @@ class CohortSlice:
     settings: SliceSettings
     layout: str | int = 2  # Space Ranger major version, or "h5ad"
     hires: bool = True  # Space Ranger: with the hires image; h5ad: with images
+    teaches: bool = False  # its annotation teaches the other slices of its group
 
 
 def plan(preset: str, n_slices: int | None = None, seed: int = 0) -> list[CohortSlice]:
@@ -52,6 +53,8 @@ def write_cohort(slices: list[CohortSlice], folder: Path, *, full_resolution: st
 def _write_slice(item: CohortSlice, folder: Path, full_resolution: str) -> dict[str, object]:
     drawn = make_slice(item.settings)
     row = {"sample": item.name, "n_domains": item.settings.n_domains, "group": item.group}
+    if item.teaches:
+        row["teaches"] = "true"
     if item.layout == H5AD:
         path = write_h5ad(drawn, folder / f"{item.name}.h5ad", label=LABEL, image=item.hires)
         row |= {"path": path, "platform": "h5ad", "annotation": LABEL}
@@ -64,7 +67,10 @@ def _write_slice(item: CohortSlice, folder: Path, full_resolution: str) -> dict[
 
 
 def _demo(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
-    """Two sections of one cortex and two of one tumour, as large as they can be and stay quick."""
+    """Two sections of one cortex, the first of which teaches the second, and two of one tumour.
+
+    As large as they can be and stay quick.
+    """
     common = SliceSettings(
         n_spots=900, n_genes=1000, hires_px=800, unlabelled=0.02, damaged=0.015, batch_sd=0.1
     )
@@ -75,7 +81,9 @@ def _demo(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
     for i in range(n_slices or 4):
         kind, base = (("cortex", cortex), ("tumour", tumour))[i // 2 % 2]
         layout = H5AD if i % 4 == 3 else 2
-        yield CohortSlice(f"{kind}_{i % 2 + 2 * (i // 4) + 1}", kind, replace(base, seed=seed + i), layout)
+        number = i % 2 + 2 * (i // 4) + 1
+        settings, teaches = replace(base, seed=seed + i), i == 0
+        yield CohortSlice(f"{kind}_{number}", kind, settings, layout, teaches=teaches)
 
 
 def _test(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:

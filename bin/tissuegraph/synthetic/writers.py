@@ -13,6 +13,7 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.synthetic.slices import UNLABELLED, SyntheticSlice
 
 SHEET_COLUMNS = ("sample", "path", "platform", "n_domains", "group", "annotation")
+SOMETIMES = ("teaches", "image")  # columns that are there where a row needs them
 SPOT_DIAMETER_UM = 55.0
 FIDUCIAL_DIAMETER_UM = 90.0
 _POSITION_COLUMNS = (
@@ -94,7 +95,7 @@ def write_image(image: np.ndarray, path: Path) -> Path:
 
 
 def write_samplesheet(rows: Iterable[Mapping[str, object]], path: Path) -> Path:
-    """Write rows as CSV with the columns of the pipeline's samplesheet; `image` only where given.
+    """Write rows as CSV with the columns of the pipeline's samplesheet; some only where given.
 
     Paths are written relative to the sheet, so that the folder can be moved.
     """
@@ -103,7 +104,7 @@ def write_samplesheet(rows: Iterable[Mapping[str, object]], path: Path) -> Path:
         {name: value.relative_to(beside) if isinstance(value, Path) else value for name, value in row.items()}
         for row in rows
     ]
-    columns = SHEET_COLUMNS + (("image",) if any(row.get("image") for row in rows) else ())
+    columns = SHEET_COLUMNS + tuple(name for name in SOMETIMES if any(row.get(name) for row in rows))
     with open(path, "w", newline="") as handle:
         sheet = csv.DictWriter(handle, columns, restval="", lineterminator="\n")
         sheet.writeheader()

@@ -1,4 +1,5 @@
 include { COHORT   } from '../../../modules/local/cohort/main'
+include { JOIN     } from '../../../modules/local/join/main'
 include { MATCH    } from '../../../modules/local/match/main'
 include { cohortOf } from '../numbers/main'
 
@@ -31,6 +32,22 @@ workflow COHORTS {
         .map { group, members -> [[id: group, code: members[0].meta.code], members*.meta*.id, members*.slice, members*.spots, typical(members*.n_domains)] }
     COHORT(ch_group, ch_run.map { run -> run.seed })
 
+    // With joint domains stMFG learns from all sections at once, where it is among the methods
+    JOIN(
+        ch_group
+            .map { cohort, sections, slices, spots, n_domains -> [cohort.id, cohort, sections, slices, spots, n_domains] }
+            .join(COHORT.out.components.map { cohort, components -> [cohort.id, components] })
+            .combine(ch_run.filter { run -> run.cohort == 'joint' && 'stmfg' in run.methods*.name })
+            .map { _group, cohort, sections, slices, spots, n_domains, components, _run -> [cohort, sections, slices, spots, n_domains, components] },
+        ch_run.map { run -> run.teaching.settings },
+        ch_run.map { run -> run.seed },
+        ch_run.map { run -> run.n_seeds },
+    )
+    ch_shared = COHORT.out.components // [ group, cohort, [path] ]  without joint domains of stMFG where there are none
+        .map { cohort, components -> [cohort.id, cohort, components] }
+        .join(JOIN.out.domains.map { cohort, domains -> [cohort.id, domains] }, remainder: true)
+        .map { group, cohort, components, domains -> [group, cohort, [components, domains ?: []].flatten()] }
+
     ch_found = ch_domains
         .join(ch_sections)
         .map { meta, files, section -> [groupKey(section.group, section.size), [meta: meta, files: files.findAll { path -> path.name == 'baseline.npz' || path.name.endsWith('.domains.npz') }]] }
@@ -38,8 +55,7 @@ workflow COHORTS {
         .map { group, members -> [group.toString(), members.sort { member -> member.meta.id }] }
         .filter { _group, members -> members.size() > 1 }
     MATCH(
-        COHORT.out.components
-            .map { cohort, components -> [cohort.id, cohort, components] }
+        ch_shared
             .join(ch_found)
             .map { _group, cohort, components, members ->
                 def results = members.collectMany { member -> member.files.sort { path -> path.name }.collect { path -> [member.meta.id, path] } }
@@ -50,16 +66,21 @@ workflow COHORTS {
     )
 
     // What each section takes home of its group; where a step of the group failed, its record tells why.
-    ch_records = COHORT.out.record.mix(MATCH.out.record)
+    ch_records = COHORT.out.record.mix(JOIN.out.record, MATCH.out.record)
     ch_told = ch_records
         .map { cohort, record -> [cohort.id, record] }
         .combine(ch_sections.map { meta, section -> [section.group, meta] }, by: 0)
         .map { _group, record, meta -> [meta, record] }
-    ch_own = COHORT.out.components.mix(MATCH.out.numbers)
-        .flatMap { _cohort, files -> [files].flatten().collect { path -> [path.name - '.components.npz' - '.numbers.json', path] } }
+    ch_own = COHORT.out.components.mix(JOIN.out.domains, MATCH.out.numbers)
+        .flatMap { _cohort, files -> [files].flatten().collect { path -> [path.name - '.components.npz' - '.joint_stmfg.npz' - '.numbers.json', path] } }
         .combine(ch_rows.map { row -> [row.sample, row.meta] }, by: 0)
         .map { _sample, path, meta -> [meta, path] }
-    ch_parts = ch_told.mix(ch_own).groupTuple(size: 4, remainder: true) // two records, components, numbers
+    ch_parts = ch_told // two records, components, numbers; one record and joint domains more where stMFG joins
+        .mix(ch_own)
+        .combine(ch_run)
+        .map { meta, path, run -> [groupKey(meta.id, run.cohort == 'joint' && 'stmfg' in run.methods*.name ? 6 : 4), meta, path] }
+        .groupTuple(remainder: true)
+        .map { _sample, metas, paths -> [metas[0], paths] }
 
     // Slices without group wait for nobody
     ch_members = ch_domains

@@ -36,7 +36,7 @@ workflow RESULTS {
 // The group, the slices, their shared components, and the records that tell about them.
 def cohortInput(String group, List sections) {
     def parts = sections.collectMany { section -> section.parts }
-    def told  = parts.findAll { path -> path.name in ['cohort.json', 'match.json', 'pool_numbers.json', 'teach.json'] }.unique()
+    def told  = parts.findAll { path -> path.name in ['cohort.json', 'join.json', 'match.json', 'pool_numbers.json', 'teach.json'] }.unique()
     return [
         [id: group, group_id: group - 'group:', code: sections[0].meta.code],
         sections*.h5ad,

@@ -61,6 +61,15 @@ def test_the_verdict_is_told_with_the_figures_that_are_known(group):
     assert "stMFG: 2 of 7 domains lie in several sections; without a counterpart: 7." in words
 
 
+def test_a_joint_encoder_has_a_verdict_of_its_own_before_that_of_the_components(group, tmp_path):
+    group()
+    verdict = {"kind": "shared", "sentence": "The encoder shares all.", "joint_refused": False, "figures": {}}
+    Record("group:lung__left", "join", metrics={"verdict": verdict}).write(tmp_path / "records" / "join.json")
+    words = found(group())["verdict"].data
+    assert words.index("stMFG over all sections") < words.index("The encoder shares all.")
+    assert words.index("The encoder shares all.") < words.index("Shared components")
+
+
 def test_members_stand_by_weight_and_what_could_not_be_tried_is_said(group):
     words = found(group())["taught"].data
     assert f"<strong>{SAMPLE_0}</strong> taught 2 regions" in words

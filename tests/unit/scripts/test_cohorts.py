@@ -98,6 +98,31 @@ def test_equal_tissue_gets_equal_numbers_in_every_result(group):
     assert read_record(folder / "match.json").metrics["results"]["stmfg"]["alone"] == []
 
 
+def test_one_encoder_over_all_sections_finds_their_halves_and_gives_the_numbers(group):
+    folder, half = group
+    assert invoke_script("cohort", *cohort_words(folder)).exit_code == 0
+    words = ["--sample", "group:a", "--sections", "one,two.2", "--slices", folder / "slices"]
+    words += ["--spots", folder / "spots", "--components", folder / "components", "--n-domains", 2]
+    words += ["--n-seeds", 1, "--set", "optimiser.epochs=3", "--device", "cpu"]
+    done = invoke_script("join", *words, "--outdir", folder / "joint", "--record", folder / "join.json")
+    assert done.exit_code == 0, done.output
+    found = {}
+    for name in ("one", "two.2"):
+        path = folder / "joint" / f"{name}.joint_stmfg.npz"
+        with np.load(path) as stored:
+            found[name] = stored["joint"]
+        path.rename(folder / "components" / path.name)
+    np.testing.assert_array_equal(found["one"], found["two.2"])  # the two sections are copies
+    assert max((found["one"] == half).mean(), (found["one"] != half).mean()) > 0.95
+    assert read_record(folder / "join.json").metrics["verdict"]["joint_refused"] is False
+    write_domains(folder, half)
+    assert invoke_script("match", *match_words(folder, "--joint")).exit_code == 0
+    numbers = json.loads((folder / "numbers" / "two.2.numbers.json").read_text())
+    assert numbers["joint_stmfg"] == [1, 2]  # the first in the order of trust
+    own = np.array(numbers["joint"])[np.load(folder / "components" / "two.2.components.npz")["joint"]]
+    assert ((found["two.2"] + 1) == own).mean() > 0.95
+
+
 def test_joint_domains_give_the_numbers_where_they_are_asked_for(group):
     folder, half = group
     assert invoke_script("cohort", *cohort_words(folder)).exit_code == 0

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""One stMFG encoder over all sections of a group, and the domains that it finds in all of them together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tissuegraph.cli import (
+    device_option,
+    existing_directory,
+    failed_slice_is_a_result,
+    n_domains_option,
+    n_seeds_option,
+    output_directory,
+    record_option,
+    sample_option,
+    seed_option,
+    settings_options,
+)
+from tissuegraph.records import Record
+from tissuegraph.stmfg.settings import Settings
+
+
+@click.command()
+@sample_option
+@click.option("--sections", required=True, help="Names of the sections, joined by commas.")
+@click.option(
+    "--slices",
+    required=True,
+    type=existing_directory,
+    help="Canonical slices in folders 1, 2, ... in that order.",
+)
+@click.option(
+    "--spots",
+    required=True,
+    type=existing_directory,
+    help="Per-spot QC tables in folders 1, 2, ... likewise.",
+)
+@click.option(
+    "--components",
+    required=True,
+    type=existing_directory,
+    help="Holds SECTION.components.npz of the sections that cohort.py could read; others stay out.",
+)
+@n_domains_option
+@settings_options("stmfg")
+@seed_option
+@n_seeds_option("Encoders to train; the domains are the consensus over them.")
+@device_option
+@click.option(
+    "--outdir", required=True, type=output_directory, help="Where SECTION.joint_stmfg.npz are written."
+)
+@record_option
+@failed_slice_is_a_result("join")
+def main(
+    record: Record,
+    sections: str,
+    slices: Path,
+    spots: Path,
+    components: Path,
+    n_domains: int,
+    settings: Settings,
+    seed: int,
+    n_seeds: int,
+    device: str,
+    outdir: Path,
+) -> None:
+    """The network reads components that the sections share, each less its section's mean."""
+    from tissuegraph.nn.allocator import keep_freed_memory
+    from tissuegraph.stmfg.joint import join_sections
+
+    keep_freed_memory()
+    files = {
+        name: (slices / str(k) / "slice.h5ad", spots / str(k) / "spots.csv.gz")
+        for k, name in enumerate(sections.split(","), start=1)
+        if (components / f"{name}.components.npz").is_file()
+    }
+    join_sections(record, files, n_domains, settings, range(seed, seed + n_seeds), outdir, device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""stMFG over all sections of a group: one encoder, fed with components that the sections share.
+
+N spots of one section, D components, L latent dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tissuegraph.clustering.cluster import cluster
+from tissuegraph.cohorts.components import Loadings, fit_loadings
+from tissuegraph.cohorts.group import Files, domains_to_store, shares_of_sections
+from tissuegraph.cohorts.joint import agreed_domains, centred
+from tissuegraph.cohorts.verdict import judge
+from tissuegraph.io.stored import StoredSlice, read_kept
+from tissuegraph.records import Record
+from tissuegraph.scores.labellings import JOINT_STMFG
+from tissuegraph.slices.arrays import SliceArrays
+from tissuegraph.slices.graphs import feature_graph, spatial_graph
+from tissuegraph.slices.preprocess import total_counts
+from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
+from tissuegraph.stmfg.sections import train_sections
+from tissuegraph.stmfg.settings import Settings
+
+Reader = Callable[[], StoredSlice]
+
+
+def network_settings(settings: Settings) -> Settings:
+    """Settings for shared components: the features are these, so counts are what can be reconstructed."""
+    return replace(settings, losses=replace(settings.losses, target="counts"))
+
+
+def network_arrays(
+    loadings: Loadings, section: StoredSlice, offset: np.ndarray, settings: Settings
+) -> SliceArrays:
+    """What the network is given of a section: components without the offset, counts of the genes, both
+    graphs.
+
+    A gene that the section lacks has no counts; that matters to the decoder only, so not to a prediction.
+    """
+    return _arrays(loadings.scores(section) - offset, loadings, section, settings)
+
+
+def centred_arrays(loadings: Loadings, section: StoredSlice, settings: Settings) -> SliceArrays:
+    """The same less the section's own mean, as joint clustering does it."""
+    scores = loadings.scores(section)
+    return _arrays(scores - scores.mean(axis=0), loadings, section, settings)
+
+
+def _arrays(scores: np.ndarray, loadings: Loadings, section: StoredSlice, settings: Settings) -> SliceArrays:
+    features, rule = scores.astype(np.float32), settings.spatial_graph
+    return SliceArrays(
+        counts=loadings.counts(section),
+        features=features,
+        depth=total_counts(section.counts),
+        position=section.xy,
+        spatial=spatial_graph(section.xy, rule.rule, rule.value, section.pitch).adjacency,
+        feature=feature_graph(features, settings.feature_graph.k, settings.feature_graph.metric).adjacency,
+        genes=loadings.genes,
+        pitch=section.pitch,
+    )
+
+
+def joint_embeddings(
+    sections: Mapping[str, Reader],
+    loadings: Loadings,
+    settings: Settings,
+    seeds: Sequence[int],
+    device: str = "auto",
+) -> Iterator[dict[str, np.ndarray]]:
+    """Smoothed embeddings (N, L) of all sections, one encoder for each seed in turn.
+
+    sections: name -> reads it. Each is smoothed over the number of nearest spots at which its components
+    predict left-out spots best. Raises InputError where training diverges.
+    """
+    settings = network_settings(settings)
+    names = sorted(sections)
+
+    def load(name: str) -> Callable[[], SliceArrays]:
+        return lambda: centred_arrays(loadings, sections[name](), settings)
+
+    for seed in seeds:
+        encoder = train_sections([load(name) for name in names], settings, seed=seed, device=device)
+        found = {}
+        for name in names:
+            arrays = load(name)()
+            operator = mean_over_nearest(arrays.position, smoothing_scale(arrays.features, arrays.position))
+            found[name] = np.asarray(operator @ encoder.embed(arrays, device), dtype=np.float64)
+        yield found
+
+
+def join_sections(
+    record: Record,
+    files: Files,
+    n_domains: int,
+    settings: Settings,
+    seeds: Sequence[int],
+    outdir: Path,
+    device: str = "auto",
+) -> None:
+    """Write SECTION.joint_stmfg.npz into `outdir`; verdict, shares and what was trained go into the record
+    (inplace).
+
+    Raises InputError where the sections share too few genes or training diverges.
+    """
+    sections = {name: partial(read_kept, *paths) for name, paths in files.items()}
+    loadings = fit_loadings([sections[name] for name in sorted(sections)])
+    per_seed = list(joint_embeddings(sections, loadings, settings, seeds, device))
+    joint = agreed_domains(per_seed, n_domains, seeds)
+    separate = {
+        name: cluster(centred(rows), min(n_domains, len(rows)), "vote", seeds[0]).labels
+        for name, rows in per_seed[0].items()
+    }
+    depth = {name: float(np.median(total_counts(read().counts))) for name, read in sections.items()}
+    outdir.mkdir(parents=True, exist_ok=True)
+    for name, found in joint.items():
+        np.savez(outdir / f"{name}.{JOINT_STMFG}.npz", **domains_to_store(found))
+    record.metrics |= {
+        "sections": sorted(sections),
+        "n_seeds": len(seeds),
+        "n_domains": n_domains,
+        "verdict": asdict(judge(per_seed[0], joint, separate, depth)),
+        "shares": shares_of_sections(joint),
+    }

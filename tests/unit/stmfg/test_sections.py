@@ -1,0 +1,85 @@
+"""One encoder for several sections."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers.sections import NAMES, labels_of, section
+
+from tissuegraph.cohorts.components import fit_loadings
+from tissuegraph.errors import InputError
+from tissuegraph.presets import load_settings
+from tissuegraph.regions.sections import codes_of
+from tissuegraph.stmfg.joint import network_arrays
+from tissuegraph.stmfg.sections import train_sections, turns
+
+SETTINGS = load_settings("stmfg/default", ["optimiser.epochs=20"])
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    stored = [section(0), section(1)]
+    loadings = fit_loadings([lambda: stored[0]])
+    nothing = np.zeros(loadings.vectors.shape[1])
+    return [network_arrays(loadings, one, nothing, SETTINGS) for one in stored]
+
+
+def trained(arrays, codes=None, seed=0, settings=SETTINGS):
+    return train_sections(
+        [lambda one=one: one for one in arrays],
+        settings,
+        seed=seed,
+        codes=codes,
+        n_classes=len(NAMES) if codes else 0,
+        device="cpu",
+    )
+
+
+def test_every_section_takes_its_turn_before_any_takes_another():
+    order = turns(3, 2, np.random.default_rng(0))
+    assert len(order) == 6
+    assert set(order[:3]) == set(order[3:]) == {0, 1, 2}
+
+
+def test_many_sections_cost_no_more_steps_than_four():
+    assert len(turns(100, 10, np.random.default_rng(0))) == 40
+
+
+def test_the_classifier_carries_over_to_a_section_without_labels(arrays):
+    codes = codes_of(labels_of(), NAMES)
+    found = trained(arrays, [codes, None]).posterior(arrays[1])
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    assert (found.argmax(axis=1) == codes).mean() > 0.9
+
+
+def test_labels_of_spots_that_are_unknown_do_not_matter(arrays):
+    codes = codes_of(labels_of(), NAMES)
+    hidden = codes.copy()
+    hidden[::2] = -1
+    other = trained(arrays, [hidden, np.full(144, -1)])
+    same = trained(arrays, [hidden, None])
+    np.testing.assert_array_equal(other.posterior(arrays[1]), same.posterior(arrays[1]))
+
+
+def test_an_encoder_without_classifier_embeds_every_section(arrays):
+    encoder = trained(arrays)
+    assert encoder.embed(arrays[1]).shape == (144, SETTINGS.model.head_dim)
+    assert encoder.posterior(arrays[1]).shape == (144, 0)
+
+
+def test_training_repeats_itself_and_depends_on_the_seed(arrays):
+    one, again, other = trained(arrays), trained(arrays), trained(arrays, seed=1)
+    np.testing.assert_array_equal(one.embed(arrays[0]), again.embed(arrays[0]))
+    assert np.abs(one.embed(arrays[0]) - other.embed(arrays[0])).max() > 1e-3
+
+
+def test_a_section_is_read_again_when_it_does_not_fit_beside_the_others(arrays, monkeypatch):
+    expected = trained(arrays).embed(arrays[0])
+    monkeypatch.setattr("tissuegraph.stmfg.sections._HELD_SPOTS", 150)  # one of two sections
+    np.testing.assert_array_equal(trained(arrays).embed(arrays[0]), expected)
+
+
+def test_a_loss_that_is_not_finite_is_refused(arrays):
+    huge = [replace(one, features=one.features * np.float32(1e30)) for one in arrays]
+    with pytest.raises(InputError, match="diverged in step 1 of 40"):
+        trained(huge)
