@@ -10,9 +10,10 @@ from tissuegraph.report.claims import claim
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count, signed, with_spread
 from tissuegraph.scores.gain import WORDS
-from tissuegraph.scores.table import CONTROL, CONTROLS, LEARNED, UNREFINED
+from tissuegraph.scores.table import CONTROL, CONTROLS, JOINT, JOINT_TITLE, LEARNED, UNREFINED
 
 _LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
+_JOINT = "#009E73"
 _CONTROLS = {"untrained": "#8C8C8C", "baseline": "#5A2D00", "pca_kmeans": "#D2B45A"}
 _AGREEMENT = {
     "ari": "ARI", "nmi": "NMI", "ami": "AMI", "homogeneity": "Homogeneity", "completeness": "Completeness",
@@ -64,8 +65,16 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
         categories[f"{method}_untrained"] = {"name": name, "color": _CONTROLS["untrained"]}
     for index, (method, title) in enumerate(methods.items()):  # last is drawn on top
         categories[method] = {"name": title, "color": _LEARNED[index % len(_LEARNED)]}
+    if any(outcome.score(JOINT, "ari") is not None for outcome in outcomes):
+        categories[JOINT] = {"name": JOINT_TITLE, "color": _JOINT}
     shown = {name: title for name, title in _AGREEMENT.items() if name in ("ari", "nmi")}
-    data = [{o.sample: {key: o.score(key, name) for key in categories} for o in outcomes} for name in shown]
+    data = [
+        {
+            o.sample: {key: o.score(key, name) for key in categories if key != JOINT or o.score(key, name)}
+            for o in outcomes
+        }
+        for name in shown
+    ]
     config = {
         "title": "Agreement with the annotation",
         "stacking": "group",
@@ -129,6 +138,8 @@ def _headers() -> dict[str, dict[str, Any]]:
 
 def _name(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """What one row of scores is called: a method's answer, or one of its controls."""
+    if row["method"] == JOINT:
+        return JOINT_TITLE
     if row["method"] in CONTROLS:
         return CONTROLS[row["method"]].title
     suffix = {LEARNED: "", UNREFINED: " before refinement", CONTROL: " untrained"}[row["kind"]]

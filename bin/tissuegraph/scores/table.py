@@ -30,6 +30,8 @@ CONTROLS = {
     "baseline": Control("Smoothed PCA", "smoothed PCA, vote of mixtures"),
     "pca_kmeans": Control("PCA + KMeans", "PCA, KMeans"),
 }
+JOINT = "joint"  # key, method and kind of the answer of a whole group
+JOINT_TITLE = "Joint: all sections"
 Score = Callable[[np.ndarray], Mapping[str, float]]
 
 
