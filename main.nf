@@ -71,7 +71,15 @@ workflow {
         .transpose()
         .mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records)
         .mix(COHORTS.out.records, REGIONS.out.records, RESULTS.out.records)
-    REPORT(ch_records, ch_run, READ_SAMPLESHEET.out.json, params, RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)))
+    REPORT(
+        ch_records,
+        ch_run,
+        READ_SAMPLESHEET.out.json,
+        params,
+        RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)),
+        RESULTS.out.cohorts,
+        REGIONS.out.models,
+    )
 
     publish:
     // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)

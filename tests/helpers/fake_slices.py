@@ -241,8 +241,8 @@ def fake_cohort(folder: Path, *, guard: str = "shown") -> None:
     (folder / "rows.json").write_text(json.dumps(rows))
     taught = {"teachers": samples[:1], "names": names, "guard": guard, "sentence": sentence}
     taught["members"] = [
-        {"name": "lda", "weight": 0.2, "macro_f1": 0.6, "accuracy": 0.7, "ari": 0.5},
-        {"name": "graph network", "weight": 0.8, "macro_f1": 0.7, "accuracy": 0.8, "ari": 0.6},
+        {"name": "lda_hops", "weight": 0.2, "macro_f1": 0.6, "accuracy": 0.7, "ari": 0.5},
+        {"name": "stmfg", "weight": 0.8, "macro_f1": 0.7, "accuracy": 0.8, "ari": 0.6},
     ]
     figures = {"accuracy": 0.82, "macro_f1": 0.71, "ari": 0.6, "ece": 0.05, "coverage": 0.9, "n_sections": 3}
     taught["spelling"] = [["tumour", "Tumour"]]

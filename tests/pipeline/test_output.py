@@ -302,6 +302,33 @@ def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(tmp_path):
     assert lines_with(second.output, f"results of two are not of this run: moved to {older}")
 
 
+def test_cohorts_and_models_of_groups_that_left_the_sheet_are_set_aside(tmp_path):
+    rows = [
+        {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "label"}
+        | {"teaches": "true" if name == "one" else "false"}
+        for name in ("one", "two")
+    ]
+    first = run_pipeline(tmp_path, "-stub", "--input", str(write_sheet(tmp_path / "sheet.csv", rows)))
+    assert first.code == 0, first.output
+    out = first.outdir
+    assert (out / "cohort" / "a" / "a.h5ad").exists()
+    assert (out / "models" / "a" / "model.json").exists()
+    for mine in (out / "cohort" / "notes", out / "models" / "mine"):
+        mine.mkdir()
+        (mine / "notes.txt").write_text("mine")
+    kept = out / "models" / "b"  # of another run, and read by this one
+    kept.mkdir()
+    for part in ("model.json", "model.safetensors"):
+        (kept / part).write_text("{}")
+    words = ("--input", sheet_of(tmp_path, "one"), "--region_model", str(kept))
+    second = run_pipeline(tmp_path, "-stub", "-resume", *words)
+    assert second.code == 0, second.output
+    assert {path.name for path in (out / "cohort").iterdir()} == {"notes"}
+    assert {path.name for path in (out / "models").iterdir()} == {"mine", "b"}
+    assert (out / "outdated_cohort" / "a" / "a.h5ad").exists()
+    assert (out / "outdated_models" / "a" / "model.safetensors").exists()
+
+
 def trainings(folder: Path) -> list[int]:
     """Running processes of train.py of the runs of a directory."""
     found = []

@@ -18,14 +18,15 @@ def cohort_figure(
     tissues: Sequence[Callable[[], Tissue]],
     aspects: Sequence[float],
     title: str,
+    head: str,
 ) -> Figure:
     """One panel per section under one legend.
 
     tissues: what reads the tissue of each section, called in turn so that one image is held at a time;
-    aspects: height over width of each.
+    aspects: height over width of each; head: the word before the legend.
     """
     with matplotlib.rc_context(STYLE):
-        figure, axes = legend_grid(panels, len(panels), float(np.median(aspects)), title)
+        figure, axes = legend_grid(panels, len(panels), float(np.median(aspects)), title, head=head)
         for ax, panel, read in zip(axes, panels, tissues, strict=True):
             tissue = read()
             draw_labels(ax, tissue, panel.numbers, marked=not panel.names)

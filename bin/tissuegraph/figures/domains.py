@@ -111,9 +111,14 @@ def panel_grid(n_panels: int, aspect: float, title: str = ""):
     return figure, axes
 
 
-def legend_grid(panels: Sequence[LabelPanel], n_panels: int, aspect: float, title: str = ""):
-    """Figure and axes for `n_panels` tissue panels, with the legend of `panels` below them."""
-    lines = _legend_lines(panels, min(n_panels, _MAX_COLUMNS) * _PANEL, {})
+def legend_grid(
+    panels: Sequence[LabelPanel], n_panels: int, aspect: float, title: str = "", *, head: str = ""
+):
+    """Figure and axes for `n_panels` tissue panels, with the legend of `panels` below them.
+
+    head: of one legend for all panels; without it every panel with names has a legend of its own.
+    """
+    lines = _legend_lines(panels, min(n_panels, _MAX_COLUMNS) * _PANEL, {}, head)
     figure, axes, legend = _grid(n_panels, aspect, len(lines), title)
     if lines:
         _draw_legend(legend, lines)
@@ -157,7 +162,7 @@ def _head(ax, title: str, note: str) -> None:
 
 
 def _legend_lines(
-    panels: Sequence[LabelPanel], width: float, names: Mapping[int, str] | None = None
+    panels: Sequence[LabelPanel], width: float, names: Mapping[int, str] | None = None, head: str = ""
 ) -> list[tuple[str, list[Patch]]]:
     """Rows of the legend, each at most `width` inches: domains by number, then annotated regions."""
     names = names or {}
@@ -167,17 +172,20 @@ def _legend_lines(
         for k in shown
     ]
     lines = [("Domains", row) for row in _rows(numbers, width)]
-    for panel in panels:
-        if panel.names:
-            present = set(np.unique(panel.numbers).tolist())
-            regions = [
-                Patch(color=domain_colour(k), label=_short(name))
-                for k, name in panel.names.items()
-                if k in present
-            ]
-            unlabelled = [Patch(color=UNLABELLED, label=panel.rest)] if (panel.numbers == 0).any() else []
-            lines += [(panel.title.partition(" (")[0], row) for row in _rows(regions + unlabelled, width)]
+    named = [panel for panel in panels if panel.names]
+    groups = [(head, named)] if head and named else [(p.title.partition(" (")[0], [p]) for p in named]
+    for title, group in groups:
+        lines += [(title, row) for row in _rows(_named_entries(group), width)]
     return lines
+
+
+def _named_entries(panels: Sequence[LabelPanel]) -> list[Patch]:
+    """What the names that any of the panels shows look like, and what grey means."""
+    present = {int(k) for panel in panels for k in np.unique(panel.numbers)}
+    names = {k: name for panel in panels for k, name in panel.names.items() if k in present}
+    entries = [Patch(color=domain_colour(k), label=_short(names[k])) for k in sorted(names)]
+    rest = dict.fromkeys(panel.rest for panel in panels if (panel.numbers == 0).any())
+    return [*entries, Patch(color=UNLABELLED, label=" or ".join(rest))] if rest else entries
 
 
 def _draw_legend(ax, lines: list[tuple[str, list[Patch]]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 # The first seven are Okabe and Ito's (https://jfly.uni-koeln.de/color/). Each of the rest is the colour
 # of an RGB grid farthest, in CIELAB, from all before it under normal vision and under full protanopia,
 # deuteranopia and tritanopia (Machado et al. 2009, doi:10.1109/TVCG.2009.113), and from the grey of
@@ -12,6 +14,7 @@ DOMAIN_COLOURS = (
     "#87E1FF", "#A53C00", "#5A4BC3", "#695A78", "#4B2D87", "#00783C", "#FF4B78", "#C3F069",
 )  # fmt: skip
 UNLABELLED = "#DCDCDC"
+FIRST_REGION = 13  # number of the first region that was taught: the colours before it are of domains
 SEQUENTIAL = "viridis"  # counts, genes: perceptually even and safe for colour-deficient vision
 CONFIDENCE = "cividis"
 
@@ -21,6 +24,20 @@ def domain_colour(number: int) -> str:
     if number < 1:
         raise ValueError(f"domains are counted from 1, got {number}")
     return DOMAIN_COLOURS[(number - 1) % len(DOMAIN_COLOURS)]
+
+
+def region_number(place: int) -> int:
+    """Number of a taught region, hence its colour, by its place (from 0) among the names that were taught.
+
+    The same in every section of a group, and, for up to 12 domains and 12 regions, of no domain: a domain
+    and a region of one colour would claim to be the same tissue.
+    """
+    return FIRST_REGION + place
+
+
+def region_numbers(codes: np.ndarray) -> np.ndarray:
+    """Numbers (N,) of the regions `codes` (N,) int from 0; 0 where a code is -1: no region."""
+    return np.where(codes < 0, 0, region_number(codes))
 
 
 def text_colour(background: str) -> str:

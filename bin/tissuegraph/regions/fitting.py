@@ -11,8 +11,8 @@ import numpy as np
 from tissuegraph.cohorts.components import Loadings, fit_loadings
 from tissuegraph.errors import InputError
 from tissuegraph.regions.image import fit_image
-from tissuegraph.regions.members import MEMBERS, thinned
-from tissuegraph.regions.model import IMAGE, NETWORK, SEVERAL, RegionModel, points_for
+from tissuegraph.regions.members import IMAGE, MEMBERS, NETWORK, SEVERAL, thinned
+from tissuegraph.regions.model import RegionModel, points_for
 from tissuegraph.regions.offsets import fit_classes
 from tissuegraph.regions.sections import Components, Source, codes_of, components_of, part_of
 from tissuegraph.slices.arrays import SliceArrays

@@ -16,6 +16,8 @@ from tissuegraph.regions.offsets import ClassModel, fit_classes
 N_NEIGHBOURS = 15
 MOST_SPOTS = 40_000  # labelled spots that a member learns from; more are thinned out evenly over the classes
 _BLOCK = 4096
+SEVERAL = "_hops"  # suffix of the members that see several scales
+NETWORK, IMAGE = "stmfg", "image"
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -102,6 +104,15 @@ class Neighbours:
 
 
 MEMBERS: Mapping[str, Any] = {"lda": Lda, "logistic": Logistic, "neighbours": Neighbours}
+_OTHERS = {NETWORK: "stMFG network", IMAGE: "image"}
+
+
+def member_title(name: str) -> str:
+    """What people call the member of that name; an unknown one keeps its name."""
+    plain = name.removesuffix(SEVERAL)
+    if plain not in MEMBERS:
+        return _OTHERS.get(name, name)
+    return MEMBERS[plain].title + (" at several scales" if name.endswith(SEVERAL) else "")
 
 
 def thinned(codes: np.ndarray, most: int = MOST_SPOTS) -> np.ndarray:

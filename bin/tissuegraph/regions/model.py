@@ -15,15 +15,13 @@ from tissuegraph.cohorts.components import Loadings
 from tissuegraph.io.stored import StoredSlice
 from tissuegraph.regions.ensemble import pool
 from tissuegraph.regions.image import ImageModel
-from tissuegraph.regions.members import MEMBERS
+from tissuegraph.regions.members import IMAGE, MEMBERS, NETWORK, SEVERAL
 from tissuegraph.regions.offsets import ClassModel, estimate_offset
 from tissuegraph.regions.sections import N_NEAREST_DISTANCE, Components, components_of, nearby
 from tissuegraph.stmfg.joint import network_arrays
 from tissuegraph.stmfg.sections import SectionEncoder
 
 LEVEL = 0.8  # probability from which a spot is called
-SEVERAL = "_hops"  # suffix of the members that see several scales
-NETWORK, IMAGE = "stmfg", "image"
 UNSURE = -1
 
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.figures.palette import UNLABELLED, domain_colour
+from tissuegraph.figures.palette import UNLABELLED, domain_colour, region_number
 from tissuegraph.keys import UNSURE
 from tissuegraph.report.outcomes import Outcome
 
+_REST = "other or unlabelled"
 _ROWS = {"card_regions": "Regions", "card": "Domains"}
 _STYLE = """<style>
 .tg-row{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:10px;margin-bottom:8px}
@@ -78,7 +79,8 @@ def _caption(outcome: Outcome, what: str) -> str:
 
 
 def _key(names: Sequence[str]) -> str:
-    entries = [*((name, domain_colour(k)) for k, name in enumerate(names, start=1)), (UNSURE, UNLABELLED)]
+    entries = [(name, domain_colour(region_number(k))) for k, name in enumerate(names)]
+    entries.append((f"{UNSURE} or unlabelled", UNLABELLED))
     swatches = "".join(
         f'<span><i style="background:{colour}"></i>{escape(name)}</span>' for name, colour in entries
     )
@@ -90,10 +92,13 @@ def composition_data(
 ) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     """(title, spots per section and category, colours of categories); domains only where they are matched."""
     found = []
-    regions = {o.sample: o.metrics["regions"]["composition"] for o in sections if "regions" in o.metrics}
-    if regions:
-        names = region_names(sections)
-        colours = {name: {"name": name, "color": domain_colour(k)} for k, name in enumerate(names, start=1)}
+    names = region_names(sections)
+    if names:
+        regions = {o.sample: spots for o in sections if (spots := _region_spots(o, names))}
+        colours = {
+            name: {"name": name, "color": domain_colour(region_number(k))} for k, name in enumerate(names)
+        }
+        colours[_REST] = {"name": _REST, "color": UNLABELLED}
         found.append(("Regions", regions, colours))
     domains = {o.sample: o.metrics["composition"] for o in sections if o.metrics.get("composition")}
     if matched and domains:
@@ -102,6 +107,20 @@ def composition_data(
         colours = {f"d{k}": {"name": f"Domain {k}", "color": domain_colour(k)} for k in range(1, largest + 1)}
         found.append(("Domains", data, colours))
     return found
+
+
+def _region_spots(outcome: Outcome, names: Sequence[str]) -> dict[str, int]:
+    """Spots of each taught region: as named, or as annotated where the section teaches; else empty."""
+    if "regions" in outcome.metrics:
+        return dict(outcome.metrics["regions"]["composition"])
+    annotated = outcome.metrics.get("annotation_composition")
+    if not outcome.row.get("teaches") or not annotated:
+        return {}
+    own = outcome.metrics["annotation_names"]
+    sizes = {own[int(number) - 1]: size for number, size in annotated.items()}
+    found = {name: size for name, size in sizes.items() if name in names}
+    rest = outcome.metrics["n_spots"] - sum(found.values())
+    return {**found, **({_REST: rest} if rest else {})}
 
 
 def _prefixed(sizes: Mapping[str, int]) -> dict[str, int]:

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.methods import title_of
+from tissuegraph.cohorts.standing_out import LEAST_SECTIONS
+from tissuegraph.methods import METHODS, title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
 from tissuegraph.report.teaching import NOT_CHECKED, SHOWN, guard_of, teaching_words
+from tissuegraph.scores.labellings import JOINT_TITLES
+from tissuegraph.scores.table import CONTROLS
 
 _VERDICTS = {  # colours of badge and text
     "shared": ("#009E73", "#ffffff"),
@@ -25,6 +28,7 @@ _FIGURES = {
     "stability": "agreement over seeds (ARI)",
     "depth_ratio": "deepest over shallowest section (median UMIs)",
 }
+_RESULTS = {"baseline": CONTROLS["baseline"].title, **JOINT_TITLES}
 _OUTSTANDING = 3.0  # robust z from which a section is marked
 
 
@@ -119,13 +123,16 @@ def _verdict_words(verdict: Mapping[str, Any]) -> str:
 
 
 def _matched_words(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many domains of each method several sections share, and which have no counterpart."""
+    """How many domains of each answer several sections share, and which have no counterpart."""
     lines = []
     for name, found in results.items():
+        title = _RESULTS.get(name) or (title_of(name) if name in METHODS else None)
+        if title is None:  # controls
+            continue
         alone = [str(number) for number in found.get("alone") or ()]
         rest = f"; without a counterpart: {escape(', '.join(alone))}" if alone else ""
         lines.append(
-            f"{escape(title_of(name))}: {len(found.get('shared') or ())} of {found.get('n_domains')} domains "
+            f"{escape(title)}: {len(found.get('shared') or ())} of {found.get('n_domains')} domains "
             f"lie in several sections{rest}."
         )
     return f"<p>{'<br>'.join(lines)}</p>" if lines else ""
@@ -152,6 +159,11 @@ def _composition(prefix: str, parent: tuple[str, str, str], found: Sequence[tupl
 def _outstanding(entries: Sequence[Mapping[str, Any]]) -> str:
     """Every section with its distances from the others; the farthest first."""
     measures = ("profile", "composition", "quality")
+    if not any(each.get(name) is not None for each in entries for name in measures):
+        return (
+            f"<p>Not asked of {count(len(entries), 'section')}: it takes {LEAST_SECTIONS} to tell which "
+            "one is unlike the others.</p>"
+        )
     order = sorted(entries, key=lambda each: -max((each.get(name) or 0.0) for name in measures))
     rows = [
         [

@@ -13,7 +13,9 @@ from tissuegraph.methods import title_of
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.references import is_cited, reference
 from tissuegraph.report.section import Section, count
+from tissuegraph.scores.labellings import JOINTS
 
+_ONLY = "were used for this only"
 Cite = Callable[[str], str]  # notes a reference, returns its number in brackets
 
 
@@ -50,6 +52,7 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         *_expression_sentences(outcomes, settings, cite),
         *(_method_sentence(method, outcomes, settings, cite) for method in methods_of(outcomes)),
         _baseline_sentence(outcomes, cite),
+        *_cohort_sentences(outcomes),
         *_judging_sentences(outcomes, settings, cite),
         f"Results were stored as AnnData {cite('anndata')} and reported with MultiQC {cite('multiqc')}.",
     ]
@@ -118,6 +121,27 @@ def _baseline_sentence(outcomes: Sequence[Outcome], cite: Cite) -> str:
     )
 
 
+def _cohort_sentences(outcomes: Sequence[Outcome]) -> Iterable[str]:
+    """What was done over the sections of a group, and what was taught."""
+    if any(outcome.metrics.get("matched") for outcome in outcomes):
+        yield (
+            "Domains of the sections of a group were matched by their mean expression, centred within each "
+            "section, so that one number means one tissue; a domain without a counterpart keeps a number of "
+            "its own."
+        )
+    if any(outcome.metrics.get("final_method") in JOINTS for outcome in outcomes):
+        yield (
+            "Final domains come from one clustering of all sections of a group on components that they share."
+        )
+    if any(outcome.metrics.get("regions") for outcome in outcomes):
+        yield (
+            "Annotated regions were taught to sections by others: an ensemble was fitted on smoothed "
+            "principal components of the annotated sections alone, and applied to each further section after "
+            "an offset between it and them was estimated without its labels. Where teachers could be left out in turn, "
+            "weights and calibration of the ensemble come from them."
+        )
+
+
 def _judging_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cite: Cite) -> Iterable[str]:
     if any(not (outcome.row.get("n_domains") or settings.get("n_domains")) for outcome in outcomes):
         yield (
@@ -125,10 +149,11 @@ def _judging_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any],
             "once for all sections of a group."
         )
     if any(outcome.metrics.get("n_labelled") for outcome in outcomes):
+        taught = any(outcome.metrics.get("regions") for outcome in outcomes)
+        used = "were used for this and, of sections that teach, for regions" if taught else _ONLY
         yield (
             f"Domains were compared with the manual annotation by the adjusted Rand index {cite('ari')} over "
-            "the annotated spots; labels were used for this only, never for training, model selection or "
-            "clustering."
+            f"the annotated spots; labels {used}, never for training, model selection or clustering."
         )
 
 

@@ -10,6 +10,7 @@ from tissuegraph.report.n_domains import number_text
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import STATUS_COLOURS, Section, count, signed
 from tissuegraph.scores.gain import WORDS
+from tissuegraph.scores.labellings import JOINT_TITLES
 
 LISTED = 10  # names of slices in a sentence; more are counted
 
@@ -83,6 +84,9 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         what = "consensus over seeds against the annotation"
         headers[f"ari_{method}"] = _unit(f"ARI {escape(title)}", what, "YlGn")
         headers[f"nmi_{method}"] = _unit(f"NMI {escape(title)}", what, "YlGn", hidden=True)
+    for name, title in JOINT_TITLES.items():
+        what = "one clustering over all sections of the group"
+        headers[f"ari_{name}"] = _unit(f"ARI {title[0].lower()}{title[1:]}", what, "YlGn")
     what = "smoothed PCA with the vote of mixtures, no learning"
     headers["ari_baseline"] = _unit("ARI baseline", what, "YlGn")
     headers["nmi_baseline"] = _unit("NMI baseline", what, "YlGn", hidden=True)
@@ -95,6 +99,15 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
             "scale": False,
         }
     headers |= {
+        "region_macro_f1": _unit(
+            "Regions F1", "Macro-F1 of the regions that other sections taught, against the annotation", "YlGn"
+        ),
+        "region_coverage": _unit("Called", "Share of spots whose taught region is called", "Purples"),
+        "region_guard": {
+            "title": "Transfer",
+            "description": "Whether regions were shown to carry over, on teachers that were left out",
+            "scale": False,
+        },
         "mean_confidence": _unit(
             "Confidence", "Agreement of seeds and votes, mean over spots", "Purples", hidden=True
         ),
@@ -122,8 +135,12 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     if not outcome.assembled:
         return row
     row["n_domains"] = number_text(metrics)
-    for key in (*metrics.get("methods", ()), "baseline"):
+    for key in (*metrics.get("methods", ()), *JOINT_TITLES, "baseline"):
         row |= {f"{name}_{key}": outcome.score(key, name) for name in ("ari", "nmi")}
+    regions = metrics.get("regions")
+    if regions:
+        row["region_macro_f1"] = (regions.get("scores") or {}).get("macro_f1")
+        row |= {"region_coverage": regions["coverage"], "region_guard": _text(regions["guard"])}
     for method, gain in metrics.get("gain", {}).items():
         if gain:
             text = f"{signed(gain['gain'], gain['spread'])}, {WORDS[gain['verdict']]}"

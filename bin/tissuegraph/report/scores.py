@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.methods import title_of
 from tissuegraph.report.claims import claim
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count, signed, with_spread
 from tissuegraph.scores.gain import WORDS
-from tissuegraph.scores.labellings import JOINT
+from tissuegraph.scores.labellings import JOINT, JOINT_STMFG, JOINT_TITLES
 from tissuegraph.scores.table import CONTROL, CONTROLS, LEARNED, UNREFINED
 
 _LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
+_JOINT = {JOINT: "#009E73", JOINT_STMFG: "#00783C"}
 _CONTROLS = {"untrained": "#8C8C8C", "baseline": "#5A2D00", "pca_kmeans": "#D2B45A"}
 _AGREEMENT = {
     "ari": "ARI", "nmi": "NMI", "ami": "AMI", "homogeneity": "Homogeneity", "completeness": "Completeness",
@@ -66,8 +66,17 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
         categories[f"{method}_untrained"] = {"name": name, "color": _CONTROLS["untrained"]}
     for index, (method, title) in enumerate(methods.items()):  # last is drawn on top
         categories[method] = {"name": title, "color": _LEARNED[index % len(_LEARNED)]}
+    for name, title in JOINT_TITLES.items():
+        if any(outcome.score(name, "ari") is not None for outcome in outcomes):
+            categories[name] = {"name": title, "color": _JOINT[name]}
     shown = {name: title for name, title in _AGREEMENT.items() if name in ("ari", "nmi")}
-    data = [{o.sample: {key: o.score(key, name) for key in categories} for o in outcomes} for name in shown]
+    data = [
+        {
+            o.sample: {k: o.score(k, name) for k in categories if k not in JOINT_TITLES or o.score(k, name)}
+            for o in outcomes
+        }
+        for name in shown
+    ]
     config = {
         "title": "Agreement with the annotation",
         "stacking": "group",
@@ -131,10 +140,9 @@ def _headers() -> dict[str, dict[str, Any]]:
 
 def _name(row: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """What one row of scores is called: a method's answer, or one of its controls."""
+    if row["method"] in JOINT_TITLES:
+        return JOINT_TITLES[row["method"]]
     if row["method"] in CONTROLS:
         return CONTROLS[row["method"]].title
-    if row["kind"] == JOINT:
-        title = title_of(row["method"])
-        return escape(title[0].upper() + title[1:])
     suffix = {LEARNED: "", UNREFINED: " before refinement", CONTROL: " untrained"}[row["kind"]]
     return escape(titles[row["method"]]) + suffix

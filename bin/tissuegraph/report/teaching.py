@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.regions.members import member_title
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import count, html_table
 
@@ -57,8 +58,9 @@ def teaching_words(taught: Mapping[str, Any], sections: Sequence[Outcome]) -> st
         lines.append(f"<p>Too few spots to be taught: {escape(small)}.</p>")
     if taught.get("members"):
         lines.append(_members(taught["members"]))
-    if taught.get("left_out"):
-        lines.append(_left_out(taught["left_out"]))
+    left_out = taught.get("left_out") or (named[0].metrics["regions"].get("left_out") if named else None)
+    if left_out:
+        lines.append(_left_out(left_out))
     if named:
         lines.append(_targets(named))
     return "".join(lines)
@@ -67,11 +69,18 @@ def teaching_words(taught: Mapping[str, Any], sections: Sequence[Outcome]) -> st
 def _members(members: Sequence[Mapping[str, Any]]) -> str:
     shown = [name for name in ("macro_f1", "accuracy", "ari") if any(name in each for each in members)]
     rows = [
-        [escape(str(each["name"])), _share(each.get("weight")), *(_number(each.get(name)) for name in shown)]
+        [
+            escape(member_title(str(each["name"]))),
+            _share(each.get("weight")),
+            *(_number(each.get(name)) for name in shown),
+        ]
         for each in sorted(members, key=lambda each: -(each.get("weight") or 0))
     ]
-    note = "<p>Members of the ensemble; each weighs what it reaches where a teacher is left out.</p>"
-    return note + html_table(["Member", "Weight", *(_MEASURES[name] for name in shown)], rows)
+    if shown:
+        note = "Members of the ensemble; each weighs what it adds where a teacher is left out."
+    else:
+        note = "Members of the ensemble; all weigh the same, as nothing could be left out to judge them by."
+    return f"<p>{note}</p>" + html_table(["Member", "Weight", *(_MEASURES[name] for name in shown)], rows)
 
 
 def _left_out(left_out: Mapping[str, Mapping[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tissuegraph import keys
+from tissuegraph.figures.palette import region_number
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import judged
 from tissuegraph.scores.labellings import (
@@ -116,15 +117,16 @@ def is_matched(steps: Steps) -> bool:
     return all(name in steps.numbers for name in wanted)
 
 
-def region_numbers(steps: Steps, columns: Mapping[str, np.ndarray]) -> dict[str, int]:
+def numbers_of_regions(steps: Steps, columns: Mapping[str, np.ndarray]) -> dict[str, int]:
     """Region -> its number, hence its colour: that of the final domain it matches, else one of its own.
 
-    Regions that were taught have the same numbers in every section instead. columns: obs column -> numbers.
+    Where regions are taught, they have numbers instead that are the same in every section and no domain's.
+    columns: obs column -> numbers.
     """
     if steps.annotation is None:
         return {}
-    if steps.taught is not None:
-        return {name: number for number, name in enumerate(steps.regions, start=1)}
+    if steps.known:
+        return {name: region_number(place) for place, name in enumerate(steps.regions)}
     labelled = steps.annotation >= 0
     codes = steps.annotation[labelled]
     matched = match_numbers(codes, columns[keys.DOMAIN][labelled])

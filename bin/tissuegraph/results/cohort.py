@@ -11,6 +11,7 @@ import numpy as np
 from tissuegraph import keys
 from tissuegraph.figures.cohort import cohort_figure
 from tissuegraph.figures.domains import LabelPanel
+from tissuegraph.figures.palette import region_number
 from tissuegraph.figures.save import save
 from tissuegraph.records import Record
 from tissuegraph.results.cohort_h5ad import shared_genes, write_cohort
@@ -98,7 +99,7 @@ def _draw(sections: Sequence[CohortSection], stem: Path, group_id: str, *, match
     files = {}
     for name, drawn in panels.items():
         readers = [section.tissue for section in sections]
-        figure = cohort_figure(drawn, readers, aspects, f"{group_id}: {name}")
+        figure = cohort_figure(drawn, readers, aspects, f"{group_id}: {name}", name.capitalize())
         dpi = _FINE if len(sections) <= _MANY else _COARSE
         files[name] = save(figure, Path(f"{stem}.{name}"), dpi)[0].name
     return files
@@ -121,16 +122,17 @@ def _domain_panels(sections: Sequence[CohortSection], *, matched: bool) -> list[
 
 def _region_panel(section: CohortSection, names: tuple[str, ...]) -> LabelPanel:
     """Called regions of a section that was named, else the annotation, as of one that teaches."""
-    regions = dict(enumerate(names, start=1))
+    regions = {region_number(place): name for place, name in enumerate(names)}
     place = {name: number for number, name in regions.items()}
     named = keys.REGION_CALL in section.obs
     column, note = (keys.REGION_CALL, "called") if named else (keys.ANNOTATION, "annotation")
     if column not in section.obs:
         return LabelPanel(
-            section.name, np.zeros(len(section.obs), dtype=int), "not named", regions, keys.UNSURE
+            section.name, np.zeros(len(section.obs), dtype=int), "not named", regions, "not named"
         )
     numbers = section.obs[column].astype(object).map(lambda label: place.get(str(label), 0)).to_numpy(int)
-    return LabelPanel(section.name, numbers, note, regions, keys.UNSURE)
+    rest = keys.UNSURE if named else "unlabelled"
+    return LabelPanel(section.name, numbers, note, regions, rest)
 
 
 def _aspect(position: np.ndarray) -> float:

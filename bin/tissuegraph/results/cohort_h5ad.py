@@ -13,7 +13,7 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.figures.palette import domain_colour
+from tissuegraph.figures.palette import UNLABELLED, domain_colour, region_number
 from tissuegraph.io.stored import open_own
 from tissuegraph.results.cohort_sections import CohortSection, in_turn, joined_obs, libraries
 
@@ -121,11 +121,18 @@ def _counts(section: CohortSection, genes: Sequence[str]) -> sparse.csr_matrix:
 
 def _colours(obs: pd.DataFrame) -> dict[str, list[str]]:
     """`<column>_colors` of domains and regions, where scanpy looks for them: those of the figures."""
-    wanted = [name for name in obs if name in (keys.DOMAIN, keys.REGION, keys.domain("joint"))]
-    return {
-        f"{name}_colors": [
-            domain_colour(int(category) if str(category).isdecimal() else place)
-            for place, category in enumerate(obs[name].cat.categories, start=1)
-        ]
-        for name in wanted
-    }
+    found = {}
+    for name in (keys.DOMAIN, keys.domain("joint")):
+        if name in obs:
+            found[f"{name}_colors"] = [
+                domain_colour(int(category) if str(category).isdecimal() else place)
+                for place, category in enumerate(obs[name].cat.categories, start=1)
+            ]
+    for name in (keys.REGION, keys.REGION_CALL):  # `unsure` is the last of the called ones
+        if name in obs:
+            names = [str(category) for category in obs[name].cat.categories]
+            found[f"{name}_colors"] = [
+                UNLABELLED if label == keys.UNSURE else domain_colour(region_number(place))
+                for place, label in enumerate(names)
+            ]
+    return found

@@ -121,7 +121,9 @@ def _joined(name: str, sections: Sequence[CohortSection], *, matched: bool) -> A
         categories = part.cat.categories if hasattr(part, "cat") else part.dropna().unique()
         known |= dict.fromkeys(f"{prefix}{category}" for category in categories)
         texts += [None if pd.isna(value) else f"{prefix}{value}" for value in part]
-    ordered = sorted(known, key=int) if all(text.isdecimal() for text in known) else list(known)
+    taught = name in (keys.REGION, keys.REGION_CALL)  # their order is that of the model, and of their colours
+    numbers = not taught and all(text.isdecimal() for text in known)
+    ordered = sorted(known, key=int) if numbers else list(known)
     return pd.Categorical(texts, categories=ordered)
 
 

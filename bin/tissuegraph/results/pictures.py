@@ -14,17 +14,18 @@ from matplotlib.figure import Figure
 from tissuegraph import keys
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure, single_domain_figure
 from tissuegraph.figures.histology import stain_figure, tiles_figure
+from tissuegraph.figures.palette import region_number, region_numbers
 from tissuegraph.figures.quality import quality_figure
 from tissuegraph.figures.regions import region_figure
 from tissuegraph.figures.save import save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
 from tissuegraph.methods import title_of
-from tissuegraph.results.answers import Answers, region_numbers
+from tissuegraph.results.answers import Answers, numbers_of_regions
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
 from tissuegraph.results.taught import SHOWN
-from tissuegraph.scores.labellings import JOINT
+from tissuegraph.scores.labellings import JOINT_TITLES
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
@@ -67,23 +68,23 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
     if steps.taught is not None:
         figures["regions"] = region_figure(
             tissue,
-            region_panel(steps, answers, steps.taught.region + 1),
+            region_panel(steps, answers, region_numbers(steps.taught.region)),
             steps.taught.probability,
             steps.taught.novelty,
         )
     if curves:
         figures["training"] = training_figure({title_of(method): terms for method, terms in curves.items()})
     drawn = _written(stem, figures)
-    return drawn | Drawn(pictures=_cards(tissue, steps, numbers))
+    return drawn | Drawn(pictures=_cards(tissue, steps, answers))
 
 
-def _cards(tissue: Tissue, steps: Steps, numbers: np.ndarray) -> dict[str, str]:
+def _cards(tissue: Tissue, steps: Steps, answers: Answers) -> dict[str, str]:
     """Small pictures of domains, taught regions and annotation, for sections side by side."""
-    shown = {"card": numbers}
+    shown = {"card": answers.domain}
     if steps.taught is not None:
-        shown["card_regions"] = steps.taught.call + 1
+        shown["card_regions"] = region_numbers(steps.taught.call)
     if steps.annotation is not None:
-        shown["card_annotation"] = steps.annotation + 1
+        shown["card_annotation"] = annotation_panel(steps, answers).numbers
     return {name: thumbnail(single_domain_figure(tissue, labels), _CARD_PX) for name, labels in shown.items()}
 
 
@@ -96,14 +97,13 @@ def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
     panels = []
     taught, shown = steps.taught, False
     if taught is not None:
-        shown, called = taught.guard == SHOWN, region_panel(steps, answers, taught.call + 1)
+        shown, called = taught.guard == SHOWN, region_panel(steps, answers, region_numbers(taught.call))
     if steps.annotation is not None:
         panels.append(annotation_panel(steps, answers))
     if shown:
         panels.append(called)
     for name in steps.joints:
-        title = "Joint: all sections" if name == JOINT else "Joint: stMFG over all sections"
-        panels.append(LabelPanel(title, answers.columns[keys.domain(name)], _note(rows[name])))
+        panels.append(LabelPanel(JOINT_TITLES[name], answers.columns[keys.domain(name)], _note(rows[name])))
     for method in sorted(steps.methods, key=lambda method: method.name != answers.final.name):
         numbers = answers.columns[keys.domain(method.name)]
         panels.append(LabelPanel(title_of(method.name), numbers, _note(rows[method.name])))
@@ -116,7 +116,7 @@ def label_panels(steps: Steps, answers: Answers) -> list[LabelPanel]:
 
 def annotation_panel(steps: Steps, answers: Answers) -> LabelPanel:
     """Annotated regions, in the colours of the domains they match, or of the regions taught."""
-    numbers = region_numbers(steps, answers.columns)
+    numbers = numbers_of_regions(steps, answers.columns)
     spots = np.zeros(len(steps.annotation), dtype=int)
     for code, name in enumerate(steps.regions):
         spots[steps.annotation == code] = numbers[name]
@@ -129,14 +129,15 @@ def _names(answers: Answers) -> dict[int, str]:
 
 
 def region_panel(steps: Steps, answers: Answers, numbers: np.ndarray) -> LabelPanel:
-    """Regions that other sections taught; numbers: (N,) from 1, 0 where no region is called."""
+    """Regions that other sections taught; numbers: (N,) as of `region_numbers`, 0 where none is
+    called."""
     taught = steps.taught
     facts = [f"{taught.coverage:.0%} called"]
     if answers.region_scores:
         facts.insert(0, f"macro-F1 {answers.region_scores['macro_f1']:.2f}")
     if taught.guard != SHOWN:
         facts.append(f"transfer {taught.guard}")
-    names = dict(enumerate(taught.names, start=1))
+    names = {region_number(place): name for place, name in enumerate(taught.names)}
     return LabelPanel("Regions (taught)", numbers, ", ".join(facts), names=names, rest=keys.UNSURE)
 
 

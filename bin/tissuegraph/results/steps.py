@@ -39,8 +39,9 @@ class Steps:
     whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
     methods: at least one; joints: domains of the slice's group by name, empty without; numbers: result -> the
     group's number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
-    annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; taught: regions that other
-    sections taught, None where there are none.
+    annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; known: names that the
+    model of the group knows, which come first among regions; taught: regions that other sections taught,
+    None where there are none.
     """
 
     sample: str
@@ -54,6 +55,7 @@ class Steps:
     records: tuple[Record, ...]
     annotation: np.ndarray | None
     regions: tuple[str, ...]
+    known: tuple[str, ...] = ()
     joints: Mapping[str, JointResult] = field(default_factory=dict)
     numbers: Mapping[str, np.ndarray] = field(default_factory=dict)
     taught: Taught | None = None
@@ -90,7 +92,8 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
     kept = kept_slice(whole, spots)
     records = tuple(map(_read_record, _record_paths(parts)))
     taught = read_taught(parts / FILE, records, kept.n_obs)
-    annotation, regions = annotation_codes(kept, known_names(taught, records))
+    known = known_names(taught, records)
+    annotation, regions = annotation_codes(kept, known)
     image = parts / "features.npz"
     return Steps(
         sample=sample,
@@ -107,6 +110,7 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         records=records,
         annotation=annotation,
         regions=regions,
+        known=known,
         joints=_joints(sample, parts, kept.n_obs, records),
         numbers=_numbers(parts / f"{sample}{_NUMBERS}"),
         taught=taught,

@@ -11,7 +11,7 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.methods import title_of
 from tissuegraph.records import Record, step_name
-from tissuegraph.results.answers import Answers, explain_numbers, is_matched, region_numbers
+from tissuegraph.results.answers import Answers, explain_numbers, is_matched, numbers_of_regions
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import described
 
@@ -35,7 +35,7 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "matched": is_matched(steps),
         "numbering": explain_numbers(answers, _titles(steps, answers), is_matched(steps)),
         "domain_names": _domain_names(answers),
-        "annotation_numbers": region_numbers(steps, answers.columns),
+        "annotation_numbers": numbers_of_regions(steps, answers.columns),
         "methods": [method.name for method in steps.methods],
         "n_seeds": answers.final.n_seeds,
         "scores": answers.scores,

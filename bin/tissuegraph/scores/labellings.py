@@ -14,6 +14,7 @@ from tissuegraph.scores.matching import match_labels
 
 JOINT, JOINT_STMFG = "joint", "joint_stmfg"  # results over all sections: on components, on an encoder
 JOINTS = (JOINT_STMFG, JOINT)  # in the order of trust
+JOINT_TITLES = {JOINT: "Joint: all sections", JOINT_STMFG: "Joint: stMFG over all sections"}
 _METHOD_KEYS = ("domain", "unrefined", "confidence", "per_seed", "untrained", "untrained_per_seed")
 LEAST_OVERLAP = 0.1  # of the union of two regions, below which they do not match
 LEAST_SHARE = 0.5  # of a domain's spots that have to lie in the region whose number it takes

@@ -1,14 +1,32 @@
-// Results in outdir that an earlier run published and this one did not: of slices that left the sheet or failed, and
-// files that a slice no longer has. They move to OUTDIR/outdated, so that nothing old looks current; nothing is deleted.
-def setOutdatedAside(List published, String name) {
+// Results in outdir that an earlier run published and this one did not: of slices and groups that left the sheet or
+// failed, and files that a slice no longer has. They move to OUTDIR/outdated (slices), outdated_cohort and
+// outdated_models, so that nothing old looks current; nothing is deleted. published: [ 'slices/cortex_1', [file name] ];
+// used: path of a model that the run reads, which stays where it is.
+def setOutdatedAside(List published, String name, String used) {
     def outdir  = file(name, glob: false)
-    def current = published.collectEntries { sample, names -> [sample, names] }.withDefault { _sample -> [] }
+    def current = published.collectEntries { place, names -> [place, names] }.withDefault { _place -> [] }
     subfolders(outdir.resolve('slices')).each { folder ->
         // (a folder of a name that no slice can have is not ours)
         if (folder.name ==~ /[A-Za-z0-9_][A-Za-z0-9._-]*/) {
-            setFolderAside(folder, current[folder.name], outdir.resolve('outdated'))
+            setFolderAside(folder, current["slices/${folder.name}".toString()], outdir.resolve('outdated'))
         }
     }
+    // (a folder without what a run publishes for a group is not ours)
+    subfolders(outdir.resolve('cohort')).each { folder ->
+        if (folder.resolve("${folder.name}.h5ad").exists()) {
+            setFolderAside(folder, current["cohort/${folder.name}".toString()], outdir.resolve('outdated_cohort'))
+        }
+    }
+    subfolders(outdir.resolve('models')).each { folder ->
+        def ours = ['model.json', 'model.safetensors'].every { part -> folder.resolve(part).exists() }
+        if (ours && !isSame(folder, used)) {
+            setFolderAside(folder, current["models/${folder.name}".toString()], outdir.resolve('outdated_models'))
+        }
+    }
+}
+
+def isSame(folder, String path) {
+    return path && file(path, glob: false).normalize() == folder.normalize()
 }
 
 def setFolderAside(folder, List current, outdated) {
@@ -30,7 +48,7 @@ def setFolderAside(folder, List current, outdated) {
         }
         def target = outdated.resolve(folder.name)
         if (!current) {
-            target.deleteDir() // an older one of the same slice
+            target.deleteDir() // an older one of the same name
             outdated.mkdirs()
             move(folder, target)
         }

@@ -8,7 +8,7 @@ def claimOutdir(Map given) {
     def outdir = file(given.outdir.toString(), glob: false)
     probe('--outdir', outdir)
     // (folders of an earlier run may belong to someone else, or a file may lie in their place)
-    ['slices', 'multiqc', 'pipeline_info', 'outdated'].collect { name -> outdir.resolve(name) }
+    ['slices', 'cohort', 'models', 'multiqc', 'pipeline_info', 'outdated', 'outdated_cohort', 'outdated_models'].collect { name -> outdir.resolve(name) }
         .findAll { folder -> folder.exists() }
         .each { folder -> probe('--outdir', folder) }
     probe('work directory', workflow.workDir)

@@ -13,6 +13,8 @@ workflow REPORT {
     rows         // path(rows.json)
     given        // [ outdir: 'results', multiqc_title: null, ... ]  parameters as the engine has them
     ch_published // [ meta, path(h5ad), [path(png), path(svg)] ]  what goes to outdir, inferred expression too
+    ch_cohorts   // [ [ group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]  as published
+    ch_models    // [ [ id: 'group:a' ], path(model) ]  as published
 
     main:
     // A slice that cannot be used leaves the run, the others go on
@@ -36,13 +38,15 @@ workflow REPORT {
 
     // What an earlier run left in outdir and this one did not make again
     ch_published
-        .map { meta, h5ad, figures -> [meta.id, [h5ad, figures].flatten()*.name] }
+        .map { meta, h5ad, figures -> ["slices/${meta.id}".toString(), [h5ad, figures].flatten()*.name] }
+        .mix(ch_cohorts.map { meta, h5ad, figures -> ["cohort/${meta.group_id}".toString(), [h5ad, figures].flatten()*.name] })
+        .mix(ch_models.map { meta, _model -> ["models/${meta.id - 'group:'}".toString(), ['model.json', 'model.safetensors']] })
         .groupTuple()
-        .map { sample, names -> [sample, names.flatten()] }
+        .map { place, names -> [place, names.flatten()] }
         .toList()
         .map { published -> [published] }
         .combine(SUMMARISE.out.verdict)
-        .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString()) }
+        .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString(), given.region_model?.toString()) }
 
     def config = fileOrNone('multiqc_config', given.multiqc_config) ?: file("${projectDir}/assets/multiqc_config.yml")
     // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program

@@ -73,11 +73,67 @@ def test_a_joint_encoder_has_a_verdict_of_its_own_before_that_of_the_components(
 def test_members_stand_by_weight_and_what_could_not_be_tried_is_said(group):
     words = found(group())["taught"].data
     assert f"<strong>{SAMPLE_0}</strong> taught 2 regions" in words
-    assert words.index("graph network") < words.index("lda")
+    assert words.index("stMFG network") < words.index("linear discriminant analysis at several scales")
+    assert "weighs what it adds where a teacher is left out" in words
     assert "<td>80%</td>" in words
     assert "Not tried, as no teacher could be left out: a section of another patient." in words
     assert "<td>3</td>" in words
     assert "counted as different regions: tumour / Tumour." in words
+
+
+def test_members_that_nothing_could_judge_are_said_to_weigh_the_same(group):
+    outcomes = group("not checked")
+    taught = outcomes[0].cohort.metrics["teach"]
+    taught["members"] = [{"name": "lda", "weight": 0.5}, {"name": "image", "weight": 0.5}]
+    taught["left_out"] = {}
+    words = found(outcomes)["taught"].data
+    assert "all weigh the same, as nothing could be left out" in words
+    assert "weighs what it adds" not in words
+
+
+def test_left_out_sections_of_unknown_patients_are_told_with_their_calibration(group):
+    outcomes = group()
+    figures = {"macro_f1": 0.71, "ece": 0.04, "coverage": 0.88, "accuracy_called": 0.97, "n_sections": 2}
+    outcomes[0].cohort.metrics["teach"]["left_out"] = {"sections": figures}
+    words = found(outcomes)["taught"].data
+    assert "another section, as patients are not known" in words
+    for head, value in (("Calibration error", "0.04"), ("Called", "0.88"), ("Accuracy where called", "0.97")):
+        assert head in words
+        assert f"<td>{value}</td>" in words
+    assert "Not tried" not in words
+
+
+def test_a_teacher_has_its_annotated_composition_among_the_regions(group):
+    outcomes = group()
+    metrics = outcomes[0].metrics
+    metrics["annotation_names"] = ["L2", "other", "tumour & <stroma>"]
+    metrics |= {"annotation_composition": {"1": 30, "2": 5, "3": 20}, "n_spots": 60}
+    regions = found(outcomes)["composition"].data[0]
+    assert regions[SAMPLE_0] == {"L2": 30, "tumour & <stroma>": 20, "other or unlabelled": 10}
+    colours = found(outcomes)["composition"].categories[0]
+    domains = found(outcomes)["composition"].categories[1]
+    taught = {colours[name]["color"] for name in ("L2", "tumour & <stroma>")}
+    assert not taught & {entry["color"] for entry in domains.values()}
+
+
+def test_two_sections_are_not_asked_which_one_stands_out(group):
+    outcomes = group()
+    told = [{"sample": name, "profile": None, "composition": None} for name in (SAMPLE_0, SAMPLE_1)]
+    outcomes[0].cohort.metrics["cohort"]["standing_out"] = told
+    words = found(outcomes)["outstanding"].data
+    assert "Not asked of 2 sections: it takes 4" in words
+    assert "<table" not in words
+
+
+def test_controls_are_not_among_what_was_matched(group):
+    outcomes = group()
+    one = {"n_domains": 3, "shared": {"1": []}, "alone": []}
+    results = dict.fromkeys(("stmfg", "stmfg_untrained", "baseline", "pca_kmeans", "joint"), one)
+    outcomes[0].cohort.metrics["match"]["results"] = results
+    words = found(outcomes)["verdict"].data
+    assert [title in words for title in ("stMFG:", "Smoothed PCA:", "Joint: all sections:")] == [True] * 3
+    assert "pca_kmeans" not in words
+    assert "untrained" not in words
 
 
 def test_the_farthest_section_stands_first_and_is_marked(group):
@@ -93,7 +149,9 @@ def test_compositions_are_compared_only_where_numbers_are_matched(group):
     outcomes[2].metrics["matched"] = False
     section = found(outcomes)["composition"]
     assert section.config["data_labels"] == []
-    assert section.data == {o.sample: {"L2": 500} for o in outcomes[1:]}
+    assert {sample: section.data[sample] for sample in section.data if sample != SAMPLE_0} == {
+        o.sample: {"L2": 500} for o in outcomes[1:]
+    }
     assert "do not mean the same tissue" in found(outcomes)["verdict"].extra
 
 

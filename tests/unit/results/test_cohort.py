@@ -72,7 +72,8 @@ def test_components_regions_and_names_are_those_of_the_sections(group):
     assert list(data.obs["region"].cat.categories) == ["white/matter", "L2", "L10"]
     assert data.obs["region"][:N].notna().all()
     assert data.obs["region"][N:].isna().all()
-    assert list(data.uns["region_colors"]) == ["#0072B2", "#E69F00", "#009E73"]
+    assert list(data.uns["region_colors"]) == ["#8778FF", "#D2B45A", "#781E3C"]
+    assert list(data.uns["region_call_colors"]) == ["#8778FF", "#D2B45A", "#781E3C", "#DCDCDC"]
     assert list(data.obs["domain"].cat.categories) == ["2", "3"]
     assert list(data.uns["domain_colors"]) == ["#E69F00", "#009E73"]
 

@@ -6,7 +6,7 @@ import pytest
 from helpers.scripts import invoke_script
 from helpers.step_files import assemble_words, write_regions, write_steps
 
-from tissuegraph.records import read_record
+from tissuegraph.records import Record, read_record
 from tissuegraph.results.answers import judge
 from tissuegraph.results.pictures import label_panels
 from tissuegraph.results.steps import read_steps
@@ -76,9 +76,19 @@ def test_regions_come_before_domains_only_where_transfer_was_shown(files, guard,
     regions = panels[titles.index("Regions (taught)")]
     assert (guard in regions.note) == (guard == "not shown")
     # one name has one number, and so one colour, in annotation and regions
-    assert panels[0].names == regions.names == {1: "white/matter", 2: "L2", 3: "L10"}
+    assert panels[0].names == regions.names == {13: "white/matter", 14: "L2", 15: "L10"}
+    # and no domain has it
+    assert max(panel.numbers.max() for panel in panels if not panel.names) < 13
     labelled = (panels[0].numbers > 0) & (regions.numbers > 0)
     assert (panels[0].numbers[labelled] == regions.numbers[labelled]).all()
+
+
+def test_a_teacher_has_the_colours_of_the_sections_that_it_teaches(files):
+    names = ["white/matter", "L10", "L2"]  # in the order of the model
+    Record("group:g", "teach", metrics={"names": names, "teachers": ["a.b"]}).write(files / "teach.json")
+    steps = read_steps("a.b", files, ["stmfg"])
+    panel = label_panels(steps, judge(steps, "stmfg"))[0]
+    assert panel.names == {13: "white/matter", 14: "L10", 15: "L2"}
 
 
 def test_regions_of_other_spots_are_refused_in_one_line(files):
