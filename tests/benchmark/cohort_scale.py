@@ -36,9 +36,12 @@ _CHUNK = 8192  # spots drawn at a time
 @click.command(help=__doc__)
 @click.option("--size", "sizes", multiple=True, default=SIZES, show_default=True)
 @click.option("--step", "steps", multiple=True, type=click.Choice(STEPS), default=STEPS, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), help="Of TEACH and JOIN; the preset's where not given.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--scratch", type=click.Path(file_okay=False, exists=True, path_type=Path))
-def main(sizes: tuple[str, ...], steps: tuple[str, ...], threads: int, scratch: Path | None) -> None:
+def main(
+    sizes: tuple[str, ...], steps: tuple[str, ...], epochs: int | None, threads: int, scratch: Path | None
+) -> None:
     click.echo(
         f"Generated sections x {N_GENES:,} genes, {N_DOMAINS} domains; CPU seconds (elapsed) / peak GB\n"
     )
@@ -49,7 +52,7 @@ def main(sizes: tuple[str, ...], steps: tuple[str, ...], threads: int, scratch: 
             group = generate(Path(folder), *map(int, size.split("x")))
             found = []
             for step in steps:
-                cost = measured(group, step, threads)
+                cost = measured(group, step, threads, epochs)
                 click.echo(f"{size} {step}: {cost}", err=True)
                 found.append(cost)
             n_sections, n_spots = size.split("x")
@@ -163,11 +166,13 @@ def words(group: Group, step: str) -> list[str]:
     return [str(word) for word in (*record, *more)]
 
 
-def measured(group: Group, step: str, threads: int) -> str:
+def measured(group: Group, step: str, threads: int, epochs: int | None = None) -> str:
     """CPU seconds, elapsed ones and peak GB of one script; a failure is told instead."""
     environment = os.environ | {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT / "bin")}
     environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     command = [sys.executable, str(ROOT / "bin" / f"{step}.py"), *words(group, step)]
+    if epochs and step in ("teach", "join"):
+        command += ["--set", f"optimiser.epochs={epochs}"]
     started = time.perf_counter()
     child = subprocess.Popen(command, env=environment, cwd=group.folder)
     _, status, usage = os.wait4(child.pid, 0)

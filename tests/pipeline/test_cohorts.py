@@ -70,6 +70,6 @@ def test_a_group_that_cannot_be_joined_costs_no_slice_and_says_why(finished, fin
     for name in ("patchy", "stranger"):
         row = finished.table()[name]
         assert row["status"] == "warned"
-        assert "cohort: the sections of a group share 0 genes" in row["reason"]
+        assert "cohort: the 2 sections have no gene in common" in row["reason"]
     assert final["patchy"].obs["domain"].nunique() == 3
     assert "domain_joint" not in final["patchy"].obs
