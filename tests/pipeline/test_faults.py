@@ -153,7 +153,8 @@ def test_the_report_names_every_failed_slice_and_shows_what_tasks_said_as_text(f
 def strict(tmp_path_factory):
     """A strict run: a training diverges, an assembly raises, a chapter cannot be made.
 
-    Of slices with an image, the task that encodes it is lost, or the one that infers expression fails.
+    Of slices with an image, the task that encodes it is lost, or the one that infers expression fails. Of a
+    group, the tasks over its sections are lost.
     """
     folder = tmp_path_factory.mktemp("strict")
     chapter = ("raise ValueError('<no> numbers')", "sections", ["tissuegraph/report/quality.py"])
@@ -172,8 +173,12 @@ def strict(tmp_path_factory):
         "uninferred infer_expression": exit_with(1),
         "raises_inferred infer_expression": unforeseen,
         "raises_target infer_expression": unforeseen,
+        "group:lost cohort": exit_with(1),
+        "group:lost teach": exit_with(1),
     }
-    sheet = [*rows("good", "diverging", "unforeseen"), *rows_with_images(folder)]
+    teacher, learner = ({**row, "group": "lost"} for row in rows("teacher", "learner"))
+    teacher |= {"annotation": "layer", "teaches": "true"}
+    sheet = [*rows("good", "diverging", "unforeseen"), *rows_with_images(folder), teacher, learner]
     return run_with_faults(folder, sheet, faults, "--strict", "--infer_expression", "--evaluate", "loso")
 
 
@@ -208,9 +213,20 @@ def test_a_slice_without_counts_fails_where_its_image_or_expression_is_lost(stri
     assert not list((strict.outdir / "slices").glob(f"{sample}/*"))
 
 
+def test_losing_the_tasks_over_a_group_costs_none_of_its_sections_and_is_told_of_the_group(strict):
+    for sample in ("teacher", "learner"):
+        assert strict.table()[sample]["status"] != "failed"
+        obs = anndata.read_h5ad(strict.outdir / "slices" / sample / f"{sample}.h5ad").obs
+        assert obs["domain_stmfg"].notna().all()
+        assert "region" not in obs
+    report = (strict.outdir / "multiqc" / "multiqc_report.html").read_text()
+    for step in ("cohort", "teach"):
+        assert f"{step}: the task left no result, exit status 1" in report
+
+
 def test_a_strict_run_publishes_everything_and_ends_with_an_error(strict):
     assert strict.code != 0
-    assert "4 of 8 slices failed" in strict.output
+    assert "4 of 10 slices failed" in strict.output
     assert strict.table()["good"]["status"] != "failed"
     assert (strict.outdir / "slices" / "good" / "good.h5ad").exists()
     assert (strict.outdir / "multiqc" / "multiqc_report.html").exists()

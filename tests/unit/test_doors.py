@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -19,6 +20,7 @@ from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
 from tissuegraph.nn.result import TrainingResult
+from tissuegraph.presets import PRESET_DIRECTORY
 from tissuegraph.presets.fields import whole
 from tissuegraph.presets.method import MethodSettings
 from tissuegraph.records import read_record
@@ -65,7 +67,7 @@ def train_toy(arrays, settings, *, seeds, device, image, part_spots, progress):
 
 @pytest.fixture
 def toy(monkeypatch, tmp_path):
-    """The method, registered, and the directory with its preset."""
+    """The method, registered, and the directory with its preset beside those of the pipeline."""
     method = methods.Method(
         name="toy", title="Toy", citation="arXiv 0000.00000", answers=methods.DOMAINS,
         settings="toy:settings", train="toy:train", reads_image=False,
@@ -74,7 +76,7 @@ def toy(monkeypatch, tmp_path):
     known = methods._named
     monkeypatch.setattr(methods, "_named", lambda name: found.get(name) or known(name))
     monkeypatch.setitem(methods.METHODS, "toy", method)
-    preset = tmp_path / "toy" / "default.yaml"
+    preset = shutil.copytree(PRESET_DIRECTORY, tmp_path, dirs_exist_ok=True) / "toy" / "default.yaml"
     preset.parent.mkdir()
     text = json.loads(json.dumps(_like_stmfg()))
     preset.write_text(json.dumps(text | {"method": "toy", "width": {"n": 2}}))

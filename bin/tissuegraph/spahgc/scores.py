@@ -68,11 +68,6 @@ def pearson(measured: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np
     return np.where(no_x, np.nan, np.where(no_y, 0.0, coefficient)), no_x, no_y
 
 
-def mean_pcc(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean over genes by the rule above; NaN where every gene is constant."""
-    return _mean(pearson(measured, predicted)[0])
-
-
 def _standardise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, dtype=np.float64)
     centred = values - values.mean(axis=0)

@@ -8,17 +8,16 @@ log-gamma on non-zero counts only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from tissuegraph.nn.threads import in_threads
-from tissuegraph.stmfg.zinb_terms import MU_LOGIT_RANGE, THETA_LOGIT_RANGE, value_and_slopes
+from tissuegraph.stmfg.zinb_terms import value_and_slopes
 
 BLOCK_ENTRIES = {"cpu": 2**18, "cuda": 2**25}  # stay in the cache; fill the device
 BLOCK_GENES = {"cpu": 256, "cuda": 2**20}  # at most; the matrix products need some of both
@@ -211,15 +210,3 @@ def _add_product(total: Tensor, first: Tensor, second: Tensor) -> None:
         total.addmm_(first, second)
     else:
         total += first @ second
-
-
-def zinb_parameters(
-    hidden: Tensor, weight: Tensor, bias: Tensor, log_factor: Tensor | None = None, rows: int = 1024
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """pi, theta and mu, each (rows, G), block by block: for denoised expression and for tests."""
-    for start in range(0, hidden.shape[0], rows):
-        part = slice(start, start + rows)
-        pi, theta, mu = (torch.addmm(bias[k], hidden[part], weight[k].T) for k in range(3))
-        mu = mu.clamp(*MU_LOGIT_RANGE)
-        mu = mu if log_factor is None else mu + log_factor[part, None]
-        yield torch.sigmoid(pi), softplus(theta.clamp(*THETA_LOGIT_RANGE)), torch.exp(mu)
