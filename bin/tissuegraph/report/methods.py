@@ -137,8 +137,8 @@ def _cohort_sentences(outcomes: Sequence[Outcome]) -> Iterable[str]:
         yield (
             "Annotated regions were taught to sections by others: an ensemble was fitted on smoothed "
             "principal components of the annotated sections alone, and applied to each further section after "
-            "an offset between it and them was estimated without its labels. Where teachers could be left out "
-            "in turn, "
+            "an offset between it and them was estimated without its labels. Where teachers could be left "
+            "out in turn, "
             "weights and calibration of the ensemble come from them."
         )
 
