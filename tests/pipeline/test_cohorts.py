@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import anndata
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,6 +26,7 @@ def finished(tmp_path_factory, sheet):
     stranger.var = stranger.var[[]]
     stranger.write_h5ad(launch / "stranger.h5ad")
     group = [{**rows[name], "n_domains": "", "group": "cortex, left"} for name in SECTIONS]
+    group[0]["teaches"] = "true"
     group.append({"sample": "broken", "path": str(broken), "group": "cortex, left"})
     strangers = [{**patchy, "group": "strangers", "n_domains": "3"}]
     strangers.append({**strangers[0], "sample": "stranger", "path": str(launch / "stranger.h5ad")})
@@ -57,6 +59,29 @@ def test_joint_domains_are_the_answer_and_equal_numbers_are_the_same_layer(final
     assert len(both) >= 2
     table = pd.crosstab(obs["domain"].astype(str), obs["annotation"].astype(str))
     assert table.max(axis=1).sum() > 0.7 * table.to_numpy().sum()  # of both sections together
+
+
+def test_the_annotated_section_teaches_the_other_one_and_the_model_is_kept(finished, final):
+    taught = final["old_layout"].obs
+    known = taught["annotation"].notna()
+    right = taught["region"].astype(str)[known] == taught["annotation"].astype(str)[known]
+    assert right.mean() > 0.8
+    assert set(taught["region_call"]) <= {*final["layered"].obs["annotation"].dropna(), "unsure"}
+    assert "region" not in final["layered"].obs  # it teaches: its annotation is what is known
+    assert finished.table()["old_layout"]["regions_from"] == "layered"
+    assert (finished.outdir / "models" / "cortex__left" / "model.safetensors").is_file()
+
+
+def test_a_model_from_disk_names_a_section_without_group_or_teacher_alike(finished, final, sheet, tmp_path):
+    row = next(row for row in sheet if row["sample"] == "old_layout")
+    table = write_sheet(tmp_path / "sheet.csv", [{**row, "group": "", "annotation": ""}])
+    model = finished.outdir / "models" / "cortex__left"
+    run = run_pipeline(tmp_path, "--input", str(table), "--n_seeds", "1", "--region_model", str(model))
+    assert run.code == 0, run.output
+    again = anndata.read_h5ad(run.outdir / "slices" / "old_layout" / "old_layout.h5ad").obs
+    before = final["old_layout"].obs
+    assert (again["region"].astype(str) == before["region"].astype(str)).all()
+    np.testing.assert_allclose(again["region_probability"], before["region_probability"], atol=1e-5)
 
 
 def test_a_broken_section_leaves_its_group_and_fails_alone(finished):

@@ -304,7 +304,7 @@ def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(tmp_path):
 
 def test_cohorts_and_models_of_groups_that_left_the_sheet_are_set_aside(tmp_path):
     rows = [
-        {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "label"}
+        {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "layer"}
         | {"teaches": "true" if name == "one" else "false"}
         for name in ("one", "two")
     ]

@@ -61,13 +61,13 @@ workflow REGIONS {
         .combine(ch_run)
         .branch { meta, _slice, _spots, _features, place, run ->
             taught: run.region_model || place.size
-            return [meta, place.group]
+            return [meta, place]
             alone: true
             return [meta, []]
         }
     ch_told = TEACH.out.record
         .map { cohort, record -> [cohort.id, record] }
-        .cross(ch_asked.taught.map { meta, group -> [group, meta] })
+        .cross(ch_asked.taught.map { meta, place -> [place.group, meta] })
         .map { told, asked -> [asked[1], told[1]] }
     ch_parts = NAME_REGIONS.out.regions
         .flatMap { meta, regions, record -> [[meta, regions], [meta, record]] }
