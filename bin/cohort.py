@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from tissuegraph.cli import (
-    existing_directory,
     failed_slice_is_a_result,
     n_domains_option,
     n_seeds_option,
     output_directory,
     record_option,
     sample_option,
+    sections_options,
     seed_option,
 )
 from tissuegraph.cohorts.group import analyse
@@ -23,19 +23,7 @@ from tissuegraph.records import Record
 
 @click.command()
 @sample_option
-@click.option("--sections", required=True, help="Names of the sections, joined by commas.")
-@click.option(
-    "--slices",
-    required=True,
-    type=existing_directory,
-    help="Canonical slices in folders 1, 2, ... in that order.",
-)
-@click.option(
-    "--spots",
-    required=True,
-    type=existing_directory,
-    help="Per-spot QC tables in folders 1, 2, ... likewise.",
-)
+@sections_options
 @n_domains_option
 @seed_option
 @n_seeds_option("The joint domains are the consensus over them.")
@@ -46,19 +34,13 @@ from tissuegraph.records import Record
 @failed_slice_is_a_result("cohort")
 def main(
     record: Record,
-    sections: str,
-    slices: Path,
-    spots: Path,
+    files: dict[str, tuple[Path, Path]],
     n_domains: int,
     seed: int,
     n_seeds: int,
     outdir: Path,
 ) -> None:
     """A section that cannot be read leaves the group; with fewer than two left there is no cohort."""
-    files = {
-        name: (slices / str(k) / "slice.h5ad", spots / str(k) / "spots.csv.gz")
-        for k, name in enumerate(sections.split(","), start=1)
-    }
     analyse(record, files, n_domains, range(seed, seed + n_seeds), outdir)
 
 

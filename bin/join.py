@@ -16,6 +16,7 @@ from tissuegraph.cli import (
     output_directory,
     record_option,
     sample_option,
+    sections_options,
     seed_option,
     settings_options,
 )
@@ -25,19 +26,7 @@ from tissuegraph.stmfg.settings import Settings
 
 @click.command()
 @sample_option
-@click.option("--sections", required=True, help="Names of the sections, joined by commas.")
-@click.option(
-    "--slices",
-    required=True,
-    type=existing_directory,
-    help="Canonical slices in folders 1, 2, ... in that order.",
-)
-@click.option(
-    "--spots",
-    required=True,
-    type=existing_directory,
-    help="Per-spot QC tables in folders 1, 2, ... likewise.",
-)
+@sections_options
 @click.option(
     "--components",
     required=True,
@@ -56,9 +45,7 @@ from tissuegraph.stmfg.settings import Settings
 @failed_slice_is_a_result("join")
 def main(
     record: Record,
-    sections: str,
-    slices: Path,
-    spots: Path,
+    files: dict[str, tuple[Path, Path]],
     components: Path,
     n_domains: int,
     settings: Settings,
@@ -72,12 +59,10 @@ def main(
     from tissuegraph.stmfg.joint import join_sections
 
     keep_freed_memory()
-    files = {
-        name: (slices / str(k) / "slice.h5ad", spots / str(k) / "spots.csv.gz")
-        for k, name in enumerate(sections.split(","), start=1)
-        if (components / f"{name}.components.npz").is_file()
+    readable = {
+        name: paths for name, paths in files.items() if (components / f"{name}.components.npz").is_file()
     }
-    join_sections(record, files, n_domains, settings, range(seed, seed + n_seeds), outdir, device)
+    join_sections(record, readable, n_domains, settings, range(seed, seed + n_seeds), outdir, device)
 
 
 if __name__ == "__main__":

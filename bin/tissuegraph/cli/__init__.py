@@ -184,6 +184,36 @@ def settings_options(method: str | None = None, step: str | None = None) -> Call
     return decorate
 
 
+def sections_options(command: Callable) -> Callable:
+    """`--sections`, `--slices` and `--spots` of a step over a group, as the engine stages them.
+
+    The command gets `files`: name of the section -> its canonical slice and its table of spots.
+    """
+
+    @click.option("--sections", required=True, help="Names of the sections, joined by commas.")
+    @click.option(
+        "--slices",
+        required=True,
+        type=existing_directory,
+        help="Canonical slices in folders 1, 2, ... in that order.",
+    )
+    @click.option(
+        "--spots",
+        required=True,
+        type=existing_directory,
+        help="Per-spot QC tables in folders 1, 2, ... likewise.",
+    )
+    @functools.wraps(command)
+    def wrapped(*, sections: str, slices: Path, spots: Path, **kwargs):
+        files = {
+            name: (slices / str(k) / "slice.h5ad", spots / str(k) / "spots.csv.gz")
+            for k, name in enumerate(sections.split(","), start=1)
+        }
+        return command(files=files, **kwargs)
+
+    return wrapped
+
+
 def n_seeds_option(what: str) -> Callable:
     """`--n-seeds`; what: what is done once per seed, for the help."""
     return click.option("--n-seeds", type=click.IntRange(min=1), default=1, show_default=True, help=what)
