@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tissuegraph.clustering.cluster import cluster
 from tissuegraph.cohorts.components import Loadings, fit_loadings, smoothed_scores
-from tissuegraph.cohorts.joint import JointDomains, centred, joint_domains
+from tissuegraph.cohorts.joint import JointDomains, joint_domains, separate_domains
 from tissuegraph.cohorts.matching import match_domains
 from tissuegraph.cohorts.standing_out import standing_out
 from tissuegraph.cohorts.verdict import domain_shares, judge
@@ -42,10 +41,7 @@ def analyse(record: Record, files: Files, n_domains: int, seeds: Sequence[int], 
     sections = {name: _section(read_kept(*files[name]), loadings) for name in readable}
     components = {name: section.components for name, section in sections.items()}
     joint = joint_domains(components, n_domains, seeds)
-    separate = {
-        name: cluster(centred(rows), min(n_domains, len(rows)), "vote", seeds[0]).labels
-        for name, rows in components.items()
-    }
+    separate = separate_domains(components, n_domains, seeds[0])
     depth = {name: section.depth for name, section in sections.items()}
     matched = match_domains(components, separate)
     for name, section in sections.items():

@@ -31,6 +31,14 @@ def centred(components: np.ndarray) -> np.ndarray:
     return components - components.mean(axis=0)
 
 
+def separate_domains(sections: Mapping[str, np.ndarray], n_domains: int, seed: int) -> dict[str, np.ndarray]:
+    """Labels (N,) of each section by itself, to hold the joint ones against. sections: as `joint_domains`."""
+    return {
+        name: cluster(centred(rows), min(n_domains, len(rows)), "vote", seed).labels
+        for name, rows in sections.items()
+    }
+
+
 def joint_domains(
     sections: Mapping[str, np.ndarray], n_domains: int, seeds: Sequence[int] = (0, 1, 2)
 ) -> dict[str, JointDomains]:

@@ -18,7 +18,7 @@ from tissuegraph.regions.image import ImageModel
 from tissuegraph.regions.members import IMAGE, MEMBERS, NETWORK, SEVERAL
 from tissuegraph.regions.offsets import ClassModel, estimate_offset
 from tissuegraph.regions.sections import N_NEAREST_DISTANCE, Components, components_of, nearby
-from tissuegraph.stmfg.joint import network_arrays
+from tissuegraph.stmfg.joint import arrays_of
 from tissuegraph.stmfg.sections import SectionEncoder
 
 LEVEL = 0.8  # probability from which a spot is called
@@ -100,7 +100,7 @@ def ask(
     own = own.less(offset)
     by_member = {name: nearby(_predict(name, known, own), own.xy) for name, known in model.members.items()}
     if model.networks:
-        arrays = network_arrays(model.loadings, section, offset, model.networks[0].settings)
+        arrays = arrays_of(own.scores, model.loadings, section, model.networks[0].settings)
         found = np.mean([network.posterior(arrays, device) for network in model.networks], axis=0)
         by_member[NETWORK] = nearby(found, own.xy)
     if model.image is not None and image is not None:

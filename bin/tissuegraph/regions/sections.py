@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tissuegraph.cohorts.components import Loadings
+from tissuegraph.cohorts.components import Loadings, smoothed_scores
 from tissuegraph.io.stored import StoredSlice
-from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
+from tissuegraph.slices.smoothing import mean_over_nearest
 
 N_NEAREST = (
     6  # over which posteriors are averaged, those of the members and that of the whole: one ring of a lattice
@@ -77,20 +77,12 @@ class Components:
 
 def components_of(loadings: Loadings, section: StoredSlice) -> Components:
     """Raises InputError where the section lacks the genes that the components are made of."""
-    scores, xy = loadings.scores(section), section.xy
-    hops = [min(hop, len(xy) - 1) for hop in HOPS]
-    return Components(
-        scores=scores,
-        smoothed=_averaged(scores, xy, smoothing_scale(scores, xy)),
-        several=np.hstack([_averaged(scores, xy, hop) for hop in hops]),
-        xy=xy,
-    )
+    scores, smoothed, _ = smoothed_scores(loadings, section)
+    several = np.hstack([nearby(scores, section.xy, hop) for hop in HOPS])
+    return Components(scores, smoothed, several, section.xy)
 
 
 def nearby(values: np.ndarray, xy: np.ndarray, n_nearest: int = N_NEAREST) -> np.ndarray:
     """Each spot's values averaged with those of its nearest spots (N, D): regions are contiguous."""
-    return _averaged(values, xy, min(n_nearest, len(xy) - 1))
-
-
-def _averaged(values: np.ndarray, xy: np.ndarray, n_nearest: int) -> np.ndarray:
-    return np.asarray(mean_over_nearest(xy, n_nearest) @ values, dtype=np.float64)
+    averages = mean_over_nearest(xy, min(n_nearest, len(xy) - 1))
+    return np.asarray(averages @ values, dtype=np.float64)

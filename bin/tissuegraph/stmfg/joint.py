@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tissuegraph.clustering.cluster import cluster
 from tissuegraph.cohorts.components import Loadings, fit_loadings
 from tissuegraph.cohorts.group import Files, domains_to_store, shares_of_sections
-from tissuegraph.cohorts.joint import agreed_domains, centred
+from tissuegraph.cohorts.joint import agreed_domains, separate_domains
 from tissuegraph.cohorts.verdict import judge
 from tissuegraph.io.stored import StoredSlice, read_kept
 from tissuegraph.records import Record
@@ -43,16 +42,19 @@ def network_arrays(
 
     A gene that the section lacks has no counts; that matters to the decoder only, so not to a prediction.
     """
-    return _arrays(loadings.scores(section) - offset, loadings, section, settings)
+    return arrays_of(loadings.scores(section) - offset, loadings, section, settings)
 
 
 def centred_arrays(loadings: Loadings, section: StoredSlice, settings: Settings) -> SliceArrays:
     """The same less the section's own mean, as joint clustering does it."""
     scores = loadings.scores(section)
-    return _arrays(scores - scores.mean(axis=0), loadings, section, settings)
+    return arrays_of(scores - scores.mean(axis=0), loadings, section, settings)
 
 
-def _arrays(scores: np.ndarray, loadings: Loadings, section: StoredSlice, settings: Settings) -> SliceArrays:
+def arrays_of(
+    scores: np.ndarray, loadings: Loadings, section: StoredSlice, settings: Settings
+) -> SliceArrays:
+    """The same of scores (N, D) that are known already."""
     features, rule = scores.astype(np.float32), settings.spatial_graph
     return SliceArrays(
         counts=loadings.counts(section),
@@ -112,10 +114,7 @@ def join_sections(
     loadings = fit_loadings([sections[name] for name in sorted(sections)])
     per_seed = list(joint_embeddings(sections, loadings, settings, seeds, device))
     joint = agreed_domains(per_seed, n_domains, seeds)
-    separate = {
-        name: cluster(centred(rows), min(n_domains, len(rows)), "vote", seeds[0]).labels
-        for name, rows in per_seed[0].items()
-    }
+    separate = separate_domains(per_seed[0], n_domains, seeds[0])
     depth = {name: float(np.median(total_counts(read().counts))) for name, read in sections.items()}
     outdir.mkdir(parents=True, exist_ok=True)
     for name, found in joint.items():
