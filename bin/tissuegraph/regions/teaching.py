@@ -27,12 +27,14 @@ from tissuegraph.regions.model import LEVEL, RegionModel, smoothed_distance
 from tissuegraph.regions.offsets import fit_classes
 from tissuegraph.regions.sections import Source, codes_of, components_of
 from tissuegraph.regions.sources import digest
+from tissuegraph.scores.transfer import NOT_CHECKED, NOT_SHOWN, SHOWN
+from tissuegraph.slices.names import plain
 from tissuegraph.slices.partition import spatial_parts
 
 LEAST_MACRO_F1 = 0.5  # of left-out teachers, below which transfer counts as not shown
 NOVEL_SHARE = 0.01  # of the known spots of left-out sections that may be called novel
 N_BLOCKS = 5  # of a single teacher, left out in turn to find its novelty threshold
-SHOWN, NOT_SHOWN, NOT_CHECKED = "shown", "not shown", "not checked"
+JUDGES = (ACROSS, SECTIONS, WITHIN)  # whose left-out sections decide, the first that there are
 
 
 def teach(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) -> RegionModel:
@@ -49,9 +51,9 @@ def teach(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) -> R
         by: leave_out(teachers, model.names, parts, options)
         for by in (WITHIN, ACROSS, SECTIONS)
         if (parts := folds(teachers, by))
-        and not (by == SECTIONS and teachers[0].patient and _all_known(teachers))
+        and not (by == SECTIONS and all(teacher.patient is not None for teacher in teachers))
     }
-    judge = next((left_out[by] for by in (ACROSS, SECTIONS, WITHIN) if by in left_out), [])
+    judge = next((left_out[by] for by in JUDGES if by in left_out), [])
     annotated = {teacher.name: codes_of(teacher.labels, model.names) for teacher in teachers}
     model = _weighed(model, judge) if judge else _threshold_of_blocks(model, teachers[0])
     figures = {by: scored(sections, annotated, model) for by, sections in left_out.items()}
@@ -78,7 +80,7 @@ def verdict(figures: Mapping[str, Mapping[str, Any]], teachers: Sequence[str]) -
     """Whether transfer was shown, and the sentence that the report prints; across patients decides where
     known.
     """
-    by = next((by for by in (ACROSS, SECTIONS, WITHIN) if by in figures), None)
+    by = next((by for by in JUDGES if by in figures), None)
     if by is None:
         return NOT_CHECKED, (
             f"How well regions carry over could not be checked: only {teachers[0]} teaches, and nothing was "
@@ -100,17 +102,13 @@ def alike_but_spelt_differently(teachers: Sequence[Source]) -> list[list[str]]:
     names = all_labels(teachers)
     alike: dict[str, list[str]] = {}
     for name in sorted(names):
-        alike.setdefault("".join(name.split()).casefold(), []).append(name)
+        alike.setdefault(plain(name), []).append(name)
     return [spellings for spellings in alike.values() if len(spellings) > 1]
 
 
 def all_labels(teachers: Sequence[Source]) -> set[str]:
     """Every region name that a teacher uses."""
     return {label for teacher in teachers for label in teacher.labels if isinstance(label, str)}
-
-
-def _all_known(teachers: Sequence[Source]) -> bool:
-    return all(teacher.patient is not None for teacher in teachers)
 
 
 def _weighed(model: RegionModel, judge: Sequence[LeftOut]) -> RegionModel:

@@ -11,9 +11,10 @@ from tissuegraph.methods import METHODS, title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
-from tissuegraph.report.teaching import NOT_CHECKED, SHOWN, guard_of, teaching_words
+from tissuegraph.report.teaching import guard_of, teaching_words
 from tissuegraph.scores.labellings import JOINT_TITLES
 from tissuegraph.scores.table import CONTROLS
+from tissuegraph.scores.transfer import NOT_CHECKED, SHOWN
 
 _VERDICTS = {  # colours of badge and text
     "shared": ("#009E73", "#ffffff"),

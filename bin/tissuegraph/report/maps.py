@@ -9,7 +9,7 @@ from typing import Any
 from tissuegraph.report.n_domains import domains_text
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge
-from tissuegraph.report.teaching import SHOWN
+from tissuegraph.scores.transfer import SHOWN
 
 _FIGURES = {
     "domains": "Domains",

@@ -10,8 +10,6 @@ from tissuegraph.regions.members import member_title
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import count, html_table
 
-NOT_CHECKED = "not checked"  # the guard of a single teacher
-SHOWN = "shown"  # the guard of a model whose transfer was shown on left-out teachers
 _BY_PATIENT = ("within", "across")
 _MEASURES = {
     "macro_f1": "Macro-F1",

@@ -24,8 +24,8 @@ from tissuegraph.methods import title_of
 from tissuegraph.results.answers import Answers, numbers_of_regions
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.summary import LossCurves, image_facts
-from tissuegraph.results.taught import SHOWN
 from tissuegraph.scores.labellings import JOINT_TITLES
+from tissuegraph.scores.transfer import SHOWN
 
 _PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240

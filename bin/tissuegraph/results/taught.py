@@ -15,8 +15,9 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import reading
 from tissuegraph.records import Record
 from tissuegraph.scores.named import named_scores
+from tissuegraph.scores.transfer import NOT_CHECKED
+from tissuegraph.slices.names import plain
 
-SHOWN = "shown"  # the guard of a model whose transfer was shown on left-out teachers
 FILE, STEP = "regions.npz", "name_regions"
 
 
@@ -43,7 +44,7 @@ class Taught:
     @property
     def guard(self) -> str:
         """`shown`, `not shown` or `not checked`: whether transfer worked on left-out teachers."""
-        return str(self.facts.get("guard") or "not checked")
+        return str(self.facts.get("guard") or NOT_CHECKED)
 
     @property
     def coverage(self) -> float:
@@ -112,10 +113,8 @@ def untaught(taught: Taught, sample: str, annotation: np.ndarray | None, names: 
     if annotation is None or sample in taught.teachers:
         return []
     own = {names[code] for code in np.unique(annotation[annotation >= 0])}
-    alike = {_plain(name): name for name in taught.names}
-    near = {
-        name: alike[_plain(name)] for name in sorted(own.difference(taught.names)) if _plain(name) in alike
-    }
+    alike = {plain(name): name for name in taught.names}
+    near = {name: alike[plain(name)] for name in sorted(own.difference(taught.names)) if plain(name) in alike}
     absent = sorted(own.difference(taught.names, near))
     lines = [
         f"the annotated region {name!r} differs from the taught {known!r} by case or blanks only; they "
@@ -126,10 +125,6 @@ def untaught(taught: Taught, sample: str, annotation: np.ndarray | None, names: 
         listed = ", ".join(map(repr, absent))
         lines.append(f"no teacher has the annotated region {listed}; no spot can be named so")
     return lines
-
-
-def _plain(name: str) -> str:
-    return "".join(name.split()).casefold()
 
 
 def described(taught: Taught, scores: Mapping[str, Any]) -> dict[str, Any]:
