@@ -21,13 +21,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
-from development_slices import SLICES, AnnotatedSlice  # noqa: E402
+from development_slices import KNOWN, read_section  # noqa: E402
 
 if TYPE_CHECKING:
-    from tissuegraph.io.stored import StoredSlice
+    pass
 
-BZ9 = AnnotatedSlice("BZ9", "starmap/mpfc_BZ9.h5ad", 4)
-KNOWN = {entry.sample: entry for entry in (*SLICES, BZ9)}
 GROUPS = {  # sections: number of domains
     ("BZ5", "BZ9"): 4,
     ("151673", "151675"): 7,
@@ -75,7 +73,7 @@ def _rows(
     from tissuegraph.slices.preprocess import total_counts
     from tissuegraph.stmfg.joint import joint_embeddings
 
-    read = {name: _read(KNOWN[name], data) for name in names}
+    read = {name: read_section(KNOWN[name], data) for name in names}
     sections = {name: kept for name, (kept, _) in read.items()}
     truth = {name: regions for name, (_, regions) in read.items()}
     readers = {name: (lambda kept=kept: kept) for name, kept in sections.items()}
@@ -112,36 +110,6 @@ def _rows(
     yield row("joint, stMFG", list(joint_embeddings(readers, loadings, settings, seeds, device)))
 
 
-def _read(entry: AnnotatedSlice, data: Path) -> tuple[StoredSlice, np.ndarray]:
-    """A section, and the region of each of its spots, empty where unlabelled."""
-    import pandas as pd
-
-    from tissuegraph.io.reading import read_slice
-    from tissuegraph.io.request import Request
-    from tissuegraph.io.stored import StoredSlice
-
-    is_file = entry.annotation.endswith(".csv")
-    slice_ = read_slice(
-        Request(
-            sample=entry.sample,
-            path=data / entry.path,
-            annotation=str(data / entry.annotation) if is_file else entry.annotation,
-        )
-    )
-    names = np.asarray(slice_.var_names).astype(str)
-    section = StoredSlice(
-        counts=slice_.X.tocsr().astype(np.float32),
-        barcodes=np.asarray(slice_.obs_names).astype(str),
-        genes=names,
-        gene_ids=np.asarray(slice_.var["gene_id"]).astype(str),
-        symbols=np.asarray(slice_.var["gene_symbol"]).astype(str),
-        xy=np.asarray(slice_.obsm["spatial"], dtype=float)[:, :2],
-        pitch=float(slice_.uns["tissuegraph"]["pitch_px"]),
-    )
-    regions = slice_.obs["annotation"].astype(object)
-    return section, np.array(["" if pd.isna(name) else str(name) for name in regions])
-
-
 def _cells(
     runs: list[Mapping[str, np.ndarray]],
     agreed: Mapping[str, np.ndarray] | None,
@@ -154,15 +122,17 @@ def _cells(
 
 
 def _scores(labels: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) -> dict[str, float]:
+    import pandas as pd
     from sklearn.metrics import adjusted_rand_score
 
     found = {}
     for name in labels:
-        known = truth[name] != ""
-        found[name] = adjusted_rand_score(truth[name][known], labels[name][known])
+        known = pd.notna(truth[name])
+        found[name] = adjusted_rand_score(truth[name][known].astype(str), labels[name][known])
     every = np.concatenate([truth[name] for name in labels])
-    known = every != ""
-    found["pooled"] = adjusted_rand_score(every[known], np.concatenate(list(labels.values()))[known])
+    known = pd.notna(every)
+    every_label = np.concatenate(list(labels.values()))
+    found["pooled"] = adjusted_rand_score(every[known].astype(str), every_label[known])
     return found
 
 

@@ -1,4 +1,4 @@
-"""The annotated slices that accuracy is measured on, and a samplesheet of them."""
+"""The annotated slices that accuracy is measured on: a samplesheet of them, and their sections as arrays."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tissuegraph.io.stored import StoredSlice
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,9 @@ SLICES = (
     AnnotatedSlice("G2", "her2st/G2.h5ad", 6, core=False),
 )
 
+BZ9 = AnnotatedSlice("BZ9", "starmap/mpfc_BZ9.h5ad", 4)  # the cortex of BZ5 in another mouse
+KNOWN = {entry.sample: entry for entry in (*SLICES, BZ9)}
+
 
 def write_samplesheet(slices: Sequence[AnnotatedSlice], data: Path, path: Path) -> Path:
     """Write one row per slice with absolute paths; returns `path`."""
@@ -44,3 +53,33 @@ def write_samplesheet(slices: Sequence[AnnotatedSlice], data: Path, path: Path) 
             annotation = data / entry.annotation if is_file else entry.annotation
             writer.writerow((entry.sample, data / entry.path, entry.n_domains, annotation))
     return path
+
+
+def read_section(entry: AnnotatedSlice, data: Path) -> tuple[StoredSlice, np.ndarray]:
+    """A section, and the region of each of its spots, None where unlabelled."""
+    import pandas as pd
+
+    from tissuegraph.io.reading import read_slice
+    from tissuegraph.io.request import Request
+    from tissuegraph.io.stored import StoredSlice
+
+    is_file = entry.annotation.endswith(".csv")
+    slice_ = read_slice(
+        Request(
+            sample=entry.sample,
+            path=data / entry.path,
+            annotation=str(data / entry.annotation) if is_file else entry.annotation,
+        )
+    )
+    names = np.asarray(slice_.var_names).astype(str)
+    section = StoredSlice(
+        counts=slice_.X.tocsr().astype(np.float32),
+        barcodes=np.asarray(slice_.obs_names).astype(str),
+        genes=names,
+        gene_ids=np.asarray(slice_.var["gene_id"]).astype(str),
+        symbols=np.asarray(slice_.var["gene_symbol"]).astype(str),
+        xy=np.asarray(slice_.obsm["spatial"], dtype=float)[:, :2],
+        pitch=float(slice_.uns["tissuegraph"]["pitch_px"]),
+    )
+    regions = slice_.obs["annotation"].astype(object)
+    return section, np.array([None if pd.isna(name) else str(name) for name in regions], dtype=object)

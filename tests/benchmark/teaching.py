@@ -13,7 +13,6 @@ import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import click
@@ -22,10 +21,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
-from development_slices import SLICES, AnnotatedSlice  # noqa: E402
+from development_slices import KNOWN, read_section  # noqa: E402
 
-BZ9 = AnnotatedSlice("BZ9", "starmap/mpfc_BZ9.h5ad", 4)
-KNOWN = {entry.sample: entry for entry in (*SLICES, BZ9)}
 PAIRS = (("151675", "151673"), ("151673", "151675"), ("BZ9", "BZ5"), ("BZ5", "BZ9"))
 GUARDED = ((("A1", "B1"), "G2"), (("B1", "G2"), "A1"), (("A1", "G2"), "B1"))
 folder = click.Path(file_okay=False, exists=True, path_type=Path)
@@ -37,7 +34,7 @@ folder = click.Path(file_okay=False, exists=True, path_type=Path)
 def main(data: Path, n_seeds: int) -> None:
     from tissuegraph.presets import load_settings
 
-    sections = {name: _read(entry, data) for name, entry in KNOWN.items()}
+    sections = {name: read_section(entry, data) for name, entry in KNOWN.items()}
     settings = load_settings("stmfg/default")
     rows = [_pair(sections, teacher, target, settings, n_seeds) for teacher, target in PAIRS]
     columns = list(rows[0][1])
@@ -193,31 +190,6 @@ def _source(sections: Mapping, name: str, patient: str | None = None):
 
     stored, labels = sections[name]
     return Source(name, lambda: stored, labels, patient)
-
-
-def _read(entry: AnnotatedSlice, data: Path):
-    """Kept spots of a slice as the pipeline reads them, and their labels (None where missing)."""
-    import anndata
-
-    from tissuegraph.io.reading import finish, read_raw
-    from tissuegraph.io.request import Request
-    from tissuegraph.io.stored import StoredSlice
-
-    annotation = str(data / entry.annotation) if entry.annotation.endswith(".csv") else entry.annotation
-    quiet = partial(lambda _reason: None)
-    request = Request(sample=entry.sample, path=data / entry.path, annotation=annotation, warn=quiet)
-    adata: anndata.AnnData = finish(read_raw(request), request)
-    labels = adata.obs["annotation"].astype(object).where(adata.obs["annotation"].notna(), None).to_numpy()
-    stored = StoredSlice(
-        counts=adata.X,
-        barcodes=adata.obs_names.to_numpy(str),
-        genes=adata.var_names.to_numpy(str),
-        gene_ids=adata.var["gene_id"].to_numpy(str),
-        symbols=adata.var["gene_symbol"].to_numpy(str),
-        xy=adata.obsm["spatial"],
-        pitch=float(adata.uns["tissuegraph"]["pitch_px"]),
-    )
-    return stored, labels
 
 
 def _mean(rows: Sequence[Mapping[str, list[float]]]) -> dict[str, list[float]]:
