@@ -53,13 +53,12 @@ workflow NUMBERS {
     records = ESTIMATE.out.record.mix(POOL_NUMBERS.out.record)                                            // [ meta, path(json) ]
 }
 
-// What each row is to get: its own number; else that of its group where all numbers given there agree; else an estimate.
+// Whose estimate each row takes part in where it has no number; one that its group agrees on was filled in with the sheet.
 def wantedNumbers(List rows, cohort) {
     def members = rows.groupBy { row -> cohortOf(row, cohort) }
     return members.collectMany { name, sections ->
-        def given = sections*.n_domains.findAll().unique()
-        def asked = given.size() == 1 ? [] : sections.findAll { row -> !row.n_domains }
-        sections.collect { row -> [row.meta, [cohort: name, size: asked.size(), n_domains: row.n_domains ?: (given.size() == 1 ? given[0] : null)]] }
+        def asked = sections.findAll { row -> !row.n_domains }
+        sections.collect { row -> [row.meta, [cohort: name, size: asked.size(), n_domains: row.n_domains]] }
     }
 }
 

@@ -36,7 +36,7 @@ workflow READ_SAMPLESHEET {
     emit:
     rows = ch_checked                                               // [ row ]  typed values, defaults filled in, files as paths
         .flatMap { rows, _run -> rows }
-        .map { row -> row + [meta: [id: row.sample, code: code], group_id: row.group_id ?: row.group?.replaceAll(/[^A-Za-z0-9._-]/, '_')] }
+        .map { row -> row + [meta: [id: row.sample, code: code]] }
     run  = ch_checked.map { _rows, run -> run }                     // [ seed: 0, methods: [[ name: 'stmfg', ... ]], ... ]  typed parameters
     json = VALIDATE_SAMPLESHEET.out.checked.map { files -> files[0] } // path(rows.json)
 }
