@@ -107,7 +107,7 @@ def _rows(
 
     yield row("joint", [components] * n_seeds)
     settings = load_settings("default", method="stmfg")
-    yield row("joint, stMFG", list(joint_embeddings(readers, loadings, settings, seeds, device)))
+    yield row("joint, stMFG", joint_embeddings(readers, loadings, settings, seeds, device))
 
 
 def _cells(

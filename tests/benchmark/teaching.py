@@ -104,7 +104,7 @@ def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> f
     from tissuegraph.regions.offsets import estimate_offset
     from tissuegraph.regions.sections import codes_of, components_of, nearby
     from tissuegraph.stmfg.joint import network_arrays
-    from tissuegraph.stmfg.sections import train_sections
+    from tissuegraph.stmfg.sections import prepare_sections, train_sections
 
     own = components_of(model.loadings, stored)
     offset, _ = estimate_offset(own.smoothed, model.classes)
@@ -114,12 +114,11 @@ def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> f
         network_arrays(model.loadings, stored, offset, settings),
     ]
     encoder = train_sections(
-        [lambda: arrays[0], lambda: arrays[1]],
+        prepare_sections(arrays, settings, "cpu"),
         settings,
         seed=seed,
         codes=[codes_of(taught[1], model.names), None],
         n_classes=len(model.names),
-        device="cpu",
     )
     region = nearby(nearby(encoder.posterior(arrays[1]), own.xy), own.xy).argmax(axis=1)
     return agreement(codes[codes >= 0], region[codes >= 0])["ari"]

@@ -6,7 +6,7 @@ import csv
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ class StoredSlice:
     symbols: np.ndarray
     xy: np.ndarray
     pitch: float
+
+    def part(self, spots: np.ndarray) -> StoredSlice:
+        """Some spots, as indices or as a mask."""
+        return replace(self, counts=self.counts[spots], barcodes=self.barcodes[spots], xy=self.xy[spots])
 
 
 @contextmanager

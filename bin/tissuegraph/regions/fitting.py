@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -14,17 +13,13 @@ from tissuegraph.regions.image import fit_image
 from tissuegraph.regions.members import IMAGE, MEMBERS, NETWORK, SEVERAL, thinned
 from tissuegraph.regions.model import RegionModel, points_for
 from tissuegraph.regions.offsets import fit_classes
-from tissuegraph.regions.sections import Components, Source, codes_of, components_of, part_of
+from tissuegraph.regions.sections import Components, Source, codes_of, components_of
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.names import natural
-from tissuegraph.slices.partition import spatial_parts
 from tissuegraph.stmfg.joint import network_arrays, network_settings
-from tissuegraph.stmfg.sections import SectionEncoder, train_sections
+from tissuegraph.stmfg.sections import SectionEncoder, prepare_sections, train_sections, training_parts
 from tissuegraph.stmfg.settings import Settings
 
-STEP_SPOTS = (
-    20_000  # of a section at most in one optimisation step of the network; larger ones take it in parts
-)
 LEAST_SPOTS = 3  # of a region, over all teachers, to be taught at all
 
 
@@ -77,7 +72,7 @@ def fit_model(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) 
     )
     level = [points.less(offset) for points, offset in zip(own, offsets, strict=True)]
     members = _fit_members(level, codes, len(names))
-    networks = _train(teachers, loadings, offsets, codes, len(names), options)
+    networks = _train(teachers, loadings, offsets, [points.xy for points in own], codes, len(names), options)
     image = None
     if all(teacher.image is not None and teacher.kind == teachers[0].kind for teacher in teachers):
         image = fit_image([teacher.image() for teacher in teachers], [p.xy for p in own], codes, len(names))
@@ -106,6 +101,7 @@ def _train(
     teachers: Sequence[Source],
     loadings: Loadings,
     offsets: np.ndarray,
+    positions: Sequence[np.ndarray],
     codes: Sequence[np.ndarray],
     n_classes: int,
     options: NetworkOptions,
@@ -113,20 +109,20 @@ def _train(
     if options.settings is None:
         return []
     settings = network_settings(options.settings)
-
-    sections, known = [], []
-    for teacher, offset, code in zip(teachers, offsets, codes, strict=True):
-        for spots in spatial_parts(teacher.read().xy, STEP_SPOTS):
-            if (code[spots] >= 0).any():
-                sections.append(partial(_part_arrays, loadings, teacher, spots, offset, settings))
-                known.append(code[spots])
-    return [
-        train_sections(sections, settings, seed=seed, codes=known, n_classes=n_classes, device=options.device)
-        for seed in options.seeds
+    labelled = [
+        [spots for spots in parts if (code[spots] >= 0).any()]
+        for parts, code in zip(training_parts(positions), codes, strict=True)
     ]
 
+    def arrays() -> Iterator[SliceArrays]:
+        for teacher, offset, parts in zip(teachers, offsets, labelled, strict=True):
+            section = teacher.read()
+            for spots in parts:
+                yield network_arrays(loadings, section.part(spots), offset, settings)
 
-def _part_arrays(
-    loadings: Loadings, teacher: Source, spots: np.ndarray, offset: np.ndarray, settings: Settings
-) -> SliceArrays:
-    return network_arrays(loadings, part_of(teacher.read(), spots), offset, settings)
+    prepared = prepare_sections(arrays(), settings, options.device)
+    known = [code[spots] for code, parts in zip(codes, labelled, strict=True) for spots in parts]
+    return [
+        train_sections(prepared, settings, seed=seed, codes=known, n_classes=n_classes)
+        for seed in options.seeds
+    ]

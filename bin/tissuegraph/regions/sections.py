@@ -6,7 +6,7 @@ N spots, D components.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,6 @@ class Source:
     patient: str | None = None
     image: Callable[[], np.ndarray] | None = None
     kind: Mapping[str, Any] | None = None
-
-
-def part_of(section: StoredSlice, spots: np.ndarray) -> StoredSlice:
-    """Some spots of a section."""
-    return replace(
-        section, counts=section.counts[spots], barcodes=section.barcodes[spots], xy=section.xy[spots]
-    )
 
 
 def codes_of(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:

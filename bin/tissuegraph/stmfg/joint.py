@@ -23,7 +23,7 @@ from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import feature_graph, spatial_graph
 from tissuegraph.slices.preprocess import total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
-from tissuegraph.stmfg.sections import train_sections
+from tissuegraph.stmfg.sections import prepare_sections, train_sections, training_parts
 from tissuegraph.stmfg.settings import Settings
 
 Reader = Callable[[], StoredSlice]
@@ -74,26 +74,40 @@ def joint_embeddings(
     settings: Settings,
     seeds: Sequence[int],
     device: str = "auto",
-) -> Iterator[dict[str, np.ndarray]]:
-    """Smoothed embeddings (N, L) of all sections, one encoder for each seed in turn.
+) -> list[dict[str, np.ndarray]]:
+    """Smoothed embeddings (N, L) of all sections, from one encoder for each seed.
 
     sections: name -> reads it. Each is smoothed over the number of nearest spots at which its components
     predict left-out spots best. Raises InputError where training diverges.
     """
     settings = network_settings(settings)
     names = sorted(sections)
-
-    def load(name: str) -> Callable[[], SliceArrays]:
-        return lambda: centred_arrays(loadings, sections[name](), settings)
-
-    for seed in seeds:
-        encoder = train_sections([load(name) for name in names], settings, seed=seed, device=device)
-        found = {}
-        for name in names:
-            arrays = load(name)()
-            operator = mean_over_nearest(arrays.position, smoothing_scale(arrays.features, arrays.position))
+    parts = training_parts([sections[name]().xy for name in names])
+    prepared = prepare_sections(_training_arrays(sections, parts, loadings, settings), settings, device)
+    encoders = [train_sections(prepared, settings, seed=seed) for seed in seeds]
+    del prepared
+    per_seed: list[dict[str, np.ndarray]] = [{} for _ in encoders]
+    for name in names:
+        arrays = centred_arrays(loadings, sections[name](), settings)
+        operator = mean_over_nearest(arrays.position, smoothing_scale(arrays.features, arrays.position))
+        for encoder, found in zip(encoders, per_seed, strict=True):
             found[name] = np.asarray(operator @ encoder.embed(arrays, device), dtype=np.float64)
-        yield found
+    return per_seed
+
+
+def _training_arrays(
+    sections: Mapping[str, Reader],
+    parts: Sequence[Sequence[np.ndarray]],
+    loadings: Loadings,
+    settings: Settings,
+) -> Iterator[SliceArrays]:
+    """The network's input for each part of each section, by name, read once."""
+    for name, own in zip(sorted(sections), parts, strict=True):
+        section = sections[name]()
+        scores = loadings.scores(section)
+        scores -= scores.mean(axis=0)
+        for spots in own:
+            yield arrays_of(scores[spots], loadings, section.part(spots), settings)
 
 
 def join_sections(
@@ -112,7 +126,7 @@ def join_sections(
     """
     sections = {name: partial(read_kept, *paths) for name, paths in files.items()}
     loadings = fit_loadings([sections[name] for name in sorted(sections)])
-    per_seed = list(joint_embeddings(sections, loadings, settings, seeds, device))
+    per_seed = joint_embeddings(sections, loadings, settings, seeds, device)
     joint = agreed_domains(per_seed, n_domains, seeds)
     separate = separate_domains(per_seed[0], n_domains, seeds[0])
     depth = {name: float(np.median(total_counts(read().counts))) for name, read in sections.items()}

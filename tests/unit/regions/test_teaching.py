@@ -176,7 +176,7 @@ def test_figures_count_a_region_that_the_others_did_not_teach_as_wrong():
 
 
 def test_the_network_learns_large_sections_in_parts_and_still_carries_over(monkeypatch):
-    monkeypatch.setattr("tissuegraph.regions.fitting.STEP_SPOTS", 80)  # two parts of 72
+    monkeypatch.setattr("tissuegraph.stmfg.sections.STEP_SPOTS", 80)  # two parts of 72
     settings = load_settings("stmfg/default", ["optimiser.epochs=20"])
     model = fit_model([teacher("a", 0)], NetworkOptions(settings, (0,), "cpu"))
     found = ask(model, section(1)).by_member["stmfg"].argmax(axis=1)

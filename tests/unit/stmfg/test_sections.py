@@ -10,7 +10,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
 from tissuegraph.regions.sections import codes_of
 from tissuegraph.stmfg.joint import network_arrays
-from tissuegraph.stmfg.sections import train_sections, turns
+from tissuegraph.stmfg.sections import prepare_sections, train_sections, training_parts, turns
 
 SETTINGS = load_settings("stmfg/default", ["optimiser.epochs=20"])
 
@@ -25,12 +25,11 @@ def arrays():
 
 def trained(arrays, codes=None, seed=0, settings=SETTINGS):
     return train_sections(
-        [lambda one=one: one for one in arrays],
+        prepare_sections(arrays, settings, "cpu"),
         settings,
         seed=seed,
         codes=codes,
         n_classes=len(NAMES) if codes else 0,
-        device="cpu",
     )
 
 
@@ -72,10 +71,32 @@ def test_training_repeats_itself_and_depends_on_the_seed(arrays):
     assert np.abs(one.embed(arrays[0]) - other.embed(arrays[0])).max() > 1e-3
 
 
-def test_a_section_is_read_again_when_it_does_not_fit_beside_the_others(arrays, monkeypatch):
-    expected = trained(arrays).embed(arrays[0])
-    monkeypatch.setattr("tissuegraph.stmfg.sections._HELD_SPOTS", 150)  # one of two sections
-    np.testing.assert_array_equal(trained(arrays).embed(arrays[0]), expected)
+def test_a_section_of_a_lattice_is_one_part_with_all_its_spots():
+    grid = np.stack(np.divmod(np.arange(4992), 64), axis=1)
+    (parts,) = training_parts([grid])
+    np.testing.assert_array_equal(np.concatenate(parts), np.arange(4992))
+
+
+def test_large_sections_are_cut_into_parts_that_hold_every_spot_once():
+    xy = np.random.default_rng(0).random((23_000, 2))
+    (parts,) = training_parts([xy])
+    assert max(map(len, parts)) <= 5000
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(23_000))
+
+
+def test_of_too_many_spots_every_section_gives_parts_from_all_over_its_tissue(monkeypatch):
+    monkeypatch.setattr("tissuegraph.stmfg.sections.STEP_SPOTS", 100)
+    monkeypatch.setattr("tissuegraph.stmfg.sections.MOST_SPOTS", 1000)
+    rng = np.random.default_rng(0)
+    positions = [rng.random((800, 2)), rng.random((800, 2)), rng.random((150, 2))]
+    taken = training_parts(positions)
+    sizes = [sum(map(len, parts)) for parts in taken]
+    assert sum(sizes) <= 1000
+    assert sizes[2] == 150
+    assert min(sizes[:2]) >= 400
+    for xy, parts in zip(positions[:2], taken[:2], strict=True):
+        centres = np.array([xy[part].mean(axis=0) for part in parts])
+        assert (np.ptp(centres, axis=0) > 0.45).all()  # halves and quarters of the tissue all take part
 
 
 def test_a_loss_that_is_not_finite_is_refused(arrays, monkeypatch):
