@@ -146,7 +146,7 @@ def words(group: Group, step: str) -> list[str]:
         more = [*sections, "--n-domains", N_DOMAINS, "--n-seeds", 3, "--outdir", folder / "components"]
     elif step == "join":
         more = [*sections, *components, "--n-domains", N_DOMAINS, "--n-seeds", 1]
-        more += ["--device", "cpu", "--outdir", folder / "joint"]
+        more += ["--device", "cpu", "--outdir", folder / "joint"]  # after `cohort`, whose components it reads
     elif step == "match":
         more = ["--members", folder / "members.json", "--domains", folder / "domains", *components]
         more += ["--methods", "stmfg", "--outdir", folder / "numbers"]

@@ -4,6 +4,7 @@ Needs what the bare Python of a GPU machine has: torch, torch-geometric, scikit-
 
     python tests/benchmark/on_gpu.py                      # prints tables for docs/benchmarks.md
     python tests/benchmark/on_gpu.py --sizes 3600 50000   # spots of the generated slices
+    python tests/benchmark/on_gpu.py --sizes --teach 2x3600 3x100000   # teachers x cells alone
 
 Slices are generated. Agreement is that of one short training from the same start without dropout, masks and
 sampled negatives: their random numbers are the device's own. Rounding differs, so the embeddings drift apart
@@ -13,9 +14,12 @@ with the epochs.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or threads beside other work wait by burning its cores
 
 import numpy as np
 import torch
@@ -26,9 +30,16 @@ sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]
 from helpers.paired import PairedSettings, paired_slices  # noqa: E402
 from helpers.scale import CELL_SPACING_UM, large_cells  # noqa: E402
 
+from tissuegraph.io.stored import StoredSlice  # noqa: E402
 from tissuegraph.methods import DOMAINS, METHODS  # noqa: E402
 from tissuegraph.presets import settings_from_dict  # noqa: E402
+from tissuegraph.regions.fitting import NetworkOptions, fit_model  # noqa: E402
+from tissuegraph.regions.members import NETWORK  # noqa: E402
+from tissuegraph.regions.model import ask  # noqa: E402
+from tissuegraph.regions.sections import Source  # noqa: E402
+from tissuegraph.regions.teaching import teach  # noqa: E402
 from tissuegraph.slices.build import build_arrays  # noqa: E402
+from tissuegraph.slices.partition import spatial_parts  # noqa: E402
 
 PITCH_PX = 137.0
 AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
@@ -101,12 +112,77 @@ def expression(device: str) -> tuple[np.ndarray, float]:
     return found.predicted, time.perf_counter() - started
 
 
+def fallback(limit_gb: float = 0.6, n_spots: int = 50_000) -> str:
+    """What stMFG says when a slice does not fit into so much GPU memory."""
+    settings = settings_of("stmfg", optimiser={"epochs": 2})
+    arrays, _ = generated(n_spots, settings, n_genes=500)
+    whole = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(limit_gb * 1e9 / whole)
+    try:
+        result, _, peak = train("stmfg", arrays, None, settings, "cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    return f"{'; '.join(result.warnings) or 'trained whole'}; on {result.device}, peak {peak:.2f} GB"
+
+
+def teachers(n_teachers: int, n_cells: int, n_genes: int = 500) -> list[Source]:
+    """Neighbouring pieces of one generated tissue, each annotated in full."""
+    cells = large_cells(n_teachers * n_cells, n_genes, n_domains=7, depth=300)
+    genes = np.array([f"gene{k}" for k in range(n_genes)])
+    found = []
+    for place, spots in enumerate(spatial_parts(cells.position, n_cells)):
+        stored = StoredSlice(
+            cells.counts[spots],
+            spots.astype(str),
+            genes,
+            genes,
+            genes,
+            cells.position[spots],
+            CELL_SPACING_UM,
+        )
+        labels = np.array([f"region {k}" for k in cells.domain[spots]], dtype=object)
+        found.append(Source(f"s{place}", lambda stored=stored: stored, labels))
+    return found
+
+
+def taught_alike() -> float:
+    """Largest difference of a region's probability between a network taught on the CPU and on the GPU."""
+    settings = settings_of("stmfg", optimiser={"epochs": AGREEMENT_EPOCHS}, **WITHOUT_CHANCE["stmfg"])
+    (teacher,) = teachers(1, AGREEMENT_SPOTS)
+    found = []
+    for device in ("cpu", "cuda"):
+        model = fit_model([teacher], NetworkOptions(settings, (0,), device))
+        found.append(ask(model, teacher.read(), device=device).by_member[NETWORK])
+    return float(np.abs(found[0] - found[1]).max())
+
+
+def teaching_row(size: str) -> str:
+    """What TEACH takes with the network on the GPU and without it; its figure on left-out teachers."""
+    sources = teachers(*map(int, size.split("x")))
+    seconds = []
+    torch.cuda.reset_peak_memory_stats()
+    for options in (NetworkOptions(), NetworkOptions(settings_of("stmfg"), (0,), "cuda")):
+        started = time.perf_counter()
+        model = teach(sources, options)
+        seconds.append(time.perf_counter() - started)
+    network = next(row for row in model.about["members"] if row["name"] == NETWORK)
+    left_out = next(iter(model.about["left_out"].values()), {}).get("macro_f1", float("nan"))
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    return (
+        f"| {size.replace('x', ' x ')} | {seconds[0]:.1f} | {seconds[1]:.1f} | {peak:.2f} "
+        f"| {left_out:.3f} | {network.get('macro_f1', float('nan')):.3f} |"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(
         "--methods", nargs="+", default=[n for n, m in METHODS.items() if m.answers == DOMAINS]
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[3600, 50_000, 500_000])
+    parser.add_argument("--sizes", type=int, nargs="*", default=[3600, 50_000, 500_000])
+    parser.add_argument("--genes", type=int, default=2000)
+    parser.add_argument("--teach", nargs="*", default=["2x3600", "3x100000"], help="teachers x cells")
     chosen = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("no GPU is visible: nothing to measure")
@@ -118,7 +194,18 @@ def main() -> None:
         print(f"| {METHODS[name].title} | {agreement(name):.1e} |", flush=True)
     (on_cpu, seconds), (on_gpu, faster) = expression("cpu"), expression("cuda")
     difference = float(np.abs(on_cpu - on_gpu).max() / on_cpu.std())
-    print(f"| SpaHGC | {difference:.1e} (a few hundred spots: CPU {seconds:.1f} s, GPU {faster:.1f} s) |\n")
+    print(f"| SpaHGC | {difference:.1e} (a few hundred spots: CPU {seconds:.1f} s, GPU {faster:.1f} s) |")
+    print(f"| taught network, largest difference of a probability | {taught_alike():.1e} |\n")
+    print(f"Too little memory: {fallback()}\n", flush=True)
+
+    print(
+        "| teachers x cells | TEACH without network: s | with: s | peak GPU memory: GB | left-out macro-F1 "
+        "| network's |"
+    )
+    print("|---|---|---|---|---|---|")
+    for size in chosen.teach:
+        print(teaching_row(size), flush=True)
+    print()
 
     print("| method | spots | arrays s | training s, GPU | peak GPU memory, GB | device |")
     print("|---|---|---|---|---|---|")
@@ -126,7 +213,7 @@ def main() -> None:
         for name in names:
             settings = settings_of(name)
             started = time.perf_counter()
-            arrays, image = generated(n_spots, settings)
+            arrays, image = generated(n_spots, settings, chosen.genes)
             built = time.perf_counter() - started
             used = image if METHODS[name].wants_image(settings) else None
             train(name, arrays, used, settings_of(name, optimiser={"epochs": 1}), "cuda")  # warm up

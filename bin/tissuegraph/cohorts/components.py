@@ -130,33 +130,45 @@ def _choose_genes(sections: Sequence[Reader], n_genes: int) -> tuple[str, np.nda
 
     By identifier or by name, whichever more genes have in common: files differ in which of the two they keep.
     """
-    seen: list[dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]] = []
-    for read in sections:
-        section = read()
-        detected = detected_genes(section.counts, MIN_SPOTS)
-        score = np.full(len(detected), -np.inf)
-        if detected.any():
-            score[detected] = hvg_scores(section.counts[:, np.flatnonzero(detected)])
-        seen.append({by: (_names(section, by), detected, score) for by in ("gene_ids", "genes")})
+    seen = [_seen(read()) for read in sections]
     common = {
-        by: sorted(set.intersection(*(set(entry[by][0]) - {""} for entry in seen)))
+        by: sorted(set.intersection(*(set(names[by]) - {""} for names, _ in seen)))
         for by in ("gene_ids", "genes")
     }
     by = max(common, key=lambda name: len(common[name]))
     genes = np.array(common[by], dtype=str)
     if len(genes):
-        places = [{gene: index for index, gene in enumerate(entry[by][0])} for entry in seen]
-        columns = [[place[gene] for gene in genes] for place in places]
-        detected = np.mean([entry[by][1][c] for entry, c in zip(seen, columns, strict=True)], axis=0) >= 0.5
-        rank = np.mean([_ranks(entry[by][2][c]) for entry, c in zip(seen, columns, strict=True)], axis=0)
-        chosen = np.flatnonzero(detected)
-        genes = genes[np.sort(chosen[np.argsort(rank[chosen], kind="stable")][:n_genes])]
+        places = [{gene: index for index, gene in enumerate(names[by])} for names, _ in seen]
+        columns = [np.array([place[gene] for gene in genes]) for place in places]
+        share = np.mean([detected[own] for (_, detected), own in zip(seen, columns, strict=True)], axis=0)
+        chosen = np.flatnonzero(share >= 0.5)
+        if len(chosen) > n_genes:
+            rank = np.mean(
+                [_variable(read(), own) for read, own in zip(sections, columns, strict=True)], axis=0
+            )
+            chosen = np.sort(chosen[np.argsort(rank[chosen], kind="stable")][:n_genes])
+        genes = genes[chosen]
     if not len(genes):
         raise InputError(
             f"the {len(seen)} sections have no gene in common that is seen in {MIN_SPOTS:.0%} of the spots "
             f"of half of them; are they of one species and named alike?"
         )
     return by, genes
+
+
+def _seen(section: StoredSlice) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Names of the genes of a section, told either way, and which of them are seen often enough (G,)."""
+    names = {by: _names(section, by) for by in ("gene_ids", "genes")}
+    return names, detected_genes(section.counts, MIN_SPOTS)
+
+
+def _variable(section: StoredSlice, columns: np.ndarray) -> np.ndarray:
+    """Rank of the genes in these columns by how variable they are in the section, 0 for the most: (G,)."""
+    detected = detected_genes(section.counts, MIN_SPOTS)
+    score = np.full(len(detected), -np.inf)
+    if detected.any():
+        score[detected] = hvg_scores(section.counts[:, np.flatnonzero(detected)])
+    return _ranks(score[columns])
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:
