@@ -20,6 +20,7 @@ from tissuegraph.cli import (
     spots_option,
 )
 from tissuegraph.records import Record
+from tissuegraph.scores.transfer import LEAST_CARRIED, NOT_SHOWN, foreign
 
 
 @click.command()
@@ -42,9 +43,10 @@ def main(
     regions: Path,
 ) -> None:
     """Write region, probability, novelty and call of every kept spot, in the order of the slice."""
+    from tissuegraph.cohorts.carried import carried_share
     from tissuegraph.io.stored import read_kept
     from tissuegraph.regions.model import IMAGE, ask
-    from tissuegraph.regions.sources import image_reader
+    from tissuegraph.regions.sources import image_reader, taught_by
     from tissuegraph.regions.store import load_model
 
     model = load_model(directory)
@@ -57,6 +59,17 @@ def main(
         record.warn(
             "the regions were taught with images and this slice has none to go with them: genes alone decide"
         )
+    itself = taught_by(model.about, section)
+    if itself is not None:
+        record.warn(
+            f"this slice taught the model (as {itself}): its regions repeat its own annotation and are not "
+            "scored"
+        )
+    carried = carried_share(model.loadings, section)
+    told = {name: model.about.get(name) for name in ("teachers", "guard", "sentence", "level", "left_out")}
+    if carried is not None and carried < LEAST_CARRIED:
+        told |= {"guard": NOT_SHOWN, "sentence": foreign(carried)}
+        record.warn(told["sentence"])
     call = answer.call(model.threshold)
     np.savez(
         regions,
@@ -75,7 +88,9 @@ def main(
         "novel": float((answer.distance > model.threshold).mean()),
         "mean_probability": float(answer.probability.mean()),
         "offset": model.classes.offset_size(answer.offset),
-        **{name: model.about.get(name) for name in ("teachers", "guard", "sentence", "level", "left_out")},
+        "carried": carried,
+        "taught_the_model": itself is not None,
+        **told,
     }
 
 

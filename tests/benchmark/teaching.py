@@ -60,11 +60,11 @@ def _pair(
     from tissuegraph.clustering.baseline import baseline
     from tissuegraph.regions.ensemble import calibration_error
     from tissuegraph.regions.fitting import NetworkOptions
-    from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.model import UNSURE, ask
     from tissuegraph.regions.sections import codes_of
     from tissuegraph.regions.teaching import teach
     from tissuegraph.scores.metrics import agreement_scores
+    from tissuegraph.scores.named import compared
 
     stored, labels = sections[target]
     found: dict[str, list[float]] = {}
@@ -87,10 +87,10 @@ def _pair(
             half_of_own=_half(stored, labels, seed),
             network_also_on_target=_on_both(model, sections[teacher], stored, codes, settings, seed),
             **{
-                name: agreement(codes[scored], p.argmax(1)[scored])["ari"]
+                name: compared(codes[scored], p.argmax(1)[scored])["ari"]
                 for name, p in answer.by_member.items()
             },
-            **{f"ensemble {k}": v for k, v in agreement(codes[scored], answer.region[scored]).items()},
+            **{f"ensemble {k}": v for k, v in compared(codes[scored], answer.region[scored]).items()},
             ECE=calibration_error(answer.probability[scored], right),
             coverage=float((call != UNSURE).mean()),
             accuracy_called=float(right[call != UNSURE].mean()),
@@ -100,9 +100,9 @@ def _pair(
 
 def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> float:
     """ARI of the network whose unsupervised losses also saw the target; its classifier saw the teacher."""
-    from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.offsets import estimate_offset
     from tissuegraph.regions.sections import codes_of, components_of, nearby
+    from tissuegraph.scores.named import compared
     from tissuegraph.stmfg.joint import network_arrays
     from tissuegraph.stmfg.sections import prepare_sections, train_sections
 
@@ -121,15 +121,15 @@ def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> f
         n_classes=len(model.names),
     )
     region = nearby(nearby(encoder.posterior(arrays[1]), own.xy), own.xy).argmax(axis=1)
-    return agreement(codes[codes >= 0], region[codes >= 0])["ari"]
+    return compared(codes[codes >= 0], region[codes >= 0])["ari"]
 
 
 def _half(stored, labels: np.ndarray, seed: int) -> float:
     """ARI on half of the target, in blocks of its tissue, that the other half teaches."""
     from tissuegraph.regions.fitting import fit_model
-    from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.model import ask
     from tissuegraph.regions.sections import Source, codes_of
+    from tissuegraph.scores.named import compared
     from tissuegraph.slices.partition import spatial_parts
 
     rng = np.random.default_rng(seed)
@@ -140,7 +140,7 @@ def _half(stored, labels: np.ndarray, seed: int) -> float:
     model = fit_model([Source("half", lambda: stored, known)])
     codes = codes_of(labels, model.names)
     codes[teaching] = -1
-    return agreement(codes[codes >= 0], ask(model, stored).region[codes >= 0])["ari"]
+    return compared(codes[codes >= 0], ask(model, stored).region[codes >= 0])["ari"]
 
 
 def _cut(sections: Mapping) -> Iterator[tuple[str, str, float]]:
@@ -170,15 +170,15 @@ def _cut(sections: Mapping) -> Iterator[tuple[str, str, float]]:
 
 
 def _guard(sections: Mapping, teachers: Sequence[str], target: str) -> str:
-    from tissuegraph.regions.leaving_out import agreement
     from tissuegraph.regions.model import ask
     from tissuegraph.regions.sections import codes_of
     from tissuegraph.regions.teaching import teach
+    from tissuegraph.scores.named import compared
 
     model = teach([_source(sections, name, patient=name) for name in teachers])
     stored, labels = sections[target]
     codes, scored = codes_of(labels, model.names), np.array([isinstance(label, str) for label in labels])
-    own = agreement(codes[scored], ask(model, stored).region[scored])
+    own = compared(codes[scored], ask(model, stored).region[scored])
     left = model.about["left_out"]["across"]["macro_f1"]
     cells = ["+".join(teachers) + f" -> {target}", model.about["guard"], f"{left:.2f}"]
     return f"| {' | '.join([*cells, *(f'{own[name]:.2f}' for name in ('accuracy', 'macro_f1', 'ari'))])} |"

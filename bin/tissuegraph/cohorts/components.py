@@ -50,6 +50,16 @@ class Loadings:
         A gene that the section lacks counts as average. Raises InputError where those that are there carry
         less than half of the loadings.
         """
+        values, vectors = self.values(section)
+        _, there = self._columns(section)
+        return np.asarray(values @ vectors, dtype=np.float64) - self.mean[there] @ vectors
+
+    def values(self, section: StoredSlice) -> tuple[sparse.csr_matrix, np.ndarray]:
+        """Log counts at the depth of the fit (N, G') CSR of the genes that the section has, their loadings
+        (G', D).
+
+        Raises InputError as `scores` does.
+        """
         column, there = self._columns(section)
         weight = (self.vectors**2).sum(axis=1)
         carried = float(weight[there].sum() / weight.sum())
@@ -60,9 +70,8 @@ class Loadings:
                 f"another panel or species?"
             )
         chosen = section.counts[:, column[there]]
-        values = log1p(normalise(chosen, total_counts(chosen), self.depth * float(self.share[there].sum())))
-        vectors = self.vectors[there]
-        return np.asarray(values @ vectors, dtype=np.float64) - self.mean[there] @ vectors
+        depth = self.depth * float(self.share[there].sum())
+        return log1p(normalise(chosen, total_counts(chosen), depth)), self.vectors[there]
 
     def counts(self, section: StoredSlice) -> sparse.csr_matrix:
         """Counts of the genes of the fit, (N, G) CSR; no counts of a gene that the section lacks."""

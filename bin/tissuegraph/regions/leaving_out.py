@@ -18,9 +18,10 @@ from tissuegraph.regions.ensemble import calibration_error
 from tissuegraph.regions.fitting import NetworkOptions, fit_model
 from tissuegraph.regions.model import LEVEL, Answer, ask, pooled
 from tissuegraph.regions.sections import Source, codes_of
+from tissuegraph.scores.named import compared
+from tissuegraph.scores.transfer import ACROSS, SECTIONS
 
 MOST_FITS = 10  # models fitted to leave sections out; more teachers are left out several at a time
-WITHIN, ACROSS, SECTIONS = "within", "across", "sections"
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,7 @@ def scored(
             continue
         posterior = pooled(section.by_member, model.weights, model.temperature, section.xy)
         answer = Answer(posterior, section.distance, {}, np.zeros(0), np.zeros(0))
-        rows.append(agreement(codes[labelled], answer.region[labelled]))
+        rows.append(compared(codes[labelled], answer.region[labelled]))
         probability.append(answer.probability[labelled])
         right.append((answer.region == codes)[labelled])
         called.append(answer.call(model.threshold, level)[labelled] >= 0)
@@ -113,17 +114,6 @@ def scored(
         "coverage": float(called_.mean()),
         "accuracy_called": float(right_[called_].mean()) if called_.any() else None,
         "n_sections": len(rows),
-    }
-
-
-def agreement(codes: np.ndarray, region: np.ndarray) -> dict[str, float]:
-    """accuracy, macro_f1 and ari of regions (N,) against an annotation (N,), all spots labelled."""
-    from sklearn.metrics import adjusted_rand_score, f1_score
-
-    return {
-        "accuracy": float((codes == region).mean()),
-        "macro_f1": float(f1_score(codes, region, average="macro", zero_division=0)),
-        "ari": float(adjusted_rand_score(codes, region)),
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.request import Warn
-from tissuegraph.io.stored import read_annotation, read_kept
+from tissuegraph.io.stored import StoredSlice, read_annotation, read_kept
 from tissuegraph.regions.sections import Source
 
 
@@ -61,18 +61,23 @@ def image_reader(
     return lambda: image.features
 
 
-def digest(teacher: Source) -> str:
-    """SHA-256 of a teacher's barcodes, counts and labels: tells whether a model was made from the same
-    data.
-    """
-    section = teacher.read()
+def digest(section: StoredSlice) -> str:
+    """SHA-256 of a section's barcodes, genes and counts: tells one that taught, whatever it is called."""
     found = hashlib.sha256()
-    for part in (
-        section.barcodes.astype("U"),
-        section.counts.data,
-        section.counts.indices,
-        section.counts.indptr,
-    ):
+    for text in (section.barcodes, section.gene_ids, section.genes):
+        found.update("\n".join(text.tolist()).encode())
+    for part in (section.counts.data, section.counts.indices, section.counts.indptr):
         found.update(np.ascontiguousarray(part).tobytes())
-    found.update("\n".join(str(label) for label in teacher.labels).encode())
     return found.hexdigest()
+
+
+def labels_digest(labels: np.ndarray) -> str:
+    """SHA-256 of the labels (N,) that were taught."""
+    return hashlib.sha256("\n".join(str(label) for label in labels).encode()).hexdigest()
+
+
+def taught_by(about: Mapping[str, Any], section: StoredSlice) -> str | None:
+    """The name under which a section taught the model that says this about itself; None if it did not."""
+    own = digest(section)
+    teachers = about.get("digests") or {}
+    return next((name for name, known in teachers.items() if known["section"] == own), None)

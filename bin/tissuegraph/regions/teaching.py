@@ -13,28 +13,28 @@ import numpy as np
 
 from tissuegraph.regions.ensemble import calibrating_temperature, stacking_weights
 from tissuegraph.regions.fitting import NO_NETWORK, NetworkOptions, fit_model
-from tissuegraph.regions.leaving_out import (
-    ACROSS,
-    SECTIONS,
-    WITHIN,
-    LeftOut,
-    agreement,
-    folds,
-    leave_out,
-    scored,
-)
+from tissuegraph.regions.leaving_out import LeftOut, folds, leave_out, scored
 from tissuegraph.regions.model import LEVEL, RegionModel, smoothed_distance
 from tissuegraph.regions.offsets import fit_classes
 from tissuegraph.regions.sections import Source, codes_of, components_of
-from tissuegraph.regions.sources import digest
-from tissuegraph.scores.transfer import NOT_CHECKED, NOT_SHOWN, SHOWN
+from tissuegraph.regions.sources import digest, labels_digest
+from tissuegraph.scores.named import compared
+from tissuegraph.scores.transfer import (
+    ACROSS,
+    JUDGES,
+    NOT_CHECKED,
+    NOT_SHOWN,
+    SECTIONS,
+    SHOWN,
+    WITHIN,
+    judging,
+)
 from tissuegraph.slices.names import plain
 from tissuegraph.slices.partition import spatial_parts
 
 LEAST_MACRO_F1 = 0.5  # of left-out teachers, below which transfer counts as not shown
 NOVEL_SHARE = 0.01  # of the known spots of left-out sections that may be called novel
 N_BLOCKS = 5  # of a single teacher, left out in turn to find its novelty threshold
-JUDGES = (ACROSS, SECTIONS, WITHIN)  # whose left-out sections decide, the first that there are
 
 
 def teach(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) -> RegionModel:
@@ -68,7 +68,10 @@ def teach(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) -> R
         "guard": guard,
         "sentence": sentence,
         "level": LEVEL,
-        "digests": {teacher.name: digest(teacher) for teacher in teachers},
+        "digests": {
+            teacher.name: {"section": digest(teacher.read()), "labels": labels_digest(teacher.labels)}
+            for teacher in teachers
+        },
         "encoder": teachers[0].kind if model.image is not None else None,
         "too_small": sorted(all_labels(teachers) - set(model.names)),
         "spelling": alike_but_spelt_differently(teachers),
@@ -80,21 +83,20 @@ def verdict(figures: Mapping[str, Mapping[str, Any]], teachers: Sequence[str]) -
     """Whether transfer was shown, and the sentence that the report prints; across patients decides where
     known.
     """
-    by = next((by for by in JUDGES if by in figures), None)
+    by, found = judging(figures)
     if by is None:
         return NOT_CHECKED, (
             f"How well regions carry over could not be checked: only {teachers[0]} teaches, and nothing was "
             f"left to compare with. Annotate a second section to find out."
         )
     left = {ACROSS: "patients", SECTIONS: "sections", WITHIN: "sections of a patient"}[by]
-    found = figures[by]["macro_f1"]
-    figure = f"macro-F1 {found:.2f} on left-out {left}"
-    if found < LEAST_MACRO_F1:
+    figure = f"macro-F1 {found['macro_f1']:.2f} on left-out {left}"
+    if found["macro_f1"] < LEAST_MACRO_F1:
         return NOT_SHOWN, (
             f"Transfer was not shown: {figure}, below {LEAST_MACRO_F1}. The regions are not to be relied on; "
             f"the domains found without labels come first."
         )
-    return SHOWN, f"Regions carry over: {figure}, accuracy {figures[by]['accuracy']:.2f}."
+    return SHOWN, f"Regions carry over: {figure}, accuracy {found['accuracy']:.2f}."
 
 
 def alike_but_spelt_differently(teachers: Sequence[Source]) -> list[list[str]]:
@@ -162,7 +164,7 @@ def _member_rows(model: RegionModel, judge: Sequence[LeftOut]) -> list[dict[str,
     for name, weight in model.weights.items():
         row: dict[str, Any] = {"name": name, "weight": round(weight, 4)}
         scores = [
-            agreement(
+            compared(
                 section.codes[section.codes >= 0], section.by_member[name].argmax(axis=1)[section.codes >= 0]
             )
             for section in judge

@@ -9,6 +9,7 @@ from typing import Any
 
 from tissuegraph import keys
 from tissuegraph.report.outcomes import Outcome
+from tissuegraph.scores.transfer import MEASURES, judging
 from tissuegraph.sheet.tables import guarded
 
 _NOT_WRITTEN = ("row", "meta", "group_id", "n_domains_from")  # of a row: made anew from what is
@@ -68,12 +69,16 @@ def _region_columns(regions: Mapping[str, Any] | None) -> dict[str, Any]:
     if not regions:
         return {}
     scores = regions.get("scores") or {}
+    side, figures = judging(regions.get("left_out") or {})
     return {
         "regions_from": "; ".join(regions["teachers"]) or regions.get("model") or "a model",
         "region_ari": scores.get("ari"),
         "region_macro_f1": scores.get("macro_f1"),
         "region_coverage": regions["coverage"],
         "region_guard": regions["guard"],
+        "region_carried": regions.get("carried"),
+        "left_out": side,
+        **{f"left_out_{name}": figures.get(name) for name in MEASURES},
     }
 
 

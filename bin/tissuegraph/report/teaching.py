@@ -9,6 +9,7 @@ from typing import Any
 from tissuegraph.regions.members import member_title
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import count, html_table
+from tissuegraph.scores.transfer import LEAST_CARRIED
 
 _BY_PATIENT = ("within", "across")
 _MEASURES = {
@@ -107,9 +108,14 @@ def _targets(named: Sequence[Outcome]) -> str:
         regions = outcome.metrics["regions"]
         scores = regions.get("scores") or {}
         figures = [_number(scores.get(name)) for name in ("macro_f1", "accuracy", "ari")]
-        rows.append([escape(outcome.sample), _share(regions.get("coverage")), *figures])
-    note = "<p>Sections that were named; scores only where a section has an annotation of its own.</p>"
-    return note + html_table(["Section", "Called", "Macro-F1", "Accuracy", "ARI"], rows)
+        shares = [_share(regions.get(name)) for name in ("coverage", "carried")]
+        rows.append([escape(outcome.sample), *shares, *figures])
+    note = (
+        "<p>Sections that were named; scores only where a section has an annotation of its own. "
+        f"<em>Carried</em> is the share of what varies over the section that lies in what the teachers "
+        f"showed: below {LEAST_CARRIED:.0%} it may be another tissue.</p>"
+    )
+    return note + html_table(["Section", "Called", "Carried", "Macro-F1", "Accuracy", "ARI"], rows)
 
 
 def _number(value: Any) -> str:

@@ -80,11 +80,7 @@ def judge(steps: Steps, final: str) -> Answers:
         columns=columns,
         confidence=trusted.confidence if answer is None else answer.confidence,
         scores=scores,
-        region_scores=(
-            {}
-            if steps.taught is None
-            else judged(steps.taught, steps.sample, steps.annotation, steps.regions)
-        ),
+        region_scores=({} if steps.taught is None else judged(steps.taught, steps.annotation, steps.regions)),
         gains={method.name: gain(scores, method.name) for method in steps.methods},
         names=name_domains(columns[keys.DOMAIN], steps.annotation, steps.regions),
     )

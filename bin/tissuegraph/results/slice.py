@@ -32,7 +32,7 @@ def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: 
 
     _add_history(record, steps)
     if steps.taught is not None:
-        for line in untaught(steps.taught, steps.sample, steps.annotation, steps.regions):
+        for line in untaught(steps.taught, steps.annotation, steps.regions):
             record.warn(f"name_regions: {line}")
     record.metrics |= {
         **slice_metrics(steps, answers, curves),

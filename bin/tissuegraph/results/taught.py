@@ -99,18 +99,16 @@ def known_names(taught: Taught | None, records: Sequence[Record]) -> tuple[str, 
     return tuple(next((names for names in told if names), ()))
 
 
-def judged(
-    taught: Taught, sample: str, annotation: np.ndarray | None, names: Sequence[str]
-) -> dict[str, float | int]:
-    """Scores against the slice's own annotation, (N,) int with -1 = unlabelled; none for one that teaches."""
-    if annotation is None or sample in taught.teachers:
+def judged(taught: Taught, annotation: np.ndarray | None, names: Sequence[str]) -> dict[str, float | int]:
+    """Scores against the slice's own annotation, (N,) int with -1 = unlabelled; none for one that taught."""
+    if annotation is None or taught.facts.get("taught_the_model"):
         return {}
     return named_scores(taught.named, [names[code] if code >= 0 else None for code in annotation])
 
 
-def untaught(taught: Taught, sample: str, annotation: np.ndarray | None, names: Sequence[str]) -> list[str]:
+def untaught(taught: Taught, annotation: np.ndarray | None, names: Sequence[str]) -> list[str]:
     """One line each about regions of the slice's own annotation, (N,) int, that nobody taught."""
-    if annotation is None or sample in taught.teachers:
+    if annotation is None or taught.facts.get("taught_the_model"):
         return []
     own = {names[code] for code in np.unique(annotation[annotation >= 0])}
     alike = {plain(name): name for name in taught.names}
@@ -133,7 +131,7 @@ def described(taught: Taught, scores: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{
             name: taught.facts.get(name)
-            for name in ("level", "sentence", "left_out", "model", "novelty_level")
+            for name in ("level", "sentence", "left_out", "model", "novelty_level", "carried")
         },
         "names": list(taught.names),
         "teachers": taught.teachers,

@@ -19,7 +19,17 @@ def mean_over_nearest(position: np.ndarray, k: int) -> sparse.csr_matrix:
     itself = np.arange(n_spots, dtype=np.int32)[:, None]
     if k == 0 or n_spots == 1:
         return sparse.eye_array(n_spots, dtype=np.float32, format="csr")
-    columns = np.hstack([itself, nearest_spots(position, k)[0]])
+    return _averaging(np.hstack([itself, nearest_spots(position, k)[0]]))
+
+
+def mean_over_others(position: np.ndarray, k: int) -> sparse.csr_matrix:
+    """Averages the k nearest spots of each, without it: CSR (N, N) float32, rows sum to 1. k >= 1."""
+    return _averaging(nearest_spots(position, k)[0])
+
+
+def _averaging(columns: np.ndarray) -> sparse.csr_matrix:
+    """Averages the spots of each row of columns (N, k)."""
+    n_spots = len(columns)
     weight = np.full(columns.size, 1 / columns.shape[1], dtype=np.float32)
     starts = np.arange(n_spots + 1) * columns.shape[1]
     operator = sparse.csr_matrix((weight, columns.ravel(), starts), shape=(n_spots, n_spots))

@@ -9,11 +9,12 @@ from helpers.sections import NAMES, labels_of, section, teacher
 from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
 from tissuegraph.regions.fitting import NetworkOptions, fit_model, region_names
-from tissuegraph.regions.leaving_out import ACROSS, SECTIONS, WITHIN, folds, leave_out, scored
+from tissuegraph.regions.leaving_out import folds, leave_out, scored
 from tissuegraph.regions.model import UNSURE, ask
 from tissuegraph.regions.sections import codes_of
 from tissuegraph.regions.store import load_model, save_model
 from tissuegraph.regions.teaching import teach, verdict
+from tissuegraph.scores.transfer import ACROSS, SECTIONS, WITHIN
 
 
 def named(model, stored):

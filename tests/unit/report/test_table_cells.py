@@ -67,7 +67,8 @@ def test_a_teacher_without_any_label_left_is_written_back_as_none():
 
 def test_the_table_tells_who_taught_and_how_well_and_is_still_a_samplesheet(tmp_path, root):
     row = {"sample": "A", "row": 2, "path": "a.h5ad", "group": "x", "teaches": False, "patient": "P1"}
-    regions = {"teachers": ["B", "C"], "guard": "shown", "coverage": 0.75}
+    left_out = {"within": {"macro_f1": 0.9}, "across": {"macro_f1": 0.5, "ece": 0.125}}
+    regions = {"teachers": ["B", "C"], "guard": "shown", "coverage": 0.75, "left_out": left_out}
     scored = {**regions, "scores": {"ari": 0.5, "macro_f1": 0.25, "accuracy": 1.0}}
     outcomes = [
         Outcome("A", row, "passed", metrics={"regions": scored}),
@@ -81,6 +82,8 @@ def test_the_table_tells_who_taught_and_how_well_and_is_still_a_samplesheet(tmp_
         "0.25",
     )
     assert (target["region_coverage"], target["region_guard"]) == ("0.75", "shown")
+    judged = [target[name] for name in ("left_out", "left_out_macro_f1", "left_out_ece", "left_out_ari")]
+    assert judged == ["across", "0.5", "0.125", ""]
     assert (unscored["region_ari"], teacher["regions_from"]) == ("", "")
     schema = json.loads((root / "assets" / "schema_input.json").read_text())
     again = read_samplesheet(tmp_path / "slices.csv", schema)

@@ -50,8 +50,8 @@ def test_regions_score_against_the_slices_own_annotation_which_changes_none_of_t
     }  # fmt: skip
 
 
-def test_a_slice_that_teaches_is_not_scored_by_what_it_taught(files):
-    write_regions(files, teachers=["a.b", "c"])
+def test_a_slice_that_taught_the_model_is_not_scored_by_what_it_taught(files):
+    write_regions(files, taught_the_model=True)
     assert assembled(files)[0].metrics["regions"]["scores"] == {}
 
 

@@ -86,6 +86,26 @@ def test_the_record_tells_who_taught_and_what_left_out_teachers_said(tmp_path):
     assert 0 < named.metrics["coverage"] <= 1
 
 
+def test_a_slice_that_taught_the_model_is_told_so_under_whatever_name(tmp_path):
+    own = write_section(tmp_path / "t", 0, labels_of())
+    teach(tmp_path, own)
+    _, again = name_regions(tmp_path, write_section(tmp_path / "renamed", 0, None))
+    assert again.metrics["taught_the_model"]
+    assert "this slice taught the model (as t)" in again.reasons[0]
+    _, other = name_regions(tmp_path, write_section(tmp_path / "u" / "t", 1, None))
+    assert (other.status, other.metrics["taught_the_model"]) == ("passed", False)
+
+
+def test_a_section_that_varies_in_other_genes_than_its_teachers_is_told_apart(tmp_path, monkeypatch):
+    teach(tmp_path, write_section(tmp_path / "t", 0, labels_of()))
+    monkeypatch.setattr("tissuegraph.cohorts.carried.carried_share", lambda *_: 0.41)
+    _, named = name_regions(tmp_path, write_section(tmp_path / "x", 1, None))
+    assert named.status == "warned"
+    assert "41% of what varies over this section" in named.reasons[0]
+    assert (named.metrics["guard"], named.metrics["carried"]) == ("not shown", 0.41)
+    assert named.metrics["sentence"] == named.reasons[0]
+
+
 def test_a_teacher_without_a_label_is_left_out_with_a_warning(tmp_path):
     good = write_section(tmp_path / "good", 0, labels_of())
     record = teach(tmp_path, good, write_section(tmp_path / "bare", 1, None))
