@@ -40,6 +40,8 @@ SLICES = (
 )
 
 BZ9 = AnnotatedSlice("BZ9", "starmap/mpfc_BZ9.h5ad", 4)  # the cortex of BZ5 in another mouse
+# Neighbours of A1, B1 and G2 that nobody annotated
+SISTERS = {name: AnnotatedSlice(name, f"her2st/{name}.h5ad", 0, annotation="") for name in ("A2", "B2", "G1")}
 KNOWN = {entry.sample: entry for entry in (*SLICES, BZ9)}
 
 
@@ -68,7 +70,7 @@ def read_section(entry: AnnotatedSlice, data: Path) -> tuple[StoredSlice, np.nda
         Request(
             sample=entry.sample,
             path=data / entry.path,
-            annotation=str(data / entry.annotation) if is_file else entry.annotation,
+            annotation=str(data / entry.annotation) if is_file else entry.annotation or None,
         )
     )
     names = np.asarray(slice_.var_names).astype(str)
@@ -81,5 +83,7 @@ def read_section(entry: AnnotatedSlice, data: Path) -> tuple[StoredSlice, np.nda
         xy=np.asarray(slice_.obsm["spatial"], dtype=float)[:, :2],
         pitch=float(slice_.uns["tissuegraph"]["pitch_px"]),
     )
+    if not entry.annotation:
+        return section, np.full(slice_.n_obs, None, dtype=object)
     regions = slice_.obs["annotation"].astype(object)
     return section, np.array([None if pd.isna(name) else str(name) for name in regions], dtype=object)

@@ -21,36 +21,46 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests"), str(Path(__file__).parent)]
 
-from development_slices import KNOWN, read_section  # noqa: E402
+from development_slices import KNOWN, SISTERS, read_section  # noqa: E402
 
 PAIRS = (("151675", "151673"), ("151673", "151675"), ("BZ9", "BZ5"), ("BZ5", "BZ9"))
 GUARDED = ((("A1", "B1"), "G2"), (("B1", "G2"), "A1"), (("A1", "G2"), "B1"))
+PARTS = ("pairs", "cuts", "guard", "carried")
 folder = click.Path(file_okay=False, exists=True, path_type=Path)
 
 
 @click.command(help=__doc__)
 @click.option("--data", type=folder, default=ROOT.parent / "shared" / "data", help="Folder of the slices.")
 @click.option("--n-seeds", type=click.IntRange(min=1), default=3, show_default=True)
-def main(data: Path, n_seeds: int) -> None:
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), default=PARTS, show_default=True)
+def main(data: Path, n_seeds: int, parts: tuple[str, ...]) -> None:
     from tissuegraph.presets import load_settings
 
     sections = {name: read_section(entry, data) for name, entry in KNOWN.items()}
-    settings = load_settings("stmfg/default")
-    rows = [_pair(sections, teacher, target, settings, n_seeds) for teacher, target in PAIRS]
-    columns = list(rows[0][1])
-    click.echo(f"| teacher -> target | {' | '.join(columns)} |")
-    click.echo("|" + "---|" * (len(columns) + 1))
-    for name, row in [*rows, ("mean", _mean([row for _, row in rows]))]:
-        click.echo(f"| {name} | {' | '.join(_cell(row[column]) for column in columns)} |")
-    click.echo("\n| target cut to | regions | accuracy |\n|---|---|---|")
-    for name, regions, accuracy in _cut(sections):
-        click.echo(f"| {name} | {regions} | {accuracy:.3f} |")
-    click.echo(
-        "\n| teachers -> target | guard | left-out macro-F1 | target's accuracy | macro-F1 | ARI |\n"
-        "|---|---|---|---|---|---|"
-    )
-    for teachers, target in GUARDED:
-        click.echo(_guard(sections, teachers, target))
+    if "pairs" in parts:
+        settings = load_settings("stmfg/default")
+        rows = [_pair(sections, teacher, target, settings, n_seeds) for teacher, target in PAIRS]
+        columns = list(rows[0][1])
+        click.echo(f"| teacher -> target | {' | '.join(columns)} |")
+        click.echo("|" + "---|" * (len(columns) + 1))
+        for name, row in [*rows, ("mean", _mean([row for _, row in rows]))]:
+            click.echo(f"| {name} | {' | '.join(_cell(row[column]) for column in columns)} |")
+    if "cuts" in parts:
+        click.echo("\n| target cut to | regions | accuracy |\n|---|---|---|")
+        for name, regions, accuracy in _cut(sections):
+            click.echo(f"| {name} | {regions} | {accuracy:.3f} |")
+    if "guard" in parts:
+        click.echo(
+            "\n| teachers -> target | guard | left-out macro-F1 | target's accuracy | macro-F1 | ARI |\n"
+            "|---|---|---|---|---|---|"
+        )
+        for teachers, target in GUARDED:
+            click.echo(_guard(sections, teachers, target))
+    if "carried" in parts:
+        sections |= {name: read_section(entry, data) for name, entry in SISTERS.items()}
+        click.echo(f"\n| teacher | {' | '.join(sections)} |\n|---|{'---|' * len(sections)}")
+        for teacher in sections:
+            click.echo(_carried(sections, teacher))
 
 
 def _pair(
@@ -182,6 +192,22 @@ def _guard(sections: Mapping, teachers: Sequence[str], target: str) -> str:
     left = model.about["left_out"]["across"]["macro_f1"]
     cells = ["+".join(teachers) + f" -> {target}", model.about["guard"], f"{left:.2f}"]
     return f"| {' | '.join([*cells, *(f'{own[name]:.2f}' for name in ('accuracy', 'macro_f1', 'ari'))])} |"
+
+
+def _carried(sections: Mapping, teacher: str) -> str:
+    """The share of each section's spatial variation in the components of one; empty without common genes."""
+    from tissuegraph.cohorts.carried import carried_share
+    from tissuegraph.cohorts.components import fit_loadings
+    from tissuegraph.errors import InputError
+
+    loadings, cells = fit_loadings([lambda: sections[teacher][0]]), []
+    for stored, _ in sections.values():
+        try:
+            found = carried_share(loadings, stored)
+        except InputError:
+            found = None
+        cells.append("" if found is None else f"{found:.2f}")
+    return f"| {teacher} | {' | '.join(cells)} |"
 
 
 def _source(sections: Mapping, name: str, patient: str | None = None):
