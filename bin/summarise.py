@@ -36,7 +36,7 @@ def main(
     known = json.loads(context.read_text(encoding="utf-8"))
     settings = known["params"]
     outcomes = read_outcomes(json.loads(rows.read_text(encoding="utf-8")), records, known.get("lost", ()))
-    write_table(outcomes, str(settings.get("outdir") or "results"), table)
+    write_table(outcomes, table)
     content.mkdir(parents=True, exist_ok=True)
     write_sections(outcomes, settings, content)
     params.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")

@@ -16,9 +16,9 @@ _NOT_WRITTEN = ("row", "meta", "group_id", "n_domains_from")  # of a row: made a
 _SCORES = ("ari", "nmi", "ami", "homogeneity", "completeness")
 
 
-def write_table(outcomes: Sequence[Outcome], outdir: str, path: Path) -> None:
+def write_table(outcomes: Sequence[Outcome], path: Path) -> None:
     """Write one CSV row per slice; the samplesheet's own columns come first."""
-    rows = [table_row(outcome, outdir) for outcome in outcomes]
+    rows = [table_row(outcome) for outcome in outcomes]
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
@@ -26,13 +26,16 @@ def write_table(outcomes: Sequence[Outcome], outdir: str, path: Path) -> None:
         writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
 
 
-def table_row(outcome: Outcome, outdir: str) -> dict[str, Any]:
-    """One slice as a row: a finished one points at its published h5ad, a failed one at its input."""
+def table_row(outcome: Outcome) -> dict[str, Any]:
+    """One slice as a row: a finished one points at its published h5ad, a failed one at its input.
+
+    Paths of results start at the table, so that a folder of results can be moved.
+    """
     metrics = outcome.metrics
     row = {name: value for name, value in outcome.row.items() if name not in _NOT_WRITTEN}
     if outcome.row.get("n_domains_from") == "group":
         row["n_domains"] = None  # the rows of its group give it again
-    folder = f"{outdir.rstrip('/')}/slices/{outcome.sample}"
+    folder = f"slices/{outcome.sample}"
     if outcome.assembled:
         row |= {
             "path": f"{folder}/{outcome.sample}.h5ad",

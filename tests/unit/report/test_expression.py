@@ -122,7 +122,7 @@ def test_an_evaluation_that_fails_warns_but_does_not_fail_the_slice(tmp_path):
 
 
 def test_the_table_flags_inferred_slices_and_points_at_their_file():
-    row = table_row(outcome("T", goes_on=True), "results")
+    row = table_row(outcome("T", goes_on=True))
     assert (row["inferred"], row["reliability"]) == (True, 0.45)
-    assert row["inferred_h5ad"] == "results/slices/T/T.inferred.h5ad"
-    assert table_row(held_out("S", (0.3, 0.5), 0.2), "results")["pcc_spahgc"] == pytest.approx(0.4)
+    assert row["inferred_h5ad"] == "slices/T/T.inferred.h5ad"
+    assert table_row(held_out("S", (0.3, 0.5), 0.2))["pcc_spahgc"] == pytest.approx(0.4)

@@ -63,7 +63,7 @@ def test_a_next_run_can_start_from_the_table(three, root):
     again = read_samplesheet(three / "slices.csv", schema)
     assert again.problems == []
     assert [row["sample"] for row in again.rows] == [SAMPLE_0, SAMPLE_1, SAMPLE_2]
-    assert rows[0]["path"] == f"results/slices/{SAMPLE_0}/{SAMPLE_0}.h5ad"
+    assert rows[0]["path"] == f"slices/{SAMPLE_0}/{SAMPLE_0}.h5ad"
     assert (rows[0]["platform"], rows[0]["annotation"]) == ("h5ad", "annotation")
     assert int(rows[0]["n_domains_found"]) >= 2
     assert rows[0]["n_domains"] == ""  # no row gave it: an estimate is no fact for the next run

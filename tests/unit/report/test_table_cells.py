@@ -18,7 +18,7 @@ HOSTILE = {
 
 
 def written(tmp_path, outcomes):
-    write_table(outcomes, "results", tmp_path / "slices.csv")
+    write_table(outcomes, tmp_path / "slices.csv")
     with (tmp_path / "slices.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
@@ -50,15 +50,15 @@ def test_the_table_is_a_samplesheet_that_says_what_the_first_one_said(tmp_path, 
 @pytest.mark.parametrize(("source", "written"), [("row", 7), ("group", None)])
 def test_only_a_number_of_domains_that_the_row_gave_is_written_back(source, written):
     row = {"sample": "A", "row": 2, "group": "x", "group_id": "x", "n_domains": 7, "n_domains_from": source}
-    cells = table_row(Outcome("A", row, "passed", metrics={"n_domains": 6}), "out")
+    cells = table_row(Outcome("A", row, "passed", metrics={"n_domains": 6}))
     assert (cells["n_domains"], cells["n_domains_found"]) == (written, 6)
     assert not {"group_id", "n_domains_from"} & set(cells)
 
 
 def test_a_teacher_without_any_label_left_is_written_back_as_none():
     row = {"sample": "A", "row": 2, "group": "x", "annotation": "l.csv", "teaches": True}
-    lost = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 0}), "out")
-    kept = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 9}), "out")
+    lost = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 0}))
+    kept = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 9}))
     assert [(each["teaches"], each["annotation"]) for each in (lost, kept)] == [
         (False, None),
         (True, "annotation"),
