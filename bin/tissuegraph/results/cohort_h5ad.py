@@ -13,9 +13,9 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.figures.palette import UNLABELLED, domain_colour, region_number
 from tissuegraph.io.stored import open_own
 from tissuegraph.results.cohort_sections import CohortSection, in_turn, joined_obs, libraries
+from tissuegraph.results.colours import category_colours
 
 _CHUNK = 1 << 18  # counts per chunk of the file
 _WITH_ALL_IMAGES = 20  # up to so many sections keep all sizes of their image
@@ -60,7 +60,11 @@ def write_cohort(
         write_elem(file, "obsm", obsm)
         for name in ("layers", "obsp", "varm", "varp"):
             write_elem(file, name, {})
-        write_elem(file, "uns", {keys.TISSUEGRAPH: dict(uns), **_colours(obs)})
+        write_elem(
+            file,
+            "uns",
+            {keys.TISSUEGRAPH: dict(uns), **category_colours(obs, (keys.DOMAIN, keys.domain("joint")))},
+        )
         for section in sections:
             library = libraries(section, smallest_only=len(sections) > _WITH_ALL_IMAGES)
             if library:
@@ -117,22 +121,3 @@ def _counts(section: CohortSection, genes: Sequence[str]) -> sparse.csr_matrix:
     if len(columns) == counts.shape[1] and (columns == np.arange(len(columns))).all():
         return counts
     return counts[:, columns]
-
-
-def _colours(obs: pd.DataFrame) -> dict[str, list[str]]:
-    """`<column>_colors` of domains and regions, where scanpy looks for them: those of the figures."""
-    found = {}
-    for name in (keys.DOMAIN, keys.domain("joint")):
-        if name in obs:
-            found[f"{name}_colors"] = [
-                domain_colour(int(category) if str(category).isdecimal() else place)
-                for place, category in enumerate(obs[name].cat.categories, start=1)
-            ]
-    for name in (keys.REGION, keys.REGION_CALL):  # `unsure` is the last of the called ones
-        if name in obs:
-            names = [str(category) for category in obs[name].cat.categories]
-            found[f"{name}_colors"] = [
-                UNLABELLED if label == keys.UNSURE else domain_colour(region_number(place))
-                for place, label in enumerate(names)
-            ]
-    return found

@@ -14,7 +14,9 @@ import pandas as pd
 import tissuegraph
 from tissuegraph import keys
 from tissuegraph.records import Record, step_name
-from tissuegraph.results.answers import Answers
+from tissuegraph.results.answers import Answers, numbers_of_regions
+from tissuegraph.results.colours import category_colours
+from tissuegraph.results.drawable import drawable
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import described
 
@@ -55,6 +57,10 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
         "scores": _score_frame(answers.scores),
         "versions": versions(),
     }
+    library = slice_.uns.get(keys.SPATIAL, {}).get(steps.sample, {})
+    position, pitch = slice_.obsm[keys.SPATIAL], steps.arrays.pitch
+    slice_.uns[keys.SPATIAL] = {steps.sample: drawable(library, position, pitch)}
+    slice_.uns |= category_colours(slice_.obs, answers.columns, numbers_of_regions(steps, answers.columns))
     if steps.taught is not None:
         facts = described(steps.taught, answers.region_scores)
         slice_.uns[keys.TISSUEGRAPH]["regions"] = storable(facts)

@@ -6,6 +6,7 @@ import pytest
 from helpers.scripts import invoke_script
 from helpers.step_files import assemble_words, write_regions, write_steps
 
+from tissuegraph.figures.palette import UNLABELLED, domain_colour, region_number
 from tissuegraph.records import Record, read_record
 from tissuegraph.results.answers import judge
 from tissuegraph.results.pictures import label_panels
@@ -36,6 +37,20 @@ def test_the_h5ad_holds_the_regions_under_their_exact_names(files):
     told = data.uns["tissuegraph"]["regions"]
     assert (told["guard"], list(told["teachers"])) == ("shown", ["b", "c"])
     assert told["left_out"]["across"]["macro_f1"] == 0.7
+
+
+def test_scanpy_finds_the_colours_of_the_figures(files):
+    arrays = write_regions(files)
+    _, data = assembled(files)
+    for column in ("domain", "region", "region_call", "annotation"):
+        colours = dict(zip(data.obs[column].cat.categories, data.uns[f"{column}_colors"], strict=True))
+        assert all(colour.startswith("#") and len(colour) == 7 for colour in colours.values())
+        if column == "domain":
+            assert colours["2"] == domain_colour(2)
+        else:  # one region, one colour, in every column
+            assert colours["L2"] == domain_colour(region_number(list(arrays["names"]).index("L2")))
+        if column == "region_call":
+            assert colours["unsure"] == UNLABELLED
 
 
 def test_regions_score_against_the_slices_own_annotation_which_changes_none_of_them(files):
