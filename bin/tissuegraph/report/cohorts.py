@@ -62,7 +62,7 @@ def _chapter(cohort: CohortOutcome, members: Sequence[Outcome], place: int) -> l
     words = teaching_words(taught, members)
     if words:
         found.append(Section(f"{prefix}_taught", "What was taught", parent, "html", words))
-    composition = composition_data(members, matched=matched)
+    composition = composition_data(members, regions_first=guard == SHOWN, matched=matched)
     if composition:
         found.append(_composition(prefix, parent, composition))
     outstanding = cohort.metrics.get("cohort", {}).get("standing_out")

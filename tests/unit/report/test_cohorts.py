@@ -33,6 +33,16 @@ def test_the_chapter_stands_right_after_what_needs_attention(group, tmp_path):
     assert ids[:3] == ["status", "cohort_0_verdict", "cohort_0_taught"]
 
 
+def test_the_pictures_stand_in_every_file_of_the_chapter(group, tmp_path):
+    """MultiQC takes a chapter's pictures from whichever of its files it reads first."""
+    (tmp_path / "content").mkdir()
+    write_sections(group(), {}, tmp_path / "content")
+    files = sorted((tmp_path / "content").glob("cohort_0_*_mqc.json"))
+    assert len(files) > 2
+    for path in files:
+        assert json.loads(path.read_text())["extra"].count('class="tg-section"') == 6
+
+
 def test_regions_come_first_only_where_transfer_was_shown(group):
     text = found(group("shown"))["verdict"].extra
     assert text.index("<h4>Regions") < text.index("<h4>Domains")
@@ -50,6 +60,11 @@ def test_a_teacher_shows_its_annotation_among_the_regions_of_the_others(group):
     assert text.count(f'alt="Regions of {SAMPLE_1}"') == 1
     assert f'alt="Regions of {SAMPLE_0}"' not in text
     assert "tumour &amp; &lt;stroma&gt;" in text  # names are the annotation's, never markup
+
+
+def test_the_composition_too_begins_with_domains_where_transfer_was_not_shown(group):
+    for guard, titles in (("shown", ["Regions", "Domains"]), ("not shown", ["Domains", "Regions"])):
+        assert found(group(guard))["composition"].config["data_labels"] == titles
 
 
 def test_the_verdict_is_told_with_the_figures_that_are_known(group):
