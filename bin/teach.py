@@ -6,6 +6,7 @@ sections.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -94,6 +95,10 @@ def main(
             f"the regions {', '.join(repr(name) for name in spellings)} differ by case or blanks only and "
             "count as different regions; spell them alike if they are one"
         )
+    if math.isinf(model.threshold):
+        record.warn("too few spots are labelled to tell what looks unlike the taught regions: none is novel")
+    for line in model.about["not_left_out"]:
+        record.warn(line)
     for name in model.about["too_small"]:
         record.warn(f"region {name!r} has fewer than 3 labelled spots over all teachers and is not taught")
     record.metrics |= model.about

@@ -11,7 +11,7 @@ from tissuegraph.presets import load_settings
 from tissuegraph.regions.fitting import NetworkOptions, fit_model, region_names
 from tissuegraph.regions.leaving_out import ACROSS, SECTIONS, WITHIN, folds, leave_out, scored
 from tissuegraph.regions.model import UNSURE, ask
-from tissuegraph.regions.sections import codes_of
+from tissuegraph.regions.sections import Source, codes_of
 from tissuegraph.regions.store import load_model, save_model
 from tissuegraph.regions.teaching import teach, verdict
 
@@ -123,6 +123,41 @@ def test_a_single_teacher_cannot_be_checked_and_says_so():
     assert model.about["left_out"] == {}
     assert "only a teaches" in model.about["sentence"]
     assert np.isfinite(model.threshold)
+
+
+def test_a_teacher_of_one_region_teaches_though_nobody_can_be_judged_without_the_other():
+    """Leaving out the first would leave one region to teach: no reason to refuse what both know."""
+    only_l1 = np.where(labels_of() == "L1", labels_of(), None)
+    model = teach([teacher("a", 0), teacher("b", 1, labels=only_l1)])
+    assert (named(model, section(2)) == labels_of()).mean() > 0.9
+    assert (model.about["guard"], model.about["left_out"]) == ("not checked", {})
+    assert "none of the 2 teachers" in model.about["sentence"]
+    assert np.isfinite(model.threshold)
+    told = " ".join(model.about["not_left_out"])
+    assert "the others cannot name a" in told
+    assert "b teaches but takes no part" in told
+
+
+def test_transfer_is_not_shown_by_a_section_of_three_labelled_spots():
+    three = np.full(len(labels_of()), None, dtype=object)
+    three[[0, 60, 140]] = labels_of()[[0, 60, 140]]
+    model = teach([teacher("a", 0), teacher("b", 1), teacher("c", 2, labels=three)])
+    assert model.about["left_out"]["sections"]["n_sections"] == 2  # a and b, each named by the other and c
+    assert "3 labelled spots, 3 regions" in model.about["not_left_out"][0]
+    assert teach([teacher("a", 0), teacher("c", 2, labels=three)]).about["guard"] == "not checked"
+
+
+def test_a_teacher_of_a_small_panel_leaves_the_others_to_be_judged_without_it():
+    """Without it the others use genes that it lacks, and cannot name it; with it they use shared ones."""
+    few, panel = section(2), np.arange(0, 60, 4)
+    few = replace(
+        few, counts=few.counts[:, panel], genes=few.genes[panel], gene_ids=few.gene_ids[panel],
+        symbols=few.symbols[panel],
+    )  # fmt: skip
+    model = teach([teacher("a", 0), teacher("b", 1), Source("c", lambda: few, labels_of())])
+    assert set(model.loadings.genes) <= set(few.gene_ids)
+    assert model.about["left_out"]["sections"]["n_sections"] == 2
+    assert "cannot name c" in model.about["not_left_out"][0]
 
 
 def test_across_patients_decides_where_it_is_known():
