@@ -45,7 +45,7 @@ def assemble_cohort(record: Record, folder: Path, parts: Path, records: Path, ou
     """
     group_id = record.sample.removeprefix(GROUP)
     sections, told = read_sections(folder, parts), read_records(records)
-    matched, genes = numbers_are_shared(sections, told), shared_genes(sections)
+    matched, (_, genes) = numbers_are_shared(sections, told), shared_genes(sections)
     for section in sections:
         if len(genes) < _FEW_GENES * len(section.var):
             record.warn(
