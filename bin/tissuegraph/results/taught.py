@@ -25,8 +25,9 @@ FILE, STEP = "regions.npz", "name_regions"
 class Taught:
     """Regions of the N spots of one slice, as a model named them.
 
-    names: (R,) exactly as annotated; region: (N,) int, the likeliest name; probability, novelty: (N,) 0 to 1;
-    call: (N,) int, the region where it may be said, else -1; facts: what the record of the naming says.
+    names: (R,) exactly as annotated; region: (N,) int, the likeliest name; probability: (N,) 0 to 1; novelty:
+    (N,) from 0, above 1 novel; call: (N,) int, the region where it may be said, else -1; facts: what the
+    record of the naming says.
     """
 
     names: tuple[str, ...]
