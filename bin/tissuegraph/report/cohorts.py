@@ -12,7 +12,6 @@ from tissuegraph.report.cohort_gallery import composition_data, sections_side_by
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
 from tissuegraph.report.teaching import guard_of, teaching_words
-from tissuegraph.scores.labellings import JOINT_TITLES
 from tissuegraph.scores.table import CONTROLS
 from tissuegraph.scores.transfer import NOT_CHECKED, SHOWN
 
@@ -29,7 +28,7 @@ _FIGURES = {
     "stability": "agreement over seeds (ARI)",
     "depth_ratio": "deepest over shallowest section (median UMIs)",
 }
-_RESULTS = {"baseline": CONTROLS["baseline"].title, **JOINT_TITLES}
+_RESULTS = {"baseline": CONTROLS["baseline"].title}
 _OUTSTANDING = 3.0  # robust z from which a section is marked
 
 
@@ -124,11 +123,14 @@ def _verdict_words(verdict: Mapping[str, Any]) -> str:
 
 
 def _matched_words(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many domains of each answer several sections share, and which have no counterpart."""
+    """How many of the domains found section by section have a counterpart elsewhere, and which have none.
+
+    Of joint domains the verdict says how they are spread: one stray spot is no counterpart.
+    """
     lines = []
     for name, found in results.items():
         title = _RESULTS.get(name) or (title_of(name) if name in METHODS else None)
-        if title is None:  # controls
+        if title is None:  # controls, joint domains
             continue
         alone = [str(number) for number in found.get("alone") or ()]
         rest = f"; without a counterpart: {escape(', '.join(alone))}" if alone else ""

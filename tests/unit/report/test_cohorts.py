@@ -1,6 +1,7 @@
 """The chapter of a cohort: it begins with what was shown, and says no more of it than the records do."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from helpers.fake_slices import fake_cohort, fake_run
@@ -146,7 +147,8 @@ def test_controls_are_not_among_what_was_matched(group):
     results = dict.fromkeys(("stmfg", "stmfg_untrained", "baseline", "pca_kmeans", "joint"), one)
     outcomes[0].cohort.metrics["match"]["results"] = results
     words = found(outcomes)["verdict"].data
-    assert [title in words for title in ("stMFG:", "Smoothed PCA:", "Joint: all sections:")] == [True] * 3
+    assert [title in words for title in ("stMFG:", "Smoothed PCA:")] == [True] * 2
+    assert "Joint: all sections:" not in words  # its spread is the verdict's to tell
     assert "pca_kmeans" not in words
     assert "untrained" not in words
 
@@ -187,6 +189,19 @@ def test_a_group_that_failed_costs_no_slice_and_is_told_among_what_needs_attenti
     assert "group lung, left" in section.data
     assert "no teacher is left" in section.data
     assert "exit status 137" in section.data
+
+
+def test_what_a_group_is_warned_of_is_told_once_and_not_for_each_of_its_slices(group):
+    outcomes = group()
+    reason = "teach: region 'x' is not taught"
+    cohort = replace(outcomes[0].cohort, status="warned", reasons=(reason,))
+    outcomes = [replace(o, status="warned", reasons=(reason,), cohort=cohort) for o in outcomes]
+    outcomes[1] = replace(outcomes[1], reasons=(reason, "qc: few spots"))
+    (section,) = status.sections(outcomes, {})
+    assert section.data.count("is not taught") == 1
+    assert f"<strong>{SAMPLE_0}</strong>" not in section.data
+    assert f"<strong>{SAMPLE_1}</strong>" in section.data
+    assert "few spots" in section.data
 
 
 def test_without_groups_there_is_no_chapter(tmp_path):
