@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 
 def natural(text: str) -> list[tuple[int, int, str]]:
     """Sort key under which L2 comes before L10."""
@@ -18,5 +20,7 @@ def natural(text: str) -> list[tuple[int, int, str]]:
 
 
 def plain(text: str) -> str:
-    """The text without case and blanks: names that are equal so were probably meant to be one."""
-    return "".join(text.split()).casefold()
+    """The text without case and blanks, each letter in one of its encodings (\u00e9 may also be e and an
+    accent): names that are equal so were probably meant to be one.
+    """
+    return "".join(normalize("NFKC", normalize("NFKC", text).casefold()).split())
