@@ -1,5 +1,6 @@
 """What is taught, what it is judged by, and what never reaches it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -218,6 +219,43 @@ def test_the_network_learns_large_sections_in_parts_and_still_carries_over(monke
     assert (found == codes_of(labels_of(), model.names)).mean() > 0.9
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda m: {"names": m.names[:2]}, "means has the shape"),
+        (lambda m: {"names": (m.names[0], *m.names[:2])}, "each once"),
+        (lambda m: {"temperature": 0.0}, "temperature"),
+        (lambda m: {"threshold": -1.0}, "threshold"),
+        (lambda m: {"weights": {}}, "weights"),
+        (lambda m: {"weights": {**m.weights, "lda": -5.0}}, "weight below 0"),
+        (lambda m: {"loadings": replace(m.loadings, depth=0.0)}, "depth"),
+        (lambda m: {"loadings": replace(m.loadings, by="xy")}, "told apart"),
+        (lambda m: {"classes": replace(m.classes, means=m.classes.means * np.nan)}, "numbers are missing"),
+        (lambda m: {"classes": replace(m.classes, covariance=-m.classes.covariance)}, "covariance"),
+    ],
+)
+def test_a_model_whose_parts_do_not_go_together_is_refused_though_its_checksum_holds(
+    tmp_path, changed, message
+):
+    model = teach([teacher("a", 0)])
+    save_model(replace(model, **changed(model)), tmp_path / "model")
+    with pytest.raises(InputError, match=message):
+        load_model(tmp_path / "model")
+
+
+def test_a_section_that_keeps_symbols_only_is_named_by_a_model_taught_with_identifiers(tmp_path):
+    """Files differ in what they keep: those of 10x have both, many others names alone."""
+    save_model(teach([teacher("a", 0)]), tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    assert model.loadings.by == "gene_ids"
+    target = section(1)
+    symbols = replace(target, gene_ids=target.genes)
+    np.testing.assert_array_equal(ask(model, symbols).posterior, ask(model, target).posterior)
+    strange = replace(target, gene_ids=np.char.add("x", target.genes), genes=np.char.add("x", target.genes))
+    with pytest.raises(InputError, match=r"named otherwise \(ENSGg0 there, xg0 here\)"):
+        ask(model, strange)
+
+
 def test_a_model_from_disk_answers_alike(tmp_path):
     settings = load_settings("stmfg/default", ["optimiser.epochs=3"])
     options = NetworkOptions(settings, (0, 1), "cpu")
@@ -231,6 +269,18 @@ def test_a_model_from_disk_answers_alike(tmp_path):
     assert set(model.about["digests"]) == {"a", "b"}
 
 
+def edit(path, change):
+    table = json.loads((path / "model.json").read_text())
+    change(table)
+    (path / "model.json").write_text(json.dumps(table))
+
+
+def exchange(path, other):
+    """The numbers of another model beside this one's names."""
+    save_model(other, path / "other")
+    (path / "other" / "model.safetensors").rename(path / "model.safetensors")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -238,6 +288,12 @@ def test_a_model_from_disk_answers_alike(tmp_path):
         (lambda path: (path / "model.safetensors").write_bytes(b"junk"), "is damaged"),
         (lambda path: (path / "model.json").write_text('{"format": 99}'), "of format 99"),
         (lambda path: (path / "model.json").write_text("[]"), "is damaged"),
+        (
+            lambda path: edit(path, lambda table: table["names"].reverse()),
+            "not as they were written together",
+        ),
+        (lambda path: edit(path, lambda table: table.pop("checksum")), "is damaged"),
+        (lambda path: exchange(path, teach([teacher("b", 1)])), "not as they were written"),
     ],
 )
 def test_a_damaged_model_is_one_clear_error(tmp_path, damage, message):
