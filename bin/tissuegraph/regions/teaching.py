@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tissuegraph.errors import InputError
+from tissuegraph.io.text import plain
 from tissuegraph.regions.ensemble import calibrating_temperature, stacking_weights
 from tissuegraph.regions.fitting import NO_NETWORK, NetworkOptions, fit_model
 from tissuegraph.regions.leaving_out import (
@@ -29,7 +30,6 @@ from tissuegraph.regions.offsets import fit_classes
 from tissuegraph.regions.sections import Source, codes_of, components_of
 from tissuegraph.regions.sources import digest
 from tissuegraph.scores.transfer import NOT_CHECKED, NOT_SHOWN, SHOWN
-from tissuegraph.slices.names import plain
 from tissuegraph.slices.partition import spatial_parts
 
 LEAST_MACRO_F1 = 0.5  # of left-out teachers, below which transfer counts as not shown

@@ -13,10 +13,10 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import reading
+from tissuegraph.io.text import plain
 from tissuegraph.records import Record
 from tissuegraph.scores.named import named_scores
 from tissuegraph.scores.transfer import NOT_CHECKED
-from tissuegraph.slices.names import plain
 
 FILE, STEP = "regions.npz", "name_regions"
 

@@ -1,8 +1,6 @@
-"""Names as people read them: in the order that they expect, and alike but for case and blanks."""
+"""Names in the order that people expect."""
 
 from __future__ import annotations
-
-from unicodedata import normalize
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:
@@ -17,10 +15,3 @@ def natural(text: str) -> list[tuple[int, int, str]]:
             digits = ""
         parts.append((1, 0, character.casefold()))
     return parts
-
-
-def plain(text: str) -> str:
-    """The text without case and blanks, each letter in one of its encodings (\u00e9 may also be e and an
-    accent): names that are equal so were probably meant to be one.
-    """
-    return "".join(normalize("NFKC", normalize("NFKC", text).casefold()).split())
