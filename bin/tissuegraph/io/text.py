@@ -32,8 +32,8 @@ def brief(text: object, length: int = 80) -> str:
 
 
 def plain(text: str) -> str:
-    """The text without case and blanks, each letter in one encoding (with its accent it may be one character or
-    two): names that are equal so were probably meant to be one.
+    """The text without case and blanks, each letter in one encoding (an accent may stand alone or not):
+    names that are equal so were probably meant to be one.
     """
     return "".join(normalize("NFKC", normalize("NFKC", text).casefold()).split())
 

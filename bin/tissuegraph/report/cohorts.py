@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.cohorts.standing_out import LEAST_SECTIONS
+from tissuegraph.cohorts.verdict import MOST_ALONE, ONE_SECTION
 from tissuegraph.methods import METHODS, title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
@@ -93,7 +94,7 @@ def _verdict(cohort: CohortOutcome, members: Sequence[Outcome]) -> str:
         if verdict:
             head = "stMFG over all sections" if step == "join" else "Shared components"
             lines.append(f"<p><b>{head}</b></p>" if verdicts["join"] else "")
-            lines.append(_verdict_words(verdict))
+            lines.append(_verdict_words(verdict) + _patients_words(cohort.metrics[step], members))
     lines += [_matched_words(cohort.metrics.get("match", {}).get("results", {}))]
     teaching = [o for o in members if o.row.get("teaches")]
     if members and len(teaching) == len(members):
@@ -120,6 +121,29 @@ def _verdict_words(verdict: Mapping[str, Any]) -> str:
     ]
     table = html_table(["Figure", "Value"], rows) if rows else ""
     return f"<p>{mark} {escape(str(verdict.get('sentence') or ''))}{refused}</p>{table}"
+
+
+def _patients_words(metrics: Mapping[str, Any], members: Sequence[Outcome]) -> str:
+    """How many joint domains lie in one patient, where some have several sections: these may share domains
+    that no other patient has, of which the verdict on sections knows nothing.
+    """
+    patient = {o.sample: str(o.row["patient"]) for o in members if o.row.get("patient")}
+    shares = [row for row in (metrics.get("shares") or {}).values() if set(row) <= set(patient)]
+    sections = {sample for row in shares for sample in row}
+    patients = sorted({patient[sample] for sample in sections})
+    if not 1 < len(patients) < len(sections):
+        return ""
+    size = {name: sum(patient[sample] == name for sample in sections) for name in patients}
+    alone = 0
+    for row in shares:  # patients counted alike
+        spread = dict.fromkeys(patients, 0.0)
+        for sample, share in row.items():
+            spread[patient[sample]] += share / size[patient[sample]]
+        alone += max(spread.values()) >= ONE_SECTION * sum(spread.values())
+    words = (
+        f"By patient: {alone} of {len(shares)} joint domains lie in one patient (at least {ONE_SECTION:.0%})."
+    )
+    return f"<p>{f'<strong>{words}</strong>' if alone >= MOST_ALONE * len(shares) else words}</p>"
 
 
 def _matched_words(results: Mapping[str, Mapping[str, Any]]) -> str:

@@ -141,6 +141,20 @@ def test_two_sections_are_not_asked_which_one_stands_out(group):
     assert "<table" not in words
 
 
+def test_domains_that_two_sections_of_one_patient_share_are_told_as_that_patients(group):
+    """Each of four sections has a twin: no domain lies in one section, two of three lie in one patient."""
+    outcomes = group(n=4)
+    for outcome, patient in zip(outcomes, "AABB", strict=True):
+        outcome.row["patient"] = patient
+    names = [outcome.sample for outcome in outcomes]
+    rows = ([0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0.25] * 4)
+    shares = {str(k): dict(zip(names, row, strict=True)) for k, row in enumerate(rows, start=1)}
+    outcomes[0].cohort.metrics["cohort"]["shares"] = shares
+    assert "<strong>By patient: 2 of 3 joint domains lie in one patient" in found(outcomes)["verdict"].data
+    outcomes[3].row["patient"] = None
+    assert "By patient" not in found(outcomes)["verdict"].data
+
+
 def test_controls_are_not_among_what_was_matched(group):
     outcomes = group()
     one = {"n_domains": 3, "shared": {"1": []}, "alone": []}
