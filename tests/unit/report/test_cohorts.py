@@ -218,6 +218,37 @@ def test_what_a_group_is_warned_of_is_told_once_and_not_for_each_of_its_slices(g
     assert "few spots" in section.data
 
 
+def test_teaching_that_failed_leaves_the_chapter_of_its_group_and_of_all_others(group):
+    outcomes = group()
+    outcomes[0].cohort.metrics["teach"] = {"seconds": 1.0}  # what a failed step records
+    for outcome in outcomes:
+        outcome.metrics.pop("regions", None)
+        outcome.metrics["pictures"].pop("card_regions", None)
+    assert "taught" not in found(outcomes)
+    assert "verdict" in found(outcomes)
+
+
+def test_a_group_whose_only_teacher_failed_says_that_nobody_was_named(tmp_path):
+    fake_run(tmp_path, 3)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    for row in rows:
+        row |= {"group": "lung", "group_id": "lung", "teaches": row is rows[0]}
+    for path in (tmp_path / "records").rglob("*.json"):
+        if json.loads(path.read_text())["sample"] == rows[0]["sample"]:
+            path.unlink()
+    failed = Record(rows[0]["sample"], "ingest")
+    failed.fail("broken")
+    failed.write(tmp_path / "records" / "failed.json")
+    outcomes = read_outcomes(rows, tmp_path / "records")
+    assert [outcome.status for outcome in outcomes] == ["failed", "warned", "warned"]
+    told = f"teach: {rows[0]['sample']} failed and did not teach"
+    assert outcomes[1].reasons[-1] == f"{told}; nobody was left to teach, so no region was named"
+    rows[1]["teaches"] = True  # another one taught
+    outcomes = read_outcomes(rows, tmp_path / "records")
+    assert [outcome.status for outcome in outcomes] == ["failed", "passed", "passed"]
+    assert outcomes[1].cohort.reasons == (told,)
+
+
 def test_without_groups_there_is_no_chapter(tmp_path):
     fake_run(tmp_path, 2)
     rows = json.loads((tmp_path / "rows.json").read_text())
