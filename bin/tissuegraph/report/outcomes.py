@@ -54,6 +54,11 @@ class Outcome:
     def assembled(self) -> bool:
         return self.status != FAILED
 
+    @property
+    def agreement_known(self) -> bool:
+        """Whether an annotation of two regions or more was there to compare with."""
+        return any(row.get("ari") is not None for row in self.metrics.get("scores") or ())
+
     def score(self, key: str, name: str) -> float | None:
         """One score of one result, such as score("baseline", "ari"); None where it was not scored."""
         for row in self.metrics.get("scores", ()):
