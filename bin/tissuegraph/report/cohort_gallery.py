@@ -69,6 +69,8 @@ def _row(sections: Sequence[Outcome], kind: str, title: str) -> str:
 
 def _caption(outcome: Outcome, what: str) -> str:
     parts = [f"patient {outcome.row['patient']}"] if outcome.row.get("patient") else []
+    if outcome.metrics.get("expression", {}).get("goes_on"):
+        parts.append("expression inferred")
     if what == "Annotation":
         parts.append("teaches: annotation")
     elif what == "Regions":

@@ -68,6 +68,13 @@ def test_the_composition_too_begins_with_domains_where_transfer_was_not_shown(gr
         assert found(group(guard))["composition"].config["data_labels"] == titles
 
 
+def test_a_section_of_inferred_expression_says_so_under_its_picture(group):
+    outcomes = group()
+    assert "expression inferred" not in found(outcomes)["verdict"].extra
+    outcomes[1].metrics["expression"] = {"goes_on": True}
+    assert found(outcomes)["verdict"].extra.count("expression inferred") == 2  # regions and domains
+
+
 def test_the_verdict_is_told_with_the_figures_that_are_known(group):
     words = found(group())["verdict"].data
     assert "3 of 7 domains lie in one section." in words

@@ -110,6 +110,16 @@ def test_findings_of_the_group_travel_in_uns(group):
     assert data.uns["tissuegraph"]["settings"]["teach"]["left_out"]["across"]["macro_f1"] == 0.7
 
 
+def test_a_section_whose_expression_is_inferred_is_named_beside_the_measured_ones(group):
+    other = anndata.read_h5ad(group / "sections" / "two.h5ad")
+    other.uns["tissuegraph"]["inferred"] = True
+    other.write_h5ad(group / "sections" / "two.h5ad")
+    record, data = run(group)
+    assert data.uns["tissuegraph"]["inferred_sections"].tolist() == ["two"]
+    assert record.status == "warned"
+    assert record.reasons[0].startswith("the expression of two is inferred from the image")
+
+
 def test_a_section_without_components_leaves_them_out_and_says_so(group):
     (group / "parts" / "two.components.npz").unlink()
     record, data = run(group)
