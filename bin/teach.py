@@ -73,7 +73,7 @@ def main(
         )
     from tissuegraph.nn.allocator import keep_freed_memory
     from tissuegraph.regions.fitting import NetworkOptions
-    from tissuegraph.regions.sources import read_teacher
+    from tissuegraph.regions.sources import read_teacher, without_copies
     from tissuegraph.regions.store import save_model
     from tissuegraph.regions.teaching import teach
 
@@ -84,7 +84,7 @@ def main(
         read_teacher(member["name"], member.get("patient"), *paths, warn=record.warn)
         for member, *paths in reading
     ]
-    known = [teacher for teacher in teachers if teacher is not None]
+    known = without_copies([teacher for teacher in teachers if teacher is not None], record.warn)
     options = NetworkOptions(settings, tuple(range(seed, seed + n_seeds)), device)
     if not known:
         raise InputError("no section is left to teach: see the warnings for why")
