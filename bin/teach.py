@@ -6,6 +6,7 @@ sections.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import click
@@ -72,7 +73,7 @@ def main(
         )
     from tissuegraph.nn.allocator import keep_freed_memory
     from tissuegraph.regions.fitting import NetworkOptions
-    from tissuegraph.regions.sources import read_teacher
+    from tissuegraph.regions.sources import read_teacher, without_copies
     from tissuegraph.regions.store import save_model
     from tissuegraph.regions.teaching import teach
 
@@ -83,7 +84,7 @@ def main(
         read_teacher(member["name"], member.get("patient"), *paths, warn=record.warn)
         for member, *paths in reading
     ]
-    known = [teacher for teacher in teachers if teacher is not None]
+    known = without_copies([teacher for teacher in teachers if teacher is not None], record.warn)
     options = NetworkOptions(settings, tuple(range(seed, seed + n_seeds)), device)
     if not known:
         raise InputError("no section is left to teach: see the warnings for why")
@@ -94,6 +95,10 @@ def main(
             f"the regions {', '.join(repr(name) for name in spellings)} differ by case or blanks only and "
             "count as different regions; spell them alike if they are one"
         )
+    if math.isinf(model.threshold):
+        record.warn("too few spots are labelled to tell what looks unlike the taught regions: none is novel")
+    for line in model.about["not_left_out"]:
+        record.warn(line)
     for name in model.about["too_small"]:
         record.warn(f"region {name!r} has fewer than 3 labelled spots over all teachers and is not taught")
     record.metrics |= model.about

@@ -47,7 +47,10 @@ def test_the_sections_of_a_group_have_one_estimated_number_which_is_not_written_
     assert {row["n_domains"] for row in rows} == {""}
     assert len({row["n_domains_estimated"] for row in rows}) == 1
     assert int(rows[0]["n_domains_low"]) <= int(rows[0]["n_domains_estimated"])
-    assert "estimated;" in (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+    report = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+    assert "estimated;" in report
+    for name in SECTIONS:  # side by side at the head of the chapter
+        assert f'alt="Domains of {name}"' in report
 
 
 def test_joint_domains_are_the_answer_and_equal_numbers_are_the_same_layer(final):

@@ -164,6 +164,27 @@ def project(tmp_path_factory):
     return copy
 
 
+def test_a_file_written_over_in_a_directory_repeats_what_reads_it(tmp_path):
+    """The time of a directory stays the same then, and it is all that the engine compares."""
+    outs = tmp_path / "outs"
+    shutil.copytree(ROOT / "tests" / "data" / "layered" / "outs", outs)
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("model.json", "model.safetensors"):
+        (model / name).write_text("{}")
+    folder = tmp_path / "launch"
+    folder.mkdir()
+    cohort = Cohort(folder, [{"sample": "one", "path": str(outs), "n_domains": "3"}])
+    words = (None, PRESET, "--region_model", str(model))
+    cohort.repeated(*words)
+    assert cohort.repeated(*words) == set()
+    (model / "model.json").write_text('{"format": 1}')
+    assert cohort.repeated(*words) == {"NAME_REGIONS (one)", "ASSEMBLE (one)", "SUMMARISE", "MULTIQC"}
+    matrix = next(outs.glob("*.h5"))
+    matrix.write_bytes(matrix.read_bytes() + b" ")
+    assert set(tasks("one", *STEPS)) <= cohort.repeated(*words)
+
+
 def test_resume_repeats_only_the_report_for_its_configuration_and_everything_for_new_code(
     project, sheet, tmp_path
 ):

@@ -25,6 +25,8 @@ MIN_SPOTS = 0.03  # share of the spots in which a gene has to be seen, in at lea
 LEAST_SHARE = 0.5  # of the loadings' variance that the genes of a section have to carry
 _BLOCK = 8192  # spots made dense at a time
 
+_OTHER = {"gene_ids": "genes", "genes": "gene_ids"}  # the two kinds of names of a gene
+
 Reader = Callable[[], StoredSlice]
 
 
@@ -34,7 +36,9 @@ class Loadings:
 
     genes (G,): names or identifiers, as `by` says ("gene_ids" or "genes"); mean (G,): of the log counts over
     the sections of the fit; vectors (G, D); depth: counts of these genes that every spot is scaled to; share
-    (G,): of all counts of these genes, by which the depth of a section that lacks some is reckoned.
+    (G,): of all counts of these genes, by which the depth of a section that lacks some is reckoned; others
+    (G,): the same genes by the other of the two, empty where it is not known, for sections that keep only
+    that one.
     """
 
     genes: np.ndarray
@@ -43,6 +47,7 @@ class Loadings:
     vectors: np.ndarray
     depth: float
     share: np.ndarray
+    others: np.ndarray
 
     def scores(self, section: StoredSlice) -> np.ndarray:
         """(N, D) float64, relative to the mean of the fit and not centred on the section.
@@ -67,7 +72,8 @@ class Loadings:
             raise InputError(
                 f"{int(there.sum())} of the {len(there)} genes that the components are made of are in "
                 f"this slice ({carried:.0%} of their weight, at least {LEAST_SHARE:.0%} are needed): is it "
-                f"another panel or species?"
+                f"another panel or species, or are its genes named otherwise ({self.genes[0]} there, "
+                f"{section.genes[0]} here)?"
             )
         chosen = section.counts[:, column[there]]
         depth = self.depth * float(self.share[there].sum())
@@ -83,9 +89,13 @@ class Loadings:
         return sparse.csr_matrix(section.counts @ place)
 
     def _columns(self, section: StoredSlice) -> tuple[np.ndarray, np.ndarray]:
-        """Column of each gene in the section's counts, and whether it is there at all: two (G,)."""
-        place = {gene: index for index, gene in enumerate(_names(section, self.by))}
-        column = np.array([place.get(gene, -1) for gene in self.genes])
+        """Column of each gene in the section's counts, and whether it is there at all: two (G,).
+
+        By the kind of name under which the section has more of them.
+        """
+        kinds = {self.by: self.genes, _OTHER[self.by]: self.others}
+        found = [_places(_names(section, by), genes) for by, genes in kinds.items()]
+        column = max(found, key=lambda columns: int((columns >= 0).sum()))  # the first of equal ones
         return column, column >= 0
 
 
@@ -98,7 +108,7 @@ def fit_loadings(
     rank. Memory: one section and two (G, G) matrices. Raises InputError where the sections share no such
     gene.
     """
-    by, genes = _choose_genes(sections, n_genes)
+    by, genes, others = _choose_genes(sections, n_genes)
     picked = [_picker(genes, by, read) for read in sections]
     totals = [total_counts(pick()) for pick in picked]
     depth = float(np.median(np.concatenate(totals)))
@@ -118,7 +128,7 @@ def fit_loadings(
     vectors = vectors[:, ::-1]
     largest = vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])]
     vectors = vectors * np.where(largest < 0, -1.0, 1.0)
-    return Loadings(genes, by, mean / len(sections), vectors, depth, share / len(sections))
+    return Loadings(genes, by, mean / len(sections), vectors, depth, share / len(sections), others)
 
 
 def smoothed_scores(loadings: Loadings, section: StoredSlice) -> tuple[np.ndarray, np.ndarray, int]:
@@ -134,8 +144,14 @@ def _names(section: StoredSlice, by: str) -> np.ndarray:
     return np.asarray(getattr(section, by), dtype=str)
 
 
-def _choose_genes(sections: Sequence[Reader], n_genes: int) -> tuple[str, np.ndarray]:
-    """How genes are told apart, and the chosen ones in alphabetical order.
+def _places(names: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """Place of each gene among the names, -1 where it is not there: (G,)."""
+    place = {name: index for index, name in enumerate(names) if name}
+    return np.array([place.get(gene, -1) for gene in genes], dtype=int)
+
+
+def _choose_genes(sections: Sequence[Reader], n_genes: int) -> tuple[str, np.ndarray, np.ndarray]:
+    """How genes are told apart, the chosen ones in alphabetical order, and what else they are called.
 
     By identifier or by name, whichever more genes have in common: files differ in which of the two they keep.
     """
@@ -162,7 +178,18 @@ def _choose_genes(sections: Sequence[Reader], n_genes: int) -> tuple[str, np.nda
             f"the {len(seen)} sections have no gene in common that is seen in {MIN_SPOTS:.0%} of the spots "
             f"of half of them; are they of one species and named alike?"
         )
-    return by, genes
+    others = [names[_OTHER[by]] for names, _ in seen]
+    return by, genes, _called([names[by] for names, _ in seen], others, genes)
+
+
+def _called(own: Sequence[np.ndarray], other: Sequence[np.ndarray], genes: np.ndarray) -> np.ndarray:
+    """The other name of each gene (G,): the first in alphabetical order over the sections, else empty."""
+    found: dict[str, str] = {}
+    for names, others in zip(own, other, strict=True):
+        for name, called in zip(names.tolist(), others.tolist(), strict=True):
+            if called and called != name and called < found.get(name, "\U0010ffff"):
+                found[name] = called
+    return np.array([found.get(gene, "") for gene in genes.tolist()], dtype=str)
 
 
 def _seen(section: StoredSlice) -> tuple[dict[str, np.ndarray], np.ndarray]:

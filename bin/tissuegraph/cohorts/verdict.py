@@ -12,8 +12,8 @@ from tissuegraph.clustering.labels import adjusted_rand, contingency
 from tissuegraph.cohorts.joint import JointDomains, centred
 
 SHARED, PARTLY, SEPARATE, ARTEFACT = "shared", "partly shared", "separate", "depth artefact"
-_ONE_SECTION = 0.9  # share of a domain, sections counted alike, from which it lies in one section
-_MOST = 0.5  # share of domains in one section from which joining is refused
+ONE_SECTION = 0.9  # share of a domain, sections counted alike, from which it lies in one section
+MOST_ALONE = 0.5  # share of domains in one section from which joining is refused
 _UNLIKE_DEPTH = 3.0  # ratio of median counts from which depth is the likelier reason
 _NEIGHBOURS = 30
 _SAMPLE, _ALL_SAMPLES = 2_000, 20_000  # spots of each section, and of all, whose neighbours are looked at
@@ -44,7 +44,7 @@ def judge(
     """
     names = sorted(joint)
     shares = domain_shares({name: joint[name].labels for name in names})
-    alone = float((shares.max(axis=1) >= _ONE_SECTION).mean())
+    alone = float((shares.max(axis=1) >= ONE_SECTION).mean())
     smallest = min(depth.values())
     ratio = max(depth.values()) / smallest if smallest > 0 else None
     figures = {
@@ -55,7 +55,7 @@ def judge(
         "depth_ratio": ratio,
     }
     kind, sentence = _in_words(alone, len(shares), figures)
-    return Verdict(kind, sentence, alone >= _MOST, figures)
+    return Verdict(kind, sentence, alone >= MOST_ALONE, figures)
 
 
 def domain_shares(labels: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -101,13 +101,13 @@ def _ari(one: np.ndarray, other: np.ndarray) -> float:
 
 def _in_words(alone: float, n_domains: int, figures: Mapping[str, float | None]) -> tuple[str, str]:
     n_alone, ratio = round(alone * n_domains), figures["depth_ratio"]
-    told = f"{n_alone} of {n_domains} joint domains lie in one section (at least {_ONE_SECTION:.0%})"
-    if alone >= _MOST and ratio is not None and ratio >= _UNLIKE_DEPTH:
+    told = f"{n_alone} of {n_domains} joint domains lie in one section (at least {ONE_SECTION:.0%})"
+    if alone >= MOST_ALONE and ratio is not None and ratio >= _UNLIKE_DEPTH:
         return ARTEFACT, (
             f"The sections share few domains, and depth alone may be why: {told}, and median counts differ "
             f"{ratio:.1f}-fold. Joint domains are refused as the answer."
         )
-    if alone >= _MOST:
+    if alone >= MOST_ALONE:
         return (
             SEPARATE,
             f"Each section has domains of its own: {told}. Joint domains are refused as the answer.",

@@ -20,6 +20,7 @@ STYLE = {
     "axes.spines.right": False,
     "svg.fonttype": "none",  # text stays text: figures can be edited for a paper
     "svg.hashsalt": "tissuegraph",  # the same input gives the same file
+    "text.parse_math": False,  # names are what users wrote: a dollar sign begins no formula
     "image.composite_image": False,
 }
 

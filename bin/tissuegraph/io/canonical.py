@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -259,8 +260,15 @@ def labels_from_table(table: Mapping[str, str], barcodes: np.ndarray, warn: Warn
 
 
 def checked_labels(labels: np.ndarray, warn: Warn) -> np.ndarray:
-    """Labels (N,) str or None; raises InputError where they cannot be domains."""
+    """Labels (N,) str or None; raises InputError where they cannot be domains.
+
+    A column of whole numbers with gaps, which pandas writes as 1.0 and 2.0, has the labels 1 and 2 however it
+    was saved: else the same region would have two names in two files.
+    """
     values = {label for label in labels if label is not None}
+    if any(_WHOLE.fullmatch(label) for label in values) and all(map(_NUMBER.fullmatch, values)):
+        labels = np.array([label and _WHOLE.sub(r"\1", label) for label in labels], dtype=object)
+        values = {label for label in labels if label is not None}
     if not values:
         raise InputError("annotation: no spot has a label; leave the column annotation empty")
     if len(values) > MAX_LABELS:
@@ -274,3 +282,4 @@ def checked_labels(labels: np.ndarray, warn: Warn) -> np.ndarray:
 
 
 MAX_LABELS = 200
+_NUMBER, _WHOLE = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?"), re.compile(r"([+-]?[0-9]+)\.0+")

@@ -7,6 +7,7 @@ import csv
 import io
 import zlib
 from pathlib import Path
+from unicodedata import normalize
 
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import MAX_TEXT, MOST_BYTES, MOST_RATIO, UNQUESTIONED, in_words
@@ -28,6 +29,13 @@ def brief(text: object, length: int = 80) -> str:
     """A value as messages quote it: one line of at most `length` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= length else f"{line[: length - 3]}..."
+
+
+def plain(text: str) -> str:
+    """The text without case and blanks, each letter in one encoding (an accent may stand alone or not):
+    names that are equal so were probably meant to be one.
+    """
+    return "".join(normalize("NFKC", normalize("NFKC", text).casefold()).split())
 
 
 def read_rows(path: Path, name: str, delimiter: str | None = None) -> list[list[str]]:

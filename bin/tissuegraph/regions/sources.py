@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,18 @@ def image_reader(
         warn(f"the image features are of another kind ({own}) than those taught ({wanted}) and are left out")
         return None
     return lambda: image.features
+
+
+def without_copies(teachers: Sequence[Source], warn: Warn) -> list[Source]:
+    """Each section once, with a warning for the others: a copy that stays where its twin is left out would
+    show a transfer that there is not.
+    """
+    first: dict[str, Source] = {}
+    for teacher in teachers:
+        known = first.setdefault(digest(teacher.read()), teacher)
+        if known is not teacher:
+            warn(f"{teacher.name} does not teach: it holds the same spots and counts as {known.name}")
+    return list(first.values())
 
 
 def digest(section: StoredSlice) -> str:

@@ -4,6 +4,7 @@ pickle.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,13 +12,15 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from tissuegraph.cohorts.components import Loadings
-from tissuegraph.errors import InputError
+from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.io.text import brief
 from tissuegraph.presets import settings_from_dict
 from tissuegraph.regions.image import ImageModel
 from tissuegraph.regions.model import RegionModel
+from tissuegraph.regions.model_check import check_model
 from tissuegraph.regions.offsets import ClassModel
 from tissuegraph.stmfg.sections import SectionEncoder
 
@@ -47,6 +50,7 @@ def save_model(model: RegionModel, directory: Path) -> None:
         "names": list(model.names),
         "loadings": {
             "genes": model.loadings.genes.tolist(),
+            "others": model.loadings.others.tolist(),
             "by": model.loadings.by,
             "depth": model.loadings.depth,
         },
@@ -62,14 +66,16 @@ def save_model(model: RegionModel, directory: Path) -> None:
         "about": dict(model.about),
         "licence": LICENCE_NOTE,
     }
+    stored = save({k: np.ascontiguousarray(v) for k, v in numbers.items()})
+    table["checksum"] = _checksum(table, stored)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / NUMBERS).write_bytes(save({k: np.ascontiguousarray(v) for k, v in numbers.items()}))
+    (directory / NUMBERS).write_bytes(stored)
     (directory / TABLE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load_model(directory: Path) -> RegionModel:
-    """Raises InputError, naming the file, for a directory without a model, a damaged one or one of another
-    format.
+    """Raises InputError, naming the file, for a directory without a model, a damaged or changed one, or one
+    of another format.
     """
     missing = [name for name in (TABLE, NUMBERS) if not (directory / name).is_file()]
     if missing:
@@ -77,15 +83,33 @@ def load_model(directory: Path) -> RegionModel:
     try:
         table = json.loads((directory / TABLE).read_text(encoding="utf-8"))
         if table.get("format") != FORMAT:
-            raise InputError(f"{TABLE} is of format {table.get('format')!r}, this version reads {FORMAT}")
-        return _model(table, load_file(directory / NUMBERS))
-    except (ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        raise InputError(f"the region model {directory.name} is damaged ({error}); teach it again") from error
+            raise InputError(
+                f"{TABLE} of the region model {directory.name} is of format {brief(table.get('format'))}, "
+                f"this version reads {FORMAT}; teach it again, or use the version that taught it"
+            )
+        stored = (directory / NUMBERS).read_bytes()
+        numbers = load(stored)
+        if table.pop("checksum") != _checksum(table, stored):
+            raise ValueError(f"{TABLE} and {NUMBERS} are not as they were written together")
+        model = _model(table, numbers)
+        check_model(model)
+        return model
+    except (ValueError, LookupError, TypeError, AttributeError, SettingsError, SafetensorError) as error:
+        raise InputError(
+            f"the region model {directory.name} is damaged ({brief(error)}); copy it again, or teach it again"
+        ) from error
+
+
+def _checksum(table: Mapping[str, Any], stored: bytes) -> str:
+    """SHA-256 of both files: a name or number that was edited would be believed without a word."""
+    text = json.dumps(table, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode() + hashlib.sha256(stored).digest()).hexdigest()
 
 
 def _model(table: Mapping[str, Any], numbers: Mapping[str, np.ndarray]) -> RegionModel:
     loadings = Loadings(
         genes=np.array(table["loadings"]["genes"], dtype=str),
+        others=np.array(table["loadings"]["others"], dtype=str),
         by=table["loadings"]["by"],
         depth=float(table["loadings"]["depth"]),
         **_under("loadings", numbers),

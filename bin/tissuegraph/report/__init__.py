@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -53,11 +54,22 @@ ORDER_FILE = "report_order.yaml"
 
 def write_sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any], content: Path) -> list[Section]:
     """Write `<id>_mqc.json` for every section that has something to show, and their order; returns them."""
-    found = [section for module in CHAPTERS for section in _sections_of(module, outcomes, settings)]
+    found = _with_extras([s for module in CHAPTERS for s in _sections_of(module, outcomes, settings)])
     for section in found:
         section.write(content)
     write_order(found, content / ORDER_FILE)
     return found
+
+
+def _with_extras(sections: Sequence[Section]) -> list[Section]:
+    """The sections, each with what any section of its chapter wants under the chapter's description.
+
+    MultiQC takes that from the first file of a chapter that it happens to read, and drops the others'.
+    """
+    extras: dict[str, str] = {}
+    for section in sections:
+        extras[section.parent[0]] = extras.get(section.parent[0], "") + section.extra
+    return [replace(section, extra=extras[section.parent[0]]) for section in sections]
 
 
 def _sections_of(module: Any, outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:

@@ -69,6 +69,8 @@ def _row(sections: Sequence[Outcome], kind: str, title: str) -> str:
 
 def _caption(outcome: Outcome, what: str) -> str:
     parts = [f"patient {outcome.row['patient']}"] if outcome.row.get("patient") else []
+    if outcome.metrics.get("expression", {}).get("goes_on"):
+        parts.append("expression inferred")
     if what == "Annotation":
         parts.append("teaches: annotation")
     elif what == "Regions":
@@ -88,9 +90,12 @@ def _key(names: Sequence[str]) -> str:
 
 
 def composition_data(
-    sections: Sequence[Outcome], *, matched: bool
+    sections: Sequence[Outcome], *, regions_first: bool, matched: bool
 ) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """(title, spots per section and category, colours of categories); domains only where they are matched."""
+    """(title, spots per section and category, colours of categories), what is shown first in front.
+
+    regions_first: whether transfer was shown; domains only where they are matched.
+    """
     found = []
     names = region_names(sections)
     if names:
@@ -105,7 +110,7 @@ def composition_data(
         largest = max(int(number) for sizes in domains.values() for number in sizes)
         data = {sample: _prefixed(sizes) for sample, sizes in domains.items()}
         colours = {f"d{k}": {"name": f"Domain {k}", "color": domain_colour(k)} for k in range(1, largest + 1)}
-        found.append(("Domains", data, colours))
+        found.insert(len(found) if regions_first else 0, ("Domains", data, colours))
     return found
 
 

@@ -7,12 +7,12 @@ from html import escape
 from typing import Any
 
 from tissuegraph.cohorts.standing_out import LEAST_SECTIONS
+from tissuegraph.cohorts.verdict import MOST_ALONE, ONE_SECTION
 from tissuegraph.methods import METHODS, title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
 from tissuegraph.report.teaching import guard_of, teaching_words
-from tissuegraph.scores.labellings import JOINT_TITLES
 from tissuegraph.scores.table import CONTROLS
 from tissuegraph.scores.transfer import NOT_CHECKED, SHOWN
 
@@ -29,7 +29,7 @@ _FIGURES = {
     "stability": "agreement over seeds (ARI)",
     "depth_ratio": "deepest over shallowest section (median UMIs)",
 }
-_RESULTS = {"baseline": CONTROLS["baseline"].title, **JOINT_TITLES}
+_RESULTS = {"baseline": CONTROLS["baseline"].title}
 _OUTSTANDING = 3.0  # robust z from which a section is marked
 
 
@@ -62,7 +62,7 @@ def _chapter(cohort: CohortOutcome, members: Sequence[Outcome], place: int) -> l
     words = teaching_words(taught, members)
     if words:
         found.append(Section(f"{prefix}_taught", "What was taught", parent, "html", words))
-    composition = composition_data(members, matched=matched)
+    composition = composition_data(members, regions_first=guard == SHOWN, matched=matched)
     if composition:
         found.append(_composition(prefix, parent, composition))
     outstanding = cohort.metrics.get("cohort", {}).get("standing_out")
@@ -94,7 +94,7 @@ def _verdict(cohort: CohortOutcome, members: Sequence[Outcome]) -> str:
         if verdict:
             head = "stMFG over all sections" if step == "join" else "Shared components"
             lines.append(f"<p><b>{head}</b></p>" if verdicts["join"] else "")
-            lines.append(_verdict_words(verdict))
+            lines.append(_verdict_words(verdict) + _patients_words(cohort.metrics[step], members))
     lines += [_matched_words(cohort.metrics.get("match", {}).get("results", {}))]
     teaching = [o for o in members if o.row.get("teaches")]
     if members and len(teaching) == len(members):
@@ -123,12 +123,38 @@ def _verdict_words(verdict: Mapping[str, Any]) -> str:
     return f"<p>{mark} {escape(str(verdict.get('sentence') or ''))}{refused}</p>{table}"
 
 
+def _patients_words(metrics: Mapping[str, Any], members: Sequence[Outcome]) -> str:
+    """How many joint domains lie in one patient, where some have several sections: these may share domains
+    that no other patient has, of which the verdict on sections knows nothing.
+    """
+    patient = {o.sample: str(o.row["patient"]) for o in members if o.row.get("patient")}
+    shares = [row for row in (metrics.get("shares") or {}).values() if set(row) <= set(patient)]
+    sections = {sample for row in shares for sample in row}
+    patients = sorted({patient[sample] for sample in sections})
+    if not 1 < len(patients) < len(sections):
+        return ""
+    size = {name: sum(patient[sample] == name for sample in sections) for name in patients}
+    alone = 0
+    for row in shares:  # patients counted alike
+        spread = dict.fromkeys(patients, 0.0)
+        for sample, share in row.items():
+            spread[patient[sample]] += share / size[patient[sample]]
+        alone += max(spread.values()) >= ONE_SECTION * sum(spread.values())
+    words = (
+        f"By patient: {alone} of {len(shares)} joint domains lie in one patient (at least {ONE_SECTION:.0%})."
+    )
+    return f"<p>{f'<strong>{words}</strong>' if alone >= MOST_ALONE * len(shares) else words}</p>"
+
+
 def _matched_words(results: Mapping[str, Mapping[str, Any]]) -> str:
-    """How many domains of each answer several sections share, and which have no counterpart."""
+    """How many of the domains found section by section have a counterpart elsewhere, and which have none.
+
+    Of joint domains the verdict says how they are spread: one stray spot is no counterpart.
+    """
     lines = []
     for name, found in results.items():
         title = _RESULTS.get(name) or (title_of(name) if name in METHODS else None)
-        if title is None:  # controls
+        if title is None:  # controls, joint domains
             continue
         alone = [str(number) for number in found.get("alone") or ()]
         rest = f"; without a counterpart: {escape(', '.join(alone))}" if alone else ""

@@ -149,7 +149,7 @@ def _judging_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any],
             "Where the number of domains was not given it was estimated on the baseline over five seeds, "
             "once for all sections of a group."
         )
-    if any(outcome.metrics.get("n_labelled") for outcome in outcomes):
+    if any(outcome.agreement_known for outcome in outcomes):
         taught = any(outcome.metrics.get("regions") for outcome in outcomes)
         used = "were used for this and, of sections that teach, for regions" if taught else _ONLY
         yield (

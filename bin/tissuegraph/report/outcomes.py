@@ -54,6 +54,11 @@ class Outcome:
     def assembled(self) -> bool:
         return self.status != FAILED
 
+    @property
+    def agreement_known(self) -> bool:
+        """Whether an annotation of two regions or more was there to compare with."""
+        return any(row.get("ari") is not None for row in self.metrics.get("scores") or ())
+
     def score(self, key: str, name: str) -> float | None:
         """One score of one result, such as score("baseline", "ari"); None where it was not scored."""
         for row in self.metrics.get("scores", ()):
@@ -78,13 +83,40 @@ def read_outcomes(
         sample, *_method = (task.get("tag") or " ").split(" ")
         reasons.setdefault(sample, []).append(_reason_of_lost(task))
     cohorts = _cohorts(rows, steps, reasons)
-    return [
+    outcomes = [
         replace(
             _outcome(row, steps.get(row["sample"], []), reasons.get(row["sample"], [])),
             cohort=cohorts.get(row.get("group_id")),
         )
         for row in rows
     ]
+    for cohort in cohorts.values():
+        outcomes = _told_of_lost_teachers(outcomes, cohort)
+    return outcomes
+
+
+def _told_of_lost_teachers(outcomes: Sequence[Outcome], cohort: CohortOutcome) -> list[Outcome]:
+    """The outcomes, those of a group with a word about its rows that teach and failed: no step tells of them.
+
+    Where all failed nobody was named, which is a warning of each row that was to be.
+    """
+    teaching = [o for o in outcomes if o.cohort is cohort and o.row.get("teaches")]
+    lost = [o.sample for o in teaching if o.status == FAILED]
+    if not lost:
+        return list(outcomes)
+    nobody = "; nobody was left to teach, so no region was named" if len(lost) == len(teaching) else ""
+    reason = f"teach: {', '.join(lost)} failed and did not teach{nobody}"
+    told = replace(cohort, status=WARNED, reasons=(*cohort.reasons, reason))
+    return [
+        o if o.cohort is not cohort
+        else _warned(replace(o, cohort=told), reason) if nobody and o.status != FAILED
+        else replace(o, cohort=told)
+        for o in outcomes
+    ]  # fmt: skip
+
+
+def _warned(outcome: Outcome, reason: str) -> Outcome:
+    return replace(outcome, status=worst(outcome.status, WARNED), reasons=(*outcome.reasons, reason))
 
 
 def _cohorts(

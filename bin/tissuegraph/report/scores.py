@@ -35,7 +35,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     if not scored:
         return []
     found = [Section("scores_summary", "What the scores say", PARENT, "html", _words(scored))]
-    labelled = [outcome for outcome in scored if outcome.metrics.get("n_labelled")]
+    labelled = [outcome for outcome in scored if outcome.agreement_known]
     if labelled:
         found.append(_bars(labelled))
     return [*found, _table(scored)]
@@ -47,11 +47,12 @@ def _words(outcomes: Sequence[Outcome]) -> str:
         gains = [gain for outcome in outcomes if (gain := outcome.metrics.get("gain", {}).get(method))]
         if gains:
             lines.append(claim(gains, title, score="an ARI", controls=_BEATEN, slices="labelled slice"))
-    unlabelled = sum(not outcome.metrics.get("n_labelled") for outcome in outcomes)
+    unlabelled = sum(not outcome.agreement_known for outcome in outcomes)
     if unlabelled:
         lines.append(
-            f"{count(unlabelled, 'slice')} without annotation cannot be scored against labels; for them the "
-            "table shows spatial coherence only, which rewards smooth domains whether or not they are true."
+            f"{count(unlabelled, 'slice')} without annotation of two regions or more cannot be scored "
+            "against labels; for them the table shows spatial coherence only, which rewards smooth domains "
+            "whether or not they are true."
         )
     return "".join(f"<p>{line}</p>" for line in lines)
 

@@ -1,4 +1,4 @@
-"""What needs attention comes first: failed slices, then warned ones."""
+"""What needs attention comes first: failed slices, then groups and slices with a warning."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.records import FAILED, PASSED, WARNED
-from tissuegraph.report.outcomes import CohortOutcome, Outcome
+from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge, count, html_table
 
 # MultiQC greets every new reader with a link to its own tutorial video, above what failed.
@@ -20,8 +20,11 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     warned = [outcome for outcome in outcomes if outcome.status == WARNED]
     cohorts = {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None and o.cohort.reasons}
     if failed or warned or cohorts:
-        rows = [row for outcome in failed + warned for row in _rows(outcome.sample, outcome)]
-        rows += [row for cohort in cohorts.values() for row in _rows(f"group {cohort.group}", cohort)]
+        rows = [row for outcome in failed for row in _rows(outcome.sample, outcome.status, outcome.reasons)]
+        for cohort in cohorts.values():
+            rows += _rows(f"group {cohort.group}", cohort.status, cohort.reasons)
+        for outcome in warned:
+            rows += _rows(outcome.sample, outcome.status, _own_reasons(outcome))
         content = _headline(len(outcomes), len(failed), len(warned), len(cohorts))
         content += html_table(["Slice", "Status", "Step", "Reason"], rows)
     else:
@@ -48,11 +51,17 @@ def _headline(total: int, failed: int, warned: int, groups: int) -> str:
     return f'<div class="alert alert-{kind}" role="alert">{"; ".join(parts)}.</div>'
 
 
-def _rows(name: str, outcome: Outcome | CohortOutcome) -> list[list[str]]:
+def _own_reasons(outcome: Outcome) -> list[str]:
+    """Reasons that the slice does not share with its whole group, of which they are told once."""
+    shared = outcome.cohort.reasons if outcome.cohort is not None else ()
+    return [reason for reason in outcome.reasons if reason not in shared]
+
+
+def _rows(name: str, status: str, reasons: Sequence[str]) -> list[list[str]]:
     """One row per reason; the name and status stand in the first one only."""
     rows = []
-    for index, line in enumerate(outcome.reasons or ("",)):
+    for index, line in enumerate(reasons):
         step, _, reason = line.partition(": ")
-        first = [f"<strong>{escape(name)}</strong>", badge(outcome.status)] if index == 0 else ["", ""]
+        first = [f"<strong>{escape(name)}</strong>", badge(status)] if index == 0 else ["", ""]
         rows.append([*first, escape(step), escape(reason)])
     return rows

@@ -37,10 +37,11 @@ def guard_of(taught: Mapping[str, Any], sections: Sequence[Outcome] = ()) -> tup
 def teaching_words(taught: Mapping[str, Any], sections: Sequence[Outcome]) -> str:
     """Who taught whom how many regions, the members with their weights, and the figures of left-out teachers.
 
-    taught: metrics of the record of TEACH, empty where a model from disk named the regions.
+    taught: metrics of the record of TEACH, empty where a model from disk named the regions; without names
+    where teaching failed. Empty where nothing was taught.
     """
     named = [outcome for outcome in sections if outcome.metrics.get("regions")]
-    if not taught and not named:
+    if not taught.get("names") and not named:
         return ""
     teachers = [str(name) for name in taught.get("teachers") or named[0].metrics["regions"]["teachers"]]
     names = [str(name) for name in taught.get("names") or named[0].metrics["regions"]["names"]]

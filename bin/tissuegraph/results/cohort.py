@@ -45,13 +45,19 @@ def assemble_cohort(record: Record, folder: Path, parts: Path, records: Path, ou
     """
     group_id = record.sample.removeprefix(GROUP)
     sections, told = read_sections(folder, parts), read_records(records)
-    matched, genes = numbers_are_shared(sections, told), shared_genes(sections)
+    matched, (_, genes) = numbers_are_shared(sections, told), shared_genes(sections)
     for section in sections:
         if len(genes) < _FEW_GENES * len(section.var):
             record.warn(
                 f"{section.name} measured {len(section.var):,} genes, of which all sections share "
                 f"{len(genes):,}; only these are in the cohort's h5ad"
             )
+    inferred = [section.name for section in sections if section.inferred]
+    if inferred:
+        record.warn(
+            f"the expression of {', '.join(inferred)} is inferred from the image, also in the cohort's h5ad: "
+            "it is no independent evidence beside measured sections"
+        )
     without = [section.name for section in sections if section.components is None]
     if without and len(without) < len(sections):
         record.warn(f"no shared components in the cohort's h5ad, as {', '.join(without)} has none")
@@ -79,6 +85,7 @@ def _facts(
         "sections": [section.name for section in sections],
         "genes": f"the {n_genes} genes that every section measured",
         "numbers_match": matched,
+        "inferred_sections": [section.name for section in sections if section.inferred],
         "domain_names": names,
         "settings": {
             record.step: dict(record.metrics)

@@ -21,18 +21,35 @@ _CHUNK = 1 << 18  # counts per chunk of the file
 _WITH_ALL_IMAGES = 20  # up to so many sections keep all sizes of their image
 
 
-def shared_genes(sections: Sequence[CohortSection]) -> list[str]:
-    """Genes that every section measured, in the order of the first: elsewhere 0 would not mean 0.
+def shared_genes(sections: Sequence[CohortSection]) -> tuple[str | None, list[str]]:
+    """Genes that every section measured, as the first names them: elsewhere 0 would not mean 0.
 
-    Raises InputError where there are none.
+    Also the column of var by which they are told apart, None for the names: by identifier where more are in
+    common, as files differ in which of the two they keep. Raises InputError where there are none.
     """
-    common = set(sections[0].var.index).intersection(*(section.var.index for section in sections[1:]))
-    genes = [gene for gene in sections[0].var.index if gene in common]
-    if not genes:
+    common = {by: _common(sections, by) for by in (None, keys.GENE_ID)}
+    by = max(common, key=lambda kind: len(common[kind]))
+    if not common[by]:
         raise InputError(
-            "the sections of the group share no gene by name; give all of them the same kind of gene names"
+            "the sections of the group share no gene by name or identifier; give all of them the same kind "
+            "of gene names"
         )
-    return genes
+    first = sections[0].var.index
+    return by, [
+        name for name, key in zip(first, gene_keys(sections[0], by), strict=True) if key in common[by]
+    ]
+
+
+def gene_keys(section: CohortSection, by: str | None) -> pd.Index:
+    """What tells the genes of a section apart; a repeated or empty identifier is the gene's own name."""
+    if by is None or by not in section.var:
+        return section.var.index
+    found = section.var[by].astype(str)
+    return pd.Index(np.where(found.duplicated(keep=False) | (found == ""), section.var.index, found))
+
+
+def _common(sections: Sequence[CohortSection], by: str | None) -> set[str]:
+    return set.intersection(*(set(gene_keys(section, by)) for section in sections))
 
 
 def write_cohort(
@@ -44,14 +61,14 @@ def write_cohort(
     """
     from anndata.io import write_elem
 
-    genes, obs = shared_genes(sections), joined_obs(sections, matched=matched)
+    (by, genes), obs = shared_genes(sections), joined_obs(sections, matched=matched)
     for column, values in _of_all(sections).items():
         obs[column] = values
     with h5py.File(path, "w") as file:
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         write_elem(file, "obs", obs)
         write_elem(file, "var", _var(sections[0], genes))
-        _write_counts(file, sections, genes)
+        _write_counts(file, sections, _shared_keys(sections[0], by, genes), by)
         obsm = {keys.SPATIAL: np.concatenate([section.position for section in sections])}
         if all(section.components is not None for section in sections):
             obsm[keys.COHORT] = np.concatenate([section.components for section in sections]).astype(
@@ -88,22 +105,29 @@ def _var(section: CohortSection, genes: Sequence[str]) -> pd.DataFrame:
     return section.var.loc[list(genes), wanted]
 
 
-def _write_counts(file: h5py.File, sections: Sequence[CohortSection], genes: Sequence[str]) -> None:
-    """X as CSR, appended section by section."""
+def _shared_keys(section: CohortSection, by: str | None, genes: Sequence[str]) -> pd.Index:
+    return gene_keys(section, by)[section.var.index.get_indexer(list(genes))]
+
+
+def _write_counts(
+    file: h5py.File, sections: Sequence[CohortSection], genes: pd.Index, by: str | None
+) -> None:
+    """X as CSR, appended section by section. Both index arrays are of one type, which scipy insists on."""
     group = file.create_group("X")
     attrs = {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"}
     n_spots = sum(len(section.obs) for section in sections)
     group.attrs.update({**attrs, "shape": np.array([n_spots, len(genes)], dtype=np.int64)})
-    kinds = {"data": np.float32, "indices": np.int32}
+    index = index_type(sum(_n_counts(section) for section in sections))
+    kinds = {"data": np.float32, "indices": index}
     stored = {
         name: group.create_dataset(
             name, (0,), kind, maxshape=(None,), chunks=(_CHUNK,), compression="gzip", compression_opts=1
         )
         for name, kind in kinds.items()
     }
-    indptr = np.zeros(n_spots + 1, dtype=np.int64)
+    indptr = np.zeros(n_spots + 1, dtype=index)
     for section, rows in in_turn(sections):
-        counts = _counts(section, genes)
+        counts = _counts(section, genes, by)
         before = stored["data"].shape[0]
         indptr[rows.start + 1 : rows.stop + 1] = before + counts.indptr[1:]
         for name, dataset in stored.items():
@@ -112,12 +136,25 @@ def _write_counts(file: h5py.File, sections: Sequence[CohortSection], genes: Seq
     group.create_dataset("indptr", data=indptr)
 
 
-def _counts(section: CohortSection, genes: Sequence[str]) -> sparse.csr_matrix:
+def index_type(n_counts: int) -> type[np.signedinteger]:
+    """The narrowest type in which a sparse matrix of so many counts can be indexed."""
+    return np.int32 if n_counts <= np.iinfo(np.int32).max else np.int64
+
+
+def _n_counts(section: CohortSection) -> int:
+    """Stored counts, of which the shared genes have no more."""
+    with open_own(section.path) as file:
+        return int(file["X/data"].shape[0])
+
+
+def _counts(section: CohortSection, genes: pd.Index, by: str | None) -> sparse.csr_matrix:
+    """Counts of these genes (N, G), the genes of each spot in order."""
     from anndata.io import read_elem
 
     with open_own(section.path) as file:
         counts = sparse.csr_matrix(read_elem(file["X"]), dtype=np.float32)
-    columns = section.var.index.get_indexer(list(genes))
-    if len(columns) == counts.shape[1] and (columns == np.arange(len(columns))).all():
-        return counts
-    return counts[:, columns]
+    columns = gene_keys(section, by).get_indexer(genes)
+    if len(columns) != counts.shape[1] or (columns != np.arange(len(columns))).any():
+        counts = counts[:, columns]
+    counts.sort_indices()
+    return counts

@@ -23,7 +23,8 @@ from tissuegraph.results.pictures import tissue_of
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CohortSection:
     """One section of N spots: path of its h5ad; obs, var and position (N, 2) from there;
-    components (N, D) that all sections of the group share, and joint (N,) int from 0, each None where absent.
+    components (N, D) that all sections of the group share, and joint (N,) int from 0, each None where absent;
+    inferred: whether its expression was inferred from the image.
     """
 
     name: str
@@ -33,6 +34,7 @@ class CohortSection:
     position: np.ndarray
     components: np.ndarray | None = None
     joint: np.ndarray | None = None
+    inferred: bool = False
 
     def uns(self) -> dict[str, Any]:
         """The section's uns, read anew: its image may be the largest part of it."""
@@ -61,6 +63,8 @@ def _read(path: Path, components: Path) -> CohortSection:
     with open_own(path) as file:
         obs, var = read_elem(file["obs"]), read_elem(file["var"])
         position = np.asarray(read_elem(file["obsm"][keys.SPATIAL]), dtype=float)
+        flag = file.get(f"uns/{keys.TISSUEGRAPH}/{keys.INFERRED}")
+        inferred = flag is not None and bool(flag[()])
     shared: dict[str, np.ndarray] = {}
     if components.is_file():
         with reading(components, "shared components"), np.load(components) as stored:
@@ -71,7 +75,9 @@ def _read(path: Path, components: Path) -> CohortSection:
                     f"{components.name}: {name} describes {len(values)} spots, the section has {len(obs)}; "
                     "make the shared components again"
                 )
-    return CohortSection(name=path.stem, path=path, obs=obs, var=var, position=position, **shared)
+    return CohortSection(
+        name=path.stem, path=path, obs=obs, var=var, position=position, inferred=inferred, **shared
+    )
 
 
 def read_records(folder: Path) -> list[Record]:

@@ -13,10 +13,10 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import reading
+from tissuegraph.io.text import plain
 from tissuegraph.records import Record
 from tissuegraph.scores.named import named_scores
 from tissuegraph.scores.transfer import NOT_CHECKED
-from tissuegraph.slices.names import plain
 
 FILE, STEP = "regions.npz", "name_regions"
 
@@ -25,8 +25,9 @@ FILE, STEP = "regions.npz", "name_regions"
 class Taught:
     """Regions of the N spots of one slice, as a model named them.
 
-    names: (R,) exactly as annotated; region: (N,) int, the likeliest name; probability, novelty: (N,) 0 to 1;
-    call: (N,) int, the region where it may be said, else -1; facts: what the record of the naming says.
+    names: (R,) exactly as annotated; region: (N,) int, the likeliest name; probability: (N,) 0 to 1; novelty:
+    (N,) from 0, above 1 novel; call: (N,) int, the region where it may be said, else -1; facts: what the
+    record of the naming says.
     """
 
     names: tuple[str, ...]

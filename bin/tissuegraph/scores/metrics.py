@@ -21,13 +21,14 @@ def agreement_scores(labels: np.ndarray, annotation: np.ndarray) -> dict[str, fl
     """ARI, NMI, AMI, homogeneity and completeness on the annotated spots.
 
     labels, annotation: (N,) int; -1 in annotation marks unlabelled spots, which do not count. NMI and AMI
-    are normalised by the arithmetic mean of the entropies. Empty when no spot is annotated.
+    are normalised by the arithmetic mean of the entropies. Empty where fewer than two regions are annotated:
+    with one, any labelling scores 0 or 1 by convention.
     """
     from sklearn import metrics
 
     labels, annotation = _same_spots(labels, annotation)
     known = annotation >= 0
-    if not known.any():
+    if len(np.unique(annotation[known])) < 2:
         return {}
     truth, found = annotation[known], labels[known]
     return {

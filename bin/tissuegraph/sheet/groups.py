@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tissuegraph.io.text import plain
 from tissuegraph.sheet.roles import TARGET, Row, problem_line, role_of
 from tissuegraph.sheet.schema import show
 
@@ -58,12 +59,36 @@ def group_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
 
 
 def group_notices(rows: Sequence[Row]) -> list[str]:
-    """What is allowed but may not be meant: a group in which every row teaches has nobody to learn."""
-    return [
+    """What is allowed but may not be meant: a group in which every row teaches has nobody to learn; groups,
+    or patients of a group, that differ in spelling only are two.
+    """
+    groups = _groups(rows)
+    alone = [
         f"group {show(group)}: every row teaches - no other row is left whose regions would be named"
-        for group, members in _groups(rows).items()
+        for group, members in groups.items()
         if all(row.get("teaches") for row in members)
     ]
+    patients = {
+        group: [row["patient"] for row in members if row.get("patient") is not None]
+        for group, members in groups.items()
+    }
+    return [
+        *_spelt_apart("groups", list(groups)),
+        *(line for found in patients.values() for line in _spelt_apart("patients", found)),
+        *alone,
+    ]
+
+
+def _spelt_apart(what: str, names: Sequence[str]) -> Iterator[str]:
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(plain(name), []).append(name)
+    for found in alike.values():
+        if len(found) > 1:
+            yield (
+                f"the {what} {', '.join(map(show, found))} differ by case, blanks or the encoding of a "
+                f"letter only and count as {len(found)}; spell them alike if they are one"
+            )
 
 
 def _shared_ids(rows: Sequence[Row]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Names as people read them: in the order that they expect, and alike but for case and blanks."""
+"""Names in the order that people expect."""
 
 from __future__ import annotations
 
@@ -15,8 +15,3 @@ def natural(text: str) -> list[tuple[int, int, str]]:
             digits = ""
         parts.append((1, 0, character.casefold()))
     return parts
-
-
-def plain(text: str) -> str:
-    """The text without case and blanks: names that are equal so were probably meant to be one."""
-    return "".join(text.split()).casefold()

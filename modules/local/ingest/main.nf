@@ -4,7 +4,7 @@ process INGEST {
     label 'process_low'
 
     input:
-    tuple val(meta), val(columns), path(data, stageAs: 'data/*'), path(image, stageAs: 'image/*'), path(image_matrix, stageAs: 'matrix/*'), path(annotation, stageAs: 'annotation/*')
+    tuple val(meta), val(columns), val(state), path(data, stageAs: 'data/*'), path(image, stageAs: 'image/*'), path(image_matrix, stageAs: 'matrix/*'), path(annotation, stageAs: 'annotation/*') // state: of the files in data, where it is a directory; -resume compares it
 
     output:
     tuple val(meta), path('slice.h5ad') , emit: slice, optional: true

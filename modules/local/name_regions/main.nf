@@ -4,7 +4,7 @@ process NAME_REGIONS {
     label 'process_low'
 
     input:
-    tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(features, stageAs: 'in/*'), path(model, stageAs: 'taught/*') // features: or []
+    tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(features, stageAs: 'in/*'), path(model, stageAs: 'taught/*'), val(state) // features: or []; state: of the files of a model from disk, which -resume compares
 
     output:
     tuple val(meta), path('regions.npz'), path('name_regions.json'), emit: regions, optional: true

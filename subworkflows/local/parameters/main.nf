@@ -31,6 +31,18 @@ def fileOrNone(String parameter, name) {
     return found
 }
 
+// What tells that files in a directory changed. The engine compares the time of the directory, which a file that is
+// written over leaves as it was, so that -resume would go on with results of the old one. Empty for files.
+def stateOf(path) {
+    if (!path || path.toUri().scheme != 'file' || !path.isDirectory()) {
+        return ''
+    }
+    def found = java.nio.file.Files.walk(path, 4).withCloseable { paths ->
+        paths.filter { each -> each.isFile() }.map { each -> "${path.relativize(each)} ${each.size()} ${each.lastModified()}".toString() }.toList()
+    }
+    return found.toSorted().join('\n').md5()
+}
+
 // The engine stages such a path unquoted, so that the shell takes s[1].csv for s1.csv where there is one.
 def isPattern(path) {
     return path.toString() =~ /[*?\[\]{}]/ ? true : false

@@ -1,6 +1,7 @@
 include { INGEST   } from '../../../modules/local/ingest/main'
 include { QC       } from '../../../modules/local/qc/main'
 include { readJson } from '../read_json/main'
+include { stateOf  } from '../parameters/main'
 
 // From whatever the platform wrote to one canonical slice with its quality control.
 workflow PREPARE {
@@ -11,7 +12,7 @@ workflow PREPARE {
     INGEST(
         ch_rows.map { row ->
             def columns = row.subMap('platform', 'role', 'spot_spacing', 'annotation_column')
-            [row.meta, columns, row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
+            [row.meta, columns, stateOf(row.path), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
         }
     )
 

@@ -1,5 +1,6 @@
 include { NAME_REGIONS } from '../../../modules/local/name_regions/main'
 include { TEACH        } from '../../../modules/local/teach/main'
+include { stateOf      } from '../parameters/main'
 
 // Regions taught by the annotated sections of a group, or by a model of an earlier run, to all its other sections.
 workflow REGIONS {
@@ -46,12 +47,13 @@ workflow REGIONS {
     ch_disk = ch_run
         .filter { run -> run.region_model }
         .map { run -> file(run.region_model) }
+        .map { model -> [model, stateOf(model)] }
     NAME_REGIONS(
         ch_sections.learning
             .filter { _meta, _slice, _spots, _features, place -> place.size }
             .map { meta, slice, spots, features, place -> [place.group, meta, slice, spots, features] }
             .combine(ch_models, by: 0)
-            .map { _group, meta, slice, spots, features, model -> [meta, slice, spots, features, model] }
+            .map { _group, meta, slice, spots, features, model -> [meta, slice, spots, features, model, ''] }
             .mix(ch_sections.learning.map { meta, slice, spots, features, _place -> [meta, slice, spots, features] }.combine(ch_disk))
     )
 

@@ -9,6 +9,7 @@ import pytest
 from helpers.fake_slices import lattice
 from skimage.color import rgb2lab
 
+from tissuegraph.figures.cohort import cohort_figure
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure
 from tissuegraph.figures.geometry import label_positions, scale_bar, spot_shape
 from tissuegraph.figures.palette import DOMAIN_COLOURS, UNLABELLED, domain_colour, text_colour
@@ -190,3 +191,17 @@ def test_half_a_million_spots_make_a_small_svg(tmp_path):
 def polygon_area(corners: np.ndarray) -> float:
     x, y = corners.T
     return 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+
+
+def test_a_name_with_dollar_signs_is_drawn_as_it_is_written(tmp_path):
+    """matplotlib would read a formula between them, and end the slice where there is none."""
+    name = r"$\frac{$"
+    numbers = np.arange(900) % 2 + 1
+    figures = {
+        "slice": domain_figure(Tissue(lattice(30, 30)), [LabelPanel(name, numbers, name, {1: name})]),
+        "cohort": cohort_figure(
+            [LabelPanel(name, numbers, name, {1: name})], [lambda: Tissue(lattice(30, 30))], [1.0], name, name
+        ),
+    }
+    for stem, figure in figures.items():
+        assert name in save(figure, tmp_path / stem, 50)[1].read_text()

@@ -28,6 +28,7 @@ from tissuegraph.io.tables import as_flags, is_missing, read_annotation
         "__",
         "\u2014",
         "Unspecified",
+        "unsure",  # as our own region_call says it
     ],
 )
 def test_words_for_no_label(word):

@@ -7,7 +7,7 @@ import pytest
 
 from tissuegraph.errors import InputError
 from tissuegraph.io import text
-from tissuegraph.io.text import read_bytes, read_rows, read_text
+from tissuegraph.io.text import plain, read_bytes, read_rows, read_text
 
 TABLE = "barcode,label\nAAA-1,Schicht é\n"
 
@@ -79,3 +79,13 @@ def test_another_packing_under_the_name_of_gzip_is_called_what_it_is(tmp_path):
     (tmp_path / "a.gz").write_bytes(b"BZh9" + bytes(20))
     with refuses("t is a bzip2 file, not gzip as its name says"):
         read_bytes(tmp_path / "a.gz", "t")
+
+
+@pytest.mark.parametrize("other", ["tumour", " Tu mour", "TUMOUR\u00a0", "\uff34umour"])
+def test_names_that_look_alike_are_plainly_equal(other):
+    assert plain(other) == plain("Tumour")
+
+
+def test_one_letter_in_two_encodings_is_one_letter():
+    assert plain("Ba\u0308uche") == plain("B\u00e4uche")
+    assert plain("Tumour 1") != plain("Tumour 2")

@@ -1,5 +1,6 @@
 """What is taught, what it is judged by, and what never reaches it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from tissuegraph.presets import load_settings
 from tissuegraph.regions.fitting import NetworkOptions, fit_model, region_names
 from tissuegraph.regions.leaving_out import folds, leave_out, scored
 from tissuegraph.regions.model import UNSURE, ask
-from tissuegraph.regions.sections import codes_of
+from tissuegraph.regions.sections import Source, codes_of
 from tissuegraph.regions.store import load_model, save_model
 from tissuegraph.regions.teaching import teach, verdict
 from tissuegraph.scores.transfer import ACROSS, SECTIONS, WITHIN
@@ -126,6 +127,41 @@ def test_a_single_teacher_cannot_be_checked_and_says_so():
     assert np.isfinite(model.threshold)
 
 
+def test_a_teacher_of_one_region_teaches_though_nobody_can_be_judged_without_the_other():
+    """Leaving out the first would leave one region to teach: no reason to refuse what both know."""
+    only_l1 = np.where(labels_of() == "L1", labels_of(), None)
+    model = teach([teacher("a", 0), teacher("b", 1, labels=only_l1)])
+    assert (named(model, section(2)) == labels_of()).mean() > 0.9
+    assert (model.about["guard"], model.about["left_out"]) == ("not checked", {})
+    assert "none of the 2 teachers" in model.about["sentence"]
+    assert np.isfinite(model.threshold)
+    told = " ".join(model.about["not_left_out"])
+    assert "the others cannot name a" in told
+    assert "b teaches but takes no part" in told
+
+
+def test_transfer_is_not_shown_by_a_section_of_three_labelled_spots():
+    three = np.full(len(labels_of()), None, dtype=object)
+    three[[0, 60, 140]] = labels_of()[[0, 60, 140]]
+    model = teach([teacher("a", 0), teacher("b", 1), teacher("c", 2, labels=three)])
+    assert model.about["left_out"]["sections"]["n_sections"] == 2  # a and b, each named by the other and c
+    assert "3 labelled spots, 3 regions" in model.about["not_left_out"][0]
+    assert teach([teacher("a", 0), teacher("c", 2, labels=three)]).about["guard"] == "not checked"
+
+
+def test_a_teacher_of_a_small_panel_leaves_the_others_to_be_judged_without_it():
+    """Without it the others use genes that it lacks, and cannot name it; with it they use shared ones."""
+    few, panel = section(2), np.arange(0, 60, 4)
+    few = replace(
+        few, counts=few.counts[:, panel], genes=few.genes[panel], gene_ids=few.gene_ids[panel],
+        symbols=few.symbols[panel],
+    )  # fmt: skip
+    model = teach([teacher("a", 0), teacher("b", 1), Source("c", lambda: few, labels_of())])
+    assert set(model.loadings.genes) <= set(few.gene_ids)
+    assert model.about["left_out"]["sections"]["n_sections"] == 2
+    assert "cannot name c" in model.about["not_left_out"][0]
+
+
 def test_across_patients_decides_where_it_is_known():
     guard, sentence = verdict(
         {"within": {"macro_f1": 0.9}, "across": {"macro_f1": 0.3, "accuracy": 0.4}}, ["a"]
@@ -184,6 +220,43 @@ def test_the_network_learns_large_sections_in_parts_and_still_carries_over(monke
     assert (found == codes_of(labels_of(), model.names)).mean() > 0.9
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (lambda m: {"names": m.names[:2]}, "means has the shape"),
+        (lambda m: {"names": (m.names[0], *m.names[:2])}, "each once"),
+        (lambda m: {"temperature": 0.0}, "temperature"),
+        (lambda m: {"threshold": -1.0}, "threshold"),
+        (lambda m: {"weights": {}}, "weights"),
+        (lambda m: {"weights": {**m.weights, "lda": -5.0}}, "weight below 0"),
+        (lambda m: {"loadings": replace(m.loadings, depth=0.0)}, "depth"),
+        (lambda m: {"loadings": replace(m.loadings, by="xy")}, "told apart"),
+        (lambda m: {"classes": replace(m.classes, means=m.classes.means * np.nan)}, "numbers are missing"),
+        (lambda m: {"classes": replace(m.classes, covariance=-m.classes.covariance)}, "covariance"),
+    ],
+)
+def test_a_model_whose_parts_do_not_go_together_is_refused_though_its_checksum_holds(
+    tmp_path, changed, message
+):
+    model = teach([teacher("a", 0)])
+    save_model(replace(model, **changed(model)), tmp_path / "model")
+    with pytest.raises(InputError, match=message):
+        load_model(tmp_path / "model")
+
+
+def test_a_section_that_keeps_symbols_only_is_named_by_a_model_taught_with_identifiers(tmp_path):
+    """Files differ in what they keep: those of 10x have both, many others names alone."""
+    save_model(teach([teacher("a", 0)]), tmp_path / "model")
+    model = load_model(tmp_path / "model")
+    assert model.loadings.by == "gene_ids"
+    target = section(1)
+    symbols = replace(target, gene_ids=target.genes)
+    np.testing.assert_array_equal(ask(model, symbols).posterior, ask(model, target).posterior)
+    strange = replace(target, gene_ids=np.char.add("x", target.genes), genes=np.char.add("x", target.genes))
+    with pytest.raises(InputError, match=r"named otherwise \(ENSGg0 there, xg0 here\)"):
+        ask(model, strange)
+
+
 def test_a_model_from_disk_answers_alike(tmp_path):
     settings = load_settings("stmfg/default", ["optimiser.epochs=3"])
     options = NetworkOptions(settings, (0, 1), "cpu")
@@ -197,6 +270,18 @@ def test_a_model_from_disk_answers_alike(tmp_path):
     assert set(model.about["digests"]) == {"a", "b"}
 
 
+def edit(path, change):
+    table = json.loads((path / "model.json").read_text())
+    change(table)
+    (path / "model.json").write_text(json.dumps(table))
+
+
+def exchange(path, other):
+    """The numbers of another model beside this one's names."""
+    save_model(other, path / "other")
+    (path / "other" / "model.safetensors").rename(path / "model.safetensors")
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -204,6 +289,12 @@ def test_a_model_from_disk_answers_alike(tmp_path):
         (lambda path: (path / "model.safetensors").write_bytes(b"junk"), "is damaged"),
         (lambda path: (path / "model.json").write_text('{"format": 99}'), "of format 99"),
         (lambda path: (path / "model.json").write_text("[]"), "is damaged"),
+        (
+            lambda path: edit(path, lambda table: table["names"].reverse()),
+            "not as they were written together",
+        ),
+        (lambda path: edit(path, lambda table: table.pop("checksum")), "is damaged"),
+        (lambda path: exchange(path, teach([teacher("b", 1)])), "not as they were written"),
     ],
 )
 def test_a_damaged_model_is_one_clear_error(tmp_path, damage, message):

@@ -1,6 +1,7 @@
 """The chapter of a cohort: it begins with what was shown, and says no more of it than the records do."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from helpers.fake_slices import fake_cohort, fake_run
@@ -33,6 +34,16 @@ def test_the_chapter_stands_right_after_what_needs_attention(group, tmp_path):
     assert ids[:3] == ["status", "cohort_0_verdict", "cohort_0_taught"]
 
 
+def test_the_pictures_stand_in_every_file_of_the_chapter(group, tmp_path):
+    """MultiQC takes a chapter's pictures from whichever of its files it reads first."""
+    (tmp_path / "content").mkdir()
+    write_sections(group(), {}, tmp_path / "content")
+    files = sorted((tmp_path / "content").glob("cohort_0_*_mqc.json"))
+    assert len(files) > 2
+    for path in files:
+        assert json.loads(path.read_text())["extra"].count('class="tg-section"') == 6
+
+
 def test_regions_come_first_only_where_transfer_was_shown(group):
     text = found(group("shown"))["verdict"].extra
     assert text.index("<h4>Regions") < text.index("<h4>Domains")
@@ -50,6 +61,18 @@ def test_a_teacher_shows_its_annotation_among_the_regions_of_the_others(group):
     assert text.count(f'alt="Regions of {SAMPLE_1}"') == 1
     assert f'alt="Regions of {SAMPLE_0}"' not in text
     assert "tumour &amp; &lt;stroma&gt;" in text  # names are the annotation's, never markup
+
+
+def test_the_composition_too_begins_with_domains_where_transfer_was_not_shown(group):
+    for guard, titles in (("shown", ["Regions", "Domains"]), ("not shown", ["Domains", "Regions"])):
+        assert found(group(guard))["composition"].config["data_labels"] == titles
+
+
+def test_a_section_of_inferred_expression_says_so_under_its_picture(group):
+    outcomes = group()
+    assert "expression inferred" not in found(outcomes)["verdict"].extra
+    outcomes[1].metrics["expression"] = {"goes_on": True}
+    assert found(outcomes)["verdict"].extra.count("expression inferred") == 2  # regions and domains
 
 
 def test_the_verdict_is_told_with_the_figures_that_are_known(group):
@@ -125,13 +148,28 @@ def test_two_sections_are_not_asked_which_one_stands_out(group):
     assert "<table" not in words
 
 
+def test_domains_that_two_sections_of_one_patient_share_are_told_as_that_patients(group):
+    """Each of four sections has a twin: no domain lies in one section, two of three lie in one patient."""
+    outcomes = group(n=4)
+    for outcome, patient in zip(outcomes, "AABB", strict=True):
+        outcome.row["patient"] = patient
+    names = [outcome.sample for outcome in outcomes]
+    rows = ([0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5], [0.25] * 4)
+    shares = {str(k): dict(zip(names, row, strict=True)) for k, row in enumerate(rows, start=1)}
+    outcomes[0].cohort.metrics["cohort"]["shares"] = shares
+    assert "<strong>By patient: 2 of 3 joint domains lie in one patient" in found(outcomes)["verdict"].data
+    outcomes[3].row["patient"] = None
+    assert "By patient" not in found(outcomes)["verdict"].data
+
+
 def test_controls_are_not_among_what_was_matched(group):
     outcomes = group()
     one = {"n_domains": 3, "shared": {"1": []}, "alone": []}
     results = dict.fromkeys(("stmfg", "stmfg_untrained", "baseline", "pca_kmeans", "joint"), one)
     outcomes[0].cohort.metrics["match"]["results"] = results
     words = found(outcomes)["verdict"].data
-    assert [title in words for title in ("stMFG:", "Smoothed PCA:", "Joint: all sections:")] == [True] * 3
+    assert [title in words for title in ("stMFG:", "Smoothed PCA:")] == [True] * 2
+    assert "Joint: all sections:" not in words  # its spread is the verdict's to tell
     assert "pca_kmeans" not in words
     assert "untrained" not in words
 
@@ -172,6 +210,50 @@ def test_a_group_that_failed_costs_no_slice_and_is_told_among_what_needs_attenti
     assert "group lung, left" in section.data
     assert "no teacher is left" in section.data
     assert "exit status 137" in section.data
+
+
+def test_what_a_group_is_warned_of_is_told_once_and_not_for_each_of_its_slices(group):
+    outcomes = group()
+    reason = "teach: region 'x' is not taught"
+    cohort = replace(outcomes[0].cohort, status="warned", reasons=(reason,))
+    outcomes = [replace(o, status="warned", reasons=(reason,), cohort=cohort) for o in outcomes]
+    outcomes[1] = replace(outcomes[1], reasons=(reason, "qc: few spots"))
+    (section,) = status.sections(outcomes, {})
+    assert section.data.count("is not taught") == 1
+    assert f"<strong>{SAMPLE_0}</strong>" not in section.data
+    assert f"<strong>{SAMPLE_1}</strong>" in section.data
+    assert "few spots" in section.data
+
+
+def test_teaching_that_failed_leaves_the_chapter_of_its_group_and_of_all_others(group):
+    outcomes = group()
+    outcomes[0].cohort.metrics["teach"] = {"seconds": 1.0}  # what a failed step records
+    for outcome in outcomes:
+        outcome.metrics.pop("regions", None)
+        outcome.metrics["pictures"].pop("card_regions", None)
+    assert "taught" not in found(outcomes)
+    assert "verdict" in found(outcomes)
+
+
+def test_a_group_whose_only_teacher_failed_says_that_nobody_was_named(tmp_path):
+    fake_run(tmp_path, 3)
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    for row in rows:
+        row |= {"group": "lung", "group_id": "lung", "teaches": row is rows[0]}
+    for path in (tmp_path / "records").rglob("*.json"):
+        if json.loads(path.read_text())["sample"] == rows[0]["sample"]:
+            path.unlink()
+    failed = Record(rows[0]["sample"], "ingest")
+    failed.fail("broken")
+    failed.write(tmp_path / "records" / "failed.json")
+    outcomes = read_outcomes(rows, tmp_path / "records")
+    assert [outcome.status for outcome in outcomes] == ["failed", "warned", "warned"]
+    told = f"teach: {rows[0]['sample']} failed and did not teach"
+    assert outcomes[1].reasons[-1] == f"{told}; nobody was left to teach, so no region was named"
+    rows[1]["teaches"] = True  # another one taught
+    outcomes = read_outcomes(rows, tmp_path / "records")
+    assert [outcome.status for outcome in outcomes] == ["failed", "passed", "passed"]
+    assert outcomes[1].cohort.reasons == (told,)
 
 
 def test_without_groups_there_is_no_chapter(tmp_path):

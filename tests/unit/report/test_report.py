@@ -251,9 +251,10 @@ def test_text_and_both_tables_give_a_slice_the_same_verdict():
 def test_nothing_is_claimed_without_labels():
     (outcome,) = with_gains("within")
     rows = [{**row, "ari": None, "pas": 0.1} for row in outcome.metrics["scores"]]
-    outcome.metrics.update(scores=rows, gain={"m": gain(rows, "m")}, n_labelled=0)
+    # 3: labelled spots of one region, with which nothing can be compared
+    outcome.metrics.update(scores=rows, gain={"m": gain(rows, "m")}, n_labelled=3)
     text = scores.sections([outcome], {})[0].data
-    assert text.startswith("<p>1 slice without annotation cannot be scored")
+    assert text.startswith("<p>1 slice without annotation of two regions or more cannot be scored")
 
 
 def test_the_methods_paragraph_cites_what_ran_and_nothing_else(three):

@@ -10,6 +10,7 @@ from helpers.scripts import invoke_script
 from helpers.step_files import N_SPOTS, assemble_words, write_regions, write_steps
 
 from tissuegraph.records import Record, read_record
+from tissuegraph.results.cohort_h5ad import index_type
 
 N = N_SPOTS - 3  # spots that pass in each section
 
@@ -109,6 +110,16 @@ def test_findings_of_the_group_travel_in_uns(group):
     assert data.uns["tissuegraph"]["settings"]["teach"]["left_out"]["across"]["macro_f1"] == 0.7
 
 
+def test_a_section_whose_expression_is_inferred_is_named_beside_the_measured_ones(group):
+    other = anndata.read_h5ad(group / "sections" / "two.h5ad")
+    other.uns["tissuegraph"]["inferred"] = True
+    other.write_h5ad(group / "sections" / "two.h5ad")
+    record, data = run(group)
+    assert data.uns["tissuegraph"]["inferred_sections"].tolist() == ["two"]
+    assert record.status == "warned"
+    assert record.reasons[0].startswith("the expression of two is inferred from the image")
+
+
 def test_a_section_without_components_leaves_them_out_and_says_so(group):
     (group / "parts" / "two.components.npz").unlink()
     record, data = run(group)
@@ -121,10 +132,38 @@ def test_a_section_without_components_leaves_them_out_and_says_so(group):
 def test_sections_without_a_common_gene_fail_in_one_line(group):
     other = anndata.read_h5ad(group / "sections" / "two.h5ad")
     other.var_names = [f"ENSG{k}" for k in range(other.n_vars)]
+    other.var["gene_id"] = other.var_names
     other.write_h5ad(group / "sections" / "two.h5ad")
     record, _ = run(group)
     assert record.status == "failed"
-    assert record.reasons[0].startswith("the sections of the group share no gene by name")
+    assert record.reasons[0].startswith("the sections of the group share no gene by name or identifier")
+
+
+def test_sections_named_by_symbol_and_by_identifier_meet_by_identifier(group):
+    one, two = (anndata.read_h5ad(group / "sections" / f"{name}.h5ad") for name in ("one", "two"))
+    of_two = two.X.toarray()
+    two.var_names = two.var["gene_id"] = [f"ENSG{name}" for name in two.var_names]
+    one.var["gene_id"] = [f"ENSG{name}" for name in one.var_names]
+    for name, data in (("one", one), ("two", two)):
+        data.write_h5ad(group / "sections" / f"{name}.h5ad")
+    record, data = run(group)
+    assert (record.status, data.n_vars) == ("passed", 11)
+    assert data.var_names.tolist() == [name for name in one.var_names if name != "gene11"]
+    np.testing.assert_array_equal(data[data.obs["section"] == "two"].X.toarray(), of_two[:, ::-1])
+
+
+def test_counts_can_be_worked_on_by_scipy_and_scanpy(group):
+    """scipy refuses to change a matrix whose two index arrays differ in type, as rank_genes_groups does."""
+    sc = pytest.importorskip("scanpy")
+    _, data = run(group)
+    assert data.X.indices.dtype == data.X.indptr.dtype == np.int32
+    assert data.X.has_sorted_indices
+    data.X.eliminate_zeros()
+    sc.pp.normalize_total(data)
+    sc.pp.log1p(data)
+    sc.tl.rank_genes_groups(data, "section", method="t-test")
+    assert index_type(2**31 - 1) is np.int32
+    assert index_type(2**31) is np.int64
 
 
 def test_sections_are_drawn_side_by_side(group):

@@ -41,6 +41,7 @@ def test_unlabelled_spots_do_not_count():
     good, odd = np.array([0, 0, 1, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 3])
     assert metrics.agreement_scores(good, truth) == metrics.agreement_scores(odd, truth)
     assert metrics.agreement_scores(good, np.full(6, -1)) == {}
+    assert metrics.agreement_scores(np.zeros(6, int), np.array([0, 0, -1, -1, -1, 0])) == {}  # would be 1
 
 
 def test_labels_of_other_spots_are_refused():

@@ -114,6 +114,14 @@ def test_a_teacher_without_a_label_is_left_out_with_a_warning(tmp_path):
     assert record.metrics["teachers"] == ["good"]
 
 
+def test_a_section_given_twice_teaches_once_and_shows_no_transfer_to_itself(tmp_path):
+    one = write_section(tmp_path / "one", 0, labels_of())
+    record = teach(tmp_path, one, write_section(tmp_path / "copy", 0, labels_of()[::-1]))
+    assert record.metrics["teachers"] == ["one"]
+    assert record.metrics["guard"] == "not checked"
+    assert record.reasons == ["copy does not teach: it holds the same spots and counts as one"]
+
+
 def test_without_any_teacher_left_the_group_has_no_model(tmp_path):
     record = teach(tmp_path, write_section(tmp_path / "bare", 1, None))
     assert record.status == "failed"

@@ -81,6 +81,18 @@ def test_a_group_in_which_every_row_teaches_is_allowed_with_a_notice(read):
     ]
 
 
+def test_groups_and_patients_that_differ_in_spelling_only_are_noticed(read):
+    text = (
+        "sample,path,group,patient\nA,a.h5ad,Lung,P1\nB,b.h5ad,lung,p1\nC,c.h5ad,Lung,p 1\nD,d.h5ad,Lung,P2\n"
+    )
+    sheet = read(text)
+    assert sheet.problems == []
+    assert [line.partition(" differ")[0] for line in sheet.notices] == [
+        "the groups 'Lung', 'lung'",
+        "the patients 'P1', 'p 1'",
+    ]
+
+
 def test_a_model_beside_teachers_is_refused(read):
     text = "sample,path,group,annotation,teaches\nA,a.h5ad,x,,\nB,b.h5ad,x,layer,true\n"
     assert read(text).problems == []
