@@ -14,27 +14,47 @@ class Platform:
     """One platform.
 
     name: in the samplesheet; holds: what `path` is, in words; reader: module that reads it; suffixes: endings
-    of `path`, none for a directory; counts: whether its slices can have counts.
+    of `path`; folder: whether it may be a directory of any name; counts: whether its slices can have counts.
     """
 
     name: str
     holds: str
     reader: str
     suffixes: tuple[str, ...] = ()
+    folder: bool = False
     counts: bool = True
 
     def fits(self, suffix: str) -> bool:
         """Whether a path with this ending (lower case, with its dot) may be the platform's output."""
-        return suffix in self.suffixes if self.suffixes else suffix not in _KNOWN_SUFFIXES
+        return suffix in self.suffixes or (self.folder and suffix not in _KNOWN_SUFFIXES)
 
 
 PLATFORMS = {
     platform.name: platform
     for platform in (
         Platform(
+            name="xenium",
+            holds="a Xenium output directory",
+            reader="tissuegraph.io.readers.xenium",
+            folder=True,
+        ),
+        Platform(
+            name="cosmx",
+            holds="a directory of CosMx flat files",
+            reader="tissuegraph.io.readers.cosmx",
+            folder=True,
+        ),
+        Platform(
+            name="merscope",
+            holds="the directory of a MERSCOPE region",
+            reader="tissuegraph.io.readers.merscope",
+            folder=True,
+        ),
+        Platform(  # after all others that are directories: it takes any
             name="visium",
             holds="a Space Ranger outs directory",
             reader="tissuegraph.io.spaceranger",
+            folder=True,
         ),
         Platform(
             name="h5ad",
@@ -57,6 +77,6 @@ POSITION_SUFFIXES = tuple(suffix for p in PLATFORMS.values() if not p.counts for
 
 
 def expected(names: tuple[str, ...] = WITH_COUNTS) -> str:
-    """What a path should be, in words: `a Space Ranger outs directory or an .h5ad file`."""
+    """What a path should be, in words: `a Space Ranger outs directory or an .h5ad file`, with all others."""
     *first, last = [PLATFORMS[name].holds for name in names]
     return f"{', '.join(first)} or {last}" if first else last
