@@ -58,21 +58,54 @@ def read(request: Request) -> RawSlice:
         return _read(file, request)
 
 
-def _read(file: Any, request: Request) -> RawSlice:
+def read_frames(adata: Any, request: Request, *, platform: str, counts: Any, xy: np.ndarray) -> RawSlice:
+    """As `read`, of obs, var and layout of an AnnData in memory, with its counts (N, G) and positions (N, 2).
+
+    Raises InputError.
+    """
+    import anndata
+    import h5py
+    from anndata.io import write_elem
+
+    with h5py.File("frames.h5ad", "w", driver="core", backing_store=False) as file:
+        write_elem(file, "/", anndata.AnnData(obs=adata.obs, var=adata.var))
+        return _read(file, request, platform, (counts, file["var"]), xy)
+
+
+def counts_in_memory(adata: Any) -> tuple[Any, Any]:
+    """Counts (N, G) of an AnnData by the rule of `read`, and the AnnData whose var belongs to them."""
+    places = [("layers['counts']", adata.layers.get("counts"), adata), ("X", adata.X, adata)]
+    if adata.raw is not None:
+        places.append(("raw.X", adata.raw.X, adata.raw))
+    odd = None
+    for place, counts, owner in places:
+        if counts is None:
+            continue
+        value = first_non_count(counts.data if sparse.issparse(counts) else np.ravel(counts))
+        if value is None:
+            return counts, owner if owner is adata else owner.to_adata()
+        odd = odd or (place, value)
+    raise _not_counts(odd) if odd else InputError("the table has no matrix; expected raw counts in X")
+
+
+def _read(
+    file: Any, request: Request, platform: str = "h5ad", given: Any = None, xy: np.ndarray | None = None
+) -> RawSlice:
+    """given: counts and var, and xy, where they are known already."""
     warn = request.warn
     obs = file["obs"]
     barcodes = index(obs)
-    counts, var = _measured_counts(file, len(barcodes), request.counts_needed, warn)
+    counts, var = given or _measured_counts(file, len(barcodes), request.counts_needed, warn)
     names = index(var) if counts is not None else np.zeros(0, dtype=str)
     groups = _groups(obs, len(barcodes))
     images, scalefactors = read_images(file, request.sample, groups, warn)
     return RawSlice(
-        platform="h5ad",
+        platform=platform,
         counts=counts,
         barcodes=barcodes,
         gene_ids=names if counts is None else _names(var, GENE_ID_COLUMNS, names),
         gene_symbols=names if counts is None else _names(var, SYMBOL_COLUMNS, names),
-        xy=_read_positions(file, len(barcodes)),
+        xy=_read_positions(file, len(barcodes)) if xy is None else xy,
         array_position=_array_position(obs, len(barcodes)),
         annotation=_labels(obs, request.annotation_column, _is_ours(file), len(barcodes), warn),
         images=images,
@@ -133,7 +166,11 @@ def _read_counts(file: Any, n_spots: int) -> tuple[Any, Any]:
         if value is None:
             return counts, file[var]
         odd = odd or (place, value)
-    raise InputError(
+    raise _not_counts(odd)
+
+
+def _not_counts(odd: tuple[str, float]) -> InputError:
+    return InputError(
         f"expected raw counts (whole numbers of at least 0), found {odd[1]:.6g} in {odd[0]}: the values look "
         f"normalised or scaled; put the raw counts into X or layers['counts'] and write the file again"
     )
