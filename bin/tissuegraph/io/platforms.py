@@ -54,6 +54,7 @@ PLATFORMS = {
             holds="an .h5ad file",
             reader="tissuegraph.io.h5ad",
             suffixes=(".h5ad",),
+            columns=("library",),
         ),
         Platform(
             name="positions",

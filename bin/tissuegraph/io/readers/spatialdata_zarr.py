@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_declared
 from tissuegraph.io.canonical import VISIUM_PITCH_UM, RawSlice, nearest_neighbour_distance
-from tissuegraph.io.h5ad import counts_in_memory, read_frames
+from tissuegraph.io.in_memory import counts_in_memory, read_frames
 from tissuegraph.io.request import Request
 from tissuegraph.io.text import brief
 
@@ -66,7 +67,7 @@ def read(request: Request) -> RawSlice:
         system = _coordinate_system(element, region, request.coordinate_system)
         xy = _positions(element, region, system, instances)
     counts, table = counts_in_memory(table)
-    raw = read_frames(table, request, platform="spatialdata", counts=counts, xy=xy)
+    raw = read_frames(table, replace(request, library=None), platform="spatialdata", counts=counts, xy=xy)
     raw.um_per_px = _um_per_px(path, raw, f"{name} {region}", system)
     return raw
 
