@@ -42,6 +42,12 @@ PLATFORMS = {
             folder=True,
             columns=("table", "coordinate_system", "library"),
         ),
+        Platform(
+            name="visium_hd_cells",
+            holds="segmented_outputs of Space Ranger 4",
+            reader="tissuegraph.io.readers.visium_hd_cells",
+            folder=True,
+        ),
         Platform(  # after all others that are directories: it takes any
             name="visium",
             holds="a Space Ranger outs directory",
