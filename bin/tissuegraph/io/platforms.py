@@ -48,6 +48,12 @@ PLATFORMS = {
             reader="tissuegraph.io.readers.visium_hd_cells",
             folder=True,
         ),
+        Platform(
+            name="mtx",
+            holds="a directory of matrix.mtx and coordinates.csv",
+            reader="tissuegraph.io.readers.mtx",
+            folder=True,
+        ),
         Platform(  # after all others that are directories: it takes any
             name="visium",
             holds="a Space Ranger outs directory",

@@ -13,6 +13,7 @@ from tissuegraph.io.canonical import RawSlice, nearest_neighbour_distance, witho
 from tissuegraph.io.feature_matrix import Matrix, read_10x_h5, read_10x_mtx
 from tissuegraph.io.images import read_rgb
 from tissuegraph.io.layouts import MATRIX_DIR, MATRIX_H5, bin_of, find_outs, find_spatial, has_matrix
+from tissuegraph.io.matching import match
 from tissuegraph.io.position_table import read_positions
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.text import read_text
@@ -99,16 +100,7 @@ def _read_matrix(outs: Path) -> Matrix:
 
 def _match(spots: np.ndarray, barcodes: np.ndarray, in_tissue: np.ndarray, warn: Warn) -> np.ndarray:
     """Row of the positions for each spot (N,), -1 where it has none or lies outside the tissue."""
-    rows = {barcode: row for row, barcode in enumerate(barcodes)}
-    order = np.array([rows.get(spot, -1) for spot in spots], dtype=np.int64)
-    n_lost = int((order < 0).sum())
-    if len(spots) and n_lost == len(spots):
-        raise InputError(
-            f"no barcode of the matrix has a position (matrix: {spots[0]}, positions: "
-            f"{barcodes[0] if len(barcodes) else 'none'}); do matrix and spatial/ belong to one run?"
-        )
-    if n_lost:
-        warn(f"{n_lost} of {len(spots)} spots have no position and were left out")
+    order = match(spots, barcodes, "do matrix and spatial/ belong to one run?", warn)
     outside = (order >= 0) & ~in_tissue[order]
     if outside.any():
         warn(f"{int(outside.sum())} of {len(spots)} spots lie outside the tissue and were left out")
