@@ -14,7 +14,8 @@ class Platform:
     """One platform.
 
     name: in the samplesheet; holds: what `path` is, in words; reader: module that reads it; suffixes: endings
-    of `path`; folder: whether it may be a directory of any name; counts: whether its slices can have counts.
+    of `path`; folder: whether it may be a directory of any name; counts: whether its slices can have counts;
+    columns: of the samplesheet that say what is read.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Platform:
     suffixes: tuple[str, ...] = ()
     folder: bool = False
     counts: bool = True
+    columns: tuple[str, ...] = ()
 
     def fits(self, suffix: str) -> bool:
         """Whether a path with this ending (lower case, with its dot) may be the platform's output."""
@@ -50,17 +52,39 @@ PLATFORMS = {
             reader="tissuegraph.io.readers.merscope",
             folder=True,
         ),
+        Platform(
+            name="spatialdata",
+            holds="a SpatialData .zarr",
+            reader="tissuegraph.io.readers.spatialdata_zarr",
+            suffixes=(".zarr",),
+            folder=True,
+            columns=("table", "coordinate_system", "library"),
+        ),
+        Platform(
+            name="visium_hd_cells",
+            holds="segmented_outputs of Space Ranger 4",
+            reader="tissuegraph.io.readers.visium_hd_cells",
+            folder=True,
+        ),
+        Platform(
+            name="mtx",
+            holds="a directory of matrix.mtx and coordinates.csv",
+            reader="tissuegraph.io.readers.mtx",
+            folder=True,
+        ),
         Platform(  # after all others that are directories: it takes any
             name="visium",
             holds="a Space Ranger outs directory",
             reader="tissuegraph.io.spaceranger",
             folder=True,
+            columns=("bin_um",),
         ),
         Platform(
             name="h5ad",
             holds="an .h5ad file",
             reader="tissuegraph.io.h5ad",
             suffixes=(".h5ad",),
+            columns=("library",),
         ),
         Platform(
             name="positions",
@@ -72,6 +96,7 @@ PLATFORMS = {
     )
 }
 _KNOWN_SUFFIXES = frozenset(suffix for platform in PLATFORMS.values() for suffix in platform.suffixes)
+COLUMNS = tuple(dict.fromkeys(name for platform in PLATFORMS.values() for name in platform.columns))
 WITH_COUNTS = tuple(name for name, platform in PLATFORMS.items() if platform.counts)
 POSITION_SUFFIXES = tuple(suffix for p in PLATFORMS.values() if not p.counts for suffix in p.suffixes)
 

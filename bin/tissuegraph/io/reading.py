@@ -14,7 +14,7 @@ from tissuegraph.io.canonical import RawSlice, labels_from_table, to_canonical
 from tissuegraph.io.cleaning import clean
 from tissuegraph.io.images import add_image, check_images
 from tissuegraph.io.planes import check_one_plane
-from tissuegraph.io.platforms import PLATFORMS, WITH_COUNTS, expected
+from tissuegraph.io.platforms import COLUMNS, PLATFORMS, WITH_COUNTS, expected
 from tissuegraph.io.request import Request
 from tissuegraph.io.tables import read_annotation
 
@@ -32,6 +32,10 @@ def read_raw(request: Request) -> RawSlice:
     platform = request.platform or detect_platform(request.path, request.counts_needed)
     if platform not in PLATFORMS:
         raise InputError(f"platform {platform!r} is unknown; expected {' or '.join(WITH_COUNTS)}")
+    given = [name for name in COLUMNS if getattr(request, name) is not None]
+    for name in given:
+        if name not in PLATFORMS[platform].columns:
+            request.warn(f"the column {name} says nothing about the platform {platform} and is ignored")
     return _reader(platform).read(request)
 
 
