@@ -90,6 +90,10 @@ def test_what_is_missing_or_damaged_is_named_in_one_line(tmp_path):
     (run / "S0_metadata_file.csv").unlink()
     with refuses("a lacks *metadata_file.csv (or .csv.gz); copy the directory again"):
         read(run)
+    run = write_cosmx(tmp_path / "a2")
+    (run / "S0_exprMat_file.csv").unlink()
+    with refuses("a2 lacks *exprMat_file.csv (or .csv.gz); copy the directory again"):
+        read(run)
     run = write_cosmx(tmp_path / "b")
     change(run / "S0_metadata_file.csv", lambda table: table.drop(columns=["CenterX_global_px"]))
     with refuses("S0_metadata_file.csv lacks CenterX_global_px; expected fov, cell_ID, CenterX_global_px, "):

@@ -56,7 +56,7 @@ def test_what_is_missing_or_wrong_is_named_in_one_line(tmp_path):
     run = write_merscope(tmp_path / "b")
     (run / "cell_by_gene.csv").unlink()
     with refuses("b lacks cell_by_gene.csv (or .csv.gz); copy the directory again"):
-        read(run, platform="merscope")
+        read(run)
     run = write_merscope(tmp_path / "c")
     rewrite(run / "cell_metadata.csv", lambda text: text.replace("center_x", "x"))
     with refuses("cell_metadata.csv lacks center_x; expected EntityID, center_x, center_y"):

@@ -35,8 +35,8 @@ KEPT = re.compile(
 
 
 def detect(path: Path) -> bool:
-    """A directory with a file of counts under NanoString's name."""
-    return path.is_dir() and any(any(path.glob(pattern)) for pattern in COUNTS)
+    """A directory with counts or metadata under NanoString's names."""
+    return path.is_dir() and any(any(path.glob(pattern)) for pattern in (*COUNTS, *METADATA))
 
 
 # spatialdata-io's reader needs CellComposite/ and CellLabels/, which flat files often come without, and makes

@@ -24,8 +24,8 @@ KEPT = re.compile(
 
 
 def detect(path: Path) -> bool:
-    """A directory with a table of cells by genes."""
-    return path.is_dir() and any(any(path.glob(pattern)) for pattern in COUNTS)
+    """A directory with a table of cells by genes, or with Vizgen's table of cells."""
+    return path.is_dir() and any(any(path.glob(pattern)) for pattern in (*COUNTS, *METADATA[:2]))
 
 
 # spatialdata-io's reader needs the transform of the mosaic images, and makes the counts dense

@@ -25,10 +25,9 @@ KEPT = re.compile(r"\w+_(counts|area)|nucleus_count|segmentation_method|z_level"
 
 
 def detect(path: Path) -> bool:
-    """A directory with the experiment's description, or with a matrix of cells and their table."""
-    return any(
-        (run / EXPERIMENT).is_file() or (_has_matrix(run) and _cells(run) is not None) for run in _runs(path)
-    )
+    """A directory with the experiment's description, a matrix of cells or their table, also in its `outs`."""
+    marks = (EXPERIMENT, MATRIX_H5, MATRIX_DIR, CELLS[0])
+    return any((run / mark).exists() for run in _runs(path) for mark in marks)
 
 
 # spatialdata-io's reader needs cells.zarr.zip, 1 to 10 GB that is often not shipped with the tables
