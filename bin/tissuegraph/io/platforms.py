@@ -49,6 +49,12 @@ PLATFORMS = {
             folder=True,
         ),
         Platform(
+            name="slideseq",
+            holds="a directory of Slide-seq bead locations and expression",
+            reader="tissuegraph.io.readers.slideseq",
+            folder=True,
+        ),
+        Platform(
             name="mtx",
             holds="a directory of matrix.mtx and coordinates.csv",
             reader="tissuegraph.io.readers.mtx",
