@@ -67,6 +67,13 @@ PLATFORMS = {
             folder=True,
             columns=("bin_um",),
         ),
+        Platform(  # before h5ad, among whose files it finds its own
+            name="stereoseq",
+            holds="a Stereo-seq .gef",
+            reader="tissuegraph.io.readers.stereoseq",
+            suffixes=(".gef", ".h5ad"),
+            columns=("bin_um", "library"),
+        ),
         Platform(
             name="h5ad",
             holds="an .h5ad file",
