@@ -35,6 +35,24 @@ PLATFORMS = {
     platform.name: platform
     for platform in (
         Platform(
+            name="xenium",
+            holds="a Xenium output directory",
+            reader="tissuegraph.io.readers.xenium",
+            folder=True,
+        ),
+        Platform(
+            name="cosmx",
+            holds="a directory of CosMx flat files",
+            reader="tissuegraph.io.readers.cosmx",
+            folder=True,
+        ),
+        Platform(
+            name="merscope",
+            holds="the directory of a MERSCOPE region",
+            reader="tissuegraph.io.readers.merscope",
+            folder=True,
+        ),
+        Platform(
             name="spatialdata",
             holds="a SpatialData .zarr",
             reader="tissuegraph.io.readers.spatialdata_zarr",

@@ -149,7 +149,7 @@ def test_paths_that_a_shell_or_the_engine_would_expand_are_refused(read, path, c
 @pytest.mark.parametrize(
     ("column", "value", "expected"),
     [
-        ("platform", "polaroid", "expected 'spatialdata', "),
+        ("platform", "polaroid", "expected 'xenium', "),
         ("image", "he.gif", "expected an image file"),
         ("min_counts", "-5", "expected a whole number of at least 0"),
         ("min_genes", "many", "expected a whole number of at least 0"),
@@ -170,8 +170,8 @@ def test_each_column_says_what_it_expects(read, column, value, expected):
         ("h5ad", "outs", "expected an .h5ad file, as the platform is h5ad"),
         ("visium", "a.h5ad", "expected a Space Ranger outs directory"),
         ("", "outs/filtered_feature_bc_matrix.h5", "expected the outs directory that holds this file"),
-        ("", "counts.csv", "expected a SpatialData .zarr, "),
-        ("", "slice.rds", "expected a SpatialData .zarr, "),
+        ("", "counts.csv", "expected a Xenium output directory, "),
+        ("", "slice.rds", "expected a Xenium output directory, "),
     ],
 )
 def test_a_path_that_cannot_be_what_is_needed_is_refused_by_its_name(read, platform, path, expected):
