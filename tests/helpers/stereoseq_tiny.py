@@ -58,6 +58,7 @@ def write_cellbin_gef(path: Path) -> Path:
     cells = np.zeros(3, dtype=fields)
     cells["id"], cells["x"], cells["y"] = [7, 8, 9], [100, 140, 100], [50, 50, 90]
     cells["geneCount"], cells["offset"], cells["expCount"] = [2, 1, 1], [0, 2, 3], [3, 4, 3]
+    cells["area"], cells["dnbCount"] = [300, 400, 500], [30, 40, 50]
     expression = np.array([(0, 2), (1, 1), (1, 4), (0, 3)], dtype=[("geneID", "<u4"), ("count", "<u2")])
     genes = np.zeros(2, dtype=[("geneName", "S64"), ("offset", "<u4"), ("cellCount", "<u4")])
     genes["geneName"], genes["offset"], genes["cellCount"] = GENES, [0, 2], [2, 2]

@@ -85,6 +85,8 @@ def test_cells_have_their_centres_and_counts(tmp_path):
     np.testing.assert_array_equal(adata.X.toarray(), [[2, 1], [0, 4], [3, 0]])
     np.testing.assert_array_equal(adata.obsm["spatial"], [[100, 50], [140, 50], [100, 90]])
     assert list(adata.obs_names) == ["7", "8", "9"]
+    assert adata.obs["area"].tolist() == [300, 400, 500]
+    assert adata.obs["dnbCount"].tolist() == [30, 40, 50]
     assert adata.uns["tissuegraph"]["um_per_px"] == 0.5
     with refuses("bin_um is 25, but C04042E3.cellbin.gef holds cells; leave it empty"):
         read(path, bin_um=25)

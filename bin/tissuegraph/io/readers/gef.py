@@ -6,7 +6,7 @@ Coordinates are DNB, the spots of the chip, mostly 500 nm apart.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tissuegraph.io.text import brief
 
 CHUNK = 1 << 22  # stored values per look: a chip has a billion
 DEFAULT_NM = 500.0
+OF_CELLS = ("area", "dnbCount")  # in DNB
 _LARGEST = 1 << 31  # DNB of a coordinate
 
 
@@ -27,7 +28,8 @@ class Bins:
     """Square bins, or cells.
 
     counts: (N, G) CSR; barcodes: (N,) as Stereopy names bins and cells; gene_ids, gene_symbols: (G,); xy:
-    (N, 2) centres in DNB; array_position: (N, 2) row and column of square bins, None for cells.
+    (N, 2) centres in DNB; array_position: (N, 2) row and column of square bins, None for cells; measures:
+    name to (N,) whole numbers, of cells.
     """
 
     counts: sparse.csr_matrix
@@ -36,6 +38,7 @@ class Bins:
     gene_symbols: np.ndarray
     xy: np.ndarray
     array_position: np.ndarray | None = None
+    measures: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def nanometres(file: Any) -> float:
@@ -123,6 +126,7 @@ def read_cell_bins(file: Any) -> Bins:
         gene_ids=ids,
         gene_symbols=symbols,
         xy=np.stack([cells["x"], cells["y"]], axis=1).astype(np.float64),
+        measures={name: cells[name] for name in OF_CELLS if name in cells.dtype.names},
     )
 
 

@@ -49,6 +49,8 @@ def read(request: Request) -> RawSlice:
 
 
 def _read_gef(file: Any, request: Request) -> RawSlice:
+    import pandas as pd
+
     nm = nanometres(file)
     if stored_bins(file):
         bins = read_square_bins(file, _size(request.bin_um or DEFAULT_BIN_UM, nm))
@@ -67,6 +69,7 @@ def _read_gef(file: Any, request: Request) -> RawSlice:
         xy=bins.xy,
         array_position=bins.array_position,
         um_per_px=nm / 1000,
+        obs=pd.DataFrame(bins.measures) if bins.measures else None,
     )
 
 
