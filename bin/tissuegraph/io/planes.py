@@ -87,7 +87,7 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
             continue
         neighbours = _neighbours(xy) if neighbours is None else neighbours
         if mixture(codes, neighbours) > MIXED:
-            by_column = what.startswith("the column") and raw.platform == "h5ad"
+            by_column = what.startswith("the column") and raw.platform in ("h5ad", "stereoseq")
             raise several_slices(what, names, sizes, by_column)
     if raw.array_position is not None and raw.platform != "grid":
         _, repeats = np.unique(raw.array_position, axis=0, return_counts=True)

@@ -67,6 +67,12 @@ PLATFORMS = {
             folder=True,
         ),
         Platform(
+            name="slideseq",
+            holds="a directory of Slide-seq bead locations and expression",
+            reader="tissuegraph.io.readers.slideseq",
+            folder=True,
+        ),
+        Platform(
             name="mtx",
             holds="a directory of matrix.mtx and coordinates.csv",
             reader="tissuegraph.io.readers.mtx",
@@ -78,6 +84,13 @@ PLATFORMS = {
             reader="tissuegraph.io.spaceranger",
             folder=True,
             columns=("bin_um",),
+        ),
+        Platform(  # before h5ad, among whose files it finds its own
+            name="stereoseq",
+            holds="a Stereo-seq .gef",
+            reader="tissuegraph.io.readers.stereoseq",
+            suffixes=(".gef", ".h5ad"),
+            columns=("bin_um", "library"),
         ),
         Platform(
             name="h5ad",

@@ -79,6 +79,7 @@ def test_cells_lie_at_the_centroids_of_their_polygons(tmp_path, place):
     np.testing.assert_allclose(adata.obsm["spatial"], tiny.CENTRES)
     assert adata.uns["tissuegraph"]["um_per_px"] == 0.4
     assert adata.uns["tissuegraph"]["platform"] == CELLS
+    np.testing.assert_allclose(adata.obs["cell_area"], np.array([400, 300, 800]) * 0.4**2)
     assert set(adata.uns["spatial"]["S"]["images"]) == {"hires", "lowres"}
 
 

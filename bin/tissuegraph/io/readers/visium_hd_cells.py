@@ -34,8 +34,12 @@ def detect(path: Path) -> bool:
 def read(request: Request) -> RawSlice:
     """Counts of the cells, positions at the centroids of their polygons, scale factors and images.
 
+    obs['cell_area'] holds their areas in square micrometres.
+
     path: `segmented_outputs`, the `outs` that holds it, or its parent. Raises InputError.
     """
+    import pandas as pd
+
     path, warn = request.path, request.warn
     if column := request.annotation_column:
         raise InputError(
@@ -49,8 +53,9 @@ def read(request: Request) -> RawSlice:
         )
     h5 = folder / f"{MATRIX}.h5"
     matrix = read_10x_h5(h5) if h5.is_file() else read_10x_mtx(folder / MATRIX)
-    xy = _positions(folder / POLYGONS, matrix.barcodes)
+    xy, area = _shapes(folder / POLYGONS, matrix.barcodes)
     scalefactors = read_scalefactors(folder / "spatial", warn)
+    um_per_px = scalefactors.get("microns_per_pixel")
     return RawSlice(
         platform="visium_hd_cells",
         counts=matrix.counts,
@@ -60,8 +65,9 @@ def read(request: Request) -> RawSlice:
         xy=xy,
         images=read_images(folder / "spatial", scalefactors, warn),
         scalefactors=scalefactors,
-        um_per_px=scalefactors.get("microns_per_pixel"),
+        um_per_px=um_per_px,
         feature_types=matrix.feature_types,
+        obs=pd.DataFrame({"cell_area": area * um_per_px**2}) if um_per_px else None,
     )
 
 
@@ -73,30 +79,30 @@ def _folder(path: Path) -> Path | None:
     return None
 
 
-def _positions(path: Path, barcodes: np.ndarray) -> np.ndarray:
-    """Centroids (N, 2) of the cells in full-resolution pixels, NaN for one without polygon."""
+def _shapes(path: Path, barcodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centroids (N, 2) and areas (N,) of the cells in full-resolution pixels, NaN for one without polygon."""
     if not path.is_file():
         raise InputError(f"{path.parent.name} lacks {path.name}; copy the directory again")
     cells = {_cell_id(barcode): row for row, barcode in enumerate(barcodes.tolist())}
-    xy = np.full((len(barcodes), 2), np.nan)
+    xy, area = np.full((len(barcodes), 2), np.nan), np.full(len(barcodes), np.nan)
     example = "none"
     for feature in _features(path):
         try:
             cell = _cell_id(feature["properties"]["cell_id"])
-            centroid = _centroid(feature["geometry"])
+            centroid, size = _centroid(feature["geometry"])
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise InputError(
                 f"{path.name}: {brief(feature)} is no polygon with a cell_id; copy the directory again"
             ) from error
         example = cell
         if cell in cells:
-            xy[cells[cell]] = centroid
+            xy[cells[cell]], area[cells[cell]] = centroid, size
     if len(xy) and np.isnan(xy).all():
         raise InputError(
             f"no cell of the matrix has a polygon in {path.name} (matrix: {barcodes[0]}, polygons: cell_id "
             f"{brief(example, 40)}); do they belong to one run?"
         )
-    return xy
+    return xy, area
 
 
 def _cell_id(value: Any) -> str:
@@ -105,11 +111,10 @@ def _cell_id(value: Any) -> str:
     return found[1] if found else str(value)
 
 
-def _centroid(geometry: dict[str, Any]) -> np.ndarray:
-    """Centre of mass (2,) of a polygon or of several, holes aside; of a flat one the mean of its corners."""
-    polygons = geometry["coordinates"]
-    rings = [np.asarray(polygon[0], dtype=np.float64)[:, :2] for polygon in
-             (polygons if geometry["type"] == "MultiPolygon" else [polygons])]  # fmt: skip
+def _centroid(geometry: dict[str, Any]) -> tuple[np.ndarray, float]:
+    """Centre of mass (2,) and area of one or more polygons, holes aside; of a flat one the mean corner."""
+    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    rings = [np.asarray(polygon[0], dtype=np.float64)[:, :2] for polygon in polygons]
     moment, total = np.zeros(2), 0.0
     for ring in rings:
         origin = ring[0]  # far from 0 the differences of large products would be lost
@@ -120,7 +125,7 @@ def _centroid(geometry: dict[str, Any]) -> np.ndarray:
             centre = np.array([((x[:-1] + x[1:]) * cross).sum(), ((y[:-1] + y[1:]) * cross).sum()])
             moment += abs(area) * (origin + centre / (6 * area))
             total += abs(area)
-    return moment / total if total else np.concatenate(rings).mean(axis=0)
+    return (moment / total if total else np.concatenate(rings).mean(axis=0)), total
 
 
 def _features(path: Path) -> Iterator[dict[str, Any]]:
