@@ -154,6 +154,17 @@ def test_a_truncated_file_and_other_fields_are_refused(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize("name", [b"M\0bp", b"M\xff"])
+def test_names_of_genes_that_are_no_text_are_refused(tmp_path, name):
+    path = tiny.write_gef(tmp_path / "a.gef")
+    with h5py.File(path, "r+") as file:
+        genes = file["geneExp/bin1/gene"][()]
+        genes["geneName"][0] = name
+        file["geneExp/bin1/gene"][...] = genes
+    with refuses("/geneExp/bin1/gene holds text"):
+        read(path)
+
+
 def stereopy(bin_type="bins", bin_size=50, step=50, positions=True):
     adata = anndata.AnnData(
         np.array([[1, 0], [0, 2], [3, 3]], np.float32), obs=pd.DataFrame(index=["a", "b", "c"])

@@ -7,7 +7,7 @@ import pytest
 
 from tissuegraph.errors import InputError
 from tissuegraph.io import text
-from tissuegraph.io.text import read_bytes, read_rows, read_text
+from tissuegraph.io.text import brief, read_bytes, read_rows, read_text
 
 TABLE = "barcode,label\nAAA-1,Schicht é\n"
 
@@ -79,3 +79,7 @@ def test_another_packing_under_the_name_of_gzip_is_called_what_it_is(tmp_path):
     (tmp_path / "a.gz").write_bytes(b"BZh9" + bytes(20))
     with refuses("t is a bzip2 file, not gzip as its name says"):
         read_bytes(tmp_path / "a.gz", "t")
+
+
+def test_what_cannot_be_printed_is_quoted_as_question_marks():
+    assert brief("a\x04b\n\tc\u200b") == "a?b c?"

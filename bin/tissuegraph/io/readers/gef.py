@@ -14,7 +14,7 @@ from scipy import sparse
 
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_count
-from tissuegraph.io.hdf5 import check_size, group_of
+from tissuegraph.io.hdf5 import check_size, decoded, group_of
 from tissuegraph.io.text import brief
 
 CHUNK = 1 << 22  # stored values per look: a chip has a billion
@@ -154,13 +154,10 @@ def _genes(group: Any, n_values: int | None = None) -> tuple[np.ndarray, np.ndar
     if not names:
         raise InputError(f"{node.name} has no names of genes (geneName or gene); copy the file again")
     found = node[()]
-    try:
-        ids, symbols = (
-            np.array([value.decode() for value in found[name].tolist()], dtype=str)
-            for name in (names[0], names[-1])
-        )
-    except UnicodeDecodeError as error:
-        raise InputError(f"{node.name} holds text that is not UTF-8; copy the file again") from error
+    ids, symbols = (
+        np.array([decoded(value, node.name) for value in found[name].tolist()], dtype=str)
+        for name in (names[0], names[-1])
+    )
     symbols = np.where(symbols == "", ids, symbols)
     ids = np.where(ids == "", symbols, ids)
     if n_values is None:
