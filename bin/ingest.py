@@ -18,6 +18,8 @@ from tissuegraph.cli import (
 )
 from tissuegraph.records import Record
 
+OF_READERS = ("spot_spacing", "bin_um", "library", "table", "coordinate_system")  # columns, and of Request
+
 any_path = click.Path(path_type=Path)
 
 
@@ -32,7 +34,7 @@ any_path = click.Path(path_type=Path)
     "--row",
     "row_path",
     type=existing_file,
-    help="JSON with columns of the samplesheet: platform, role, spot_spacing, annotation_column.",
+    help="JSON with columns of the samplesheet: platform, role, annotation_column and those of readers.",
 )
 @click.option("--image", type=any_path, help="Histology image.")
 @click.option("--image-matrix", type=any_path, help="3 x 3 matrix: pixels of --image to coordinates.")
@@ -65,7 +67,7 @@ def main(
         image_matrix=image_matrix,
         annotation=annotation or row.get("annotation_column"),
         counts_needed=role != "target",
-        spot_spacing=row.get("spot_spacing"),
+        **{name: row.get(name) for name in OF_READERS},
         warn=record.warn,
     )
     if path is None:

@@ -1,5 +1,9 @@
 """Names of the AnnData slots that the pipeline writes, in one place."""
 
+from __future__ import annotations
+
+import re
+
 ANNOTATION = (
     "annotation"  # obs: manual labels, NaN where a spot is unlabelled; scores, and teaches where asked
 )
@@ -30,6 +34,15 @@ MEASURED = "measured"  # layers: measured expression beside inferred one
 INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred from the image, not measured
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
 KEEP, DROP_REASON = "keep", "drop_reason"  # the QC table: whether a spot stays, and the rules it breaks
+
+N_CONTROLS = "n_controls"  # uns['tissuegraph']: features left out as controls, absent where there were none
+CONTROL_COUNTS = "control_counts"  # obs: counts of negative controls and codes without a gene, left out of X
+
+
+def is_own_column(name: str) -> bool:
+    """Whether the pipeline writes, or may write, an obs column of this name."""
+    own = {ANNOTATION, ARRAY_ROW, ARRAY_COL, SECTION, TOTAL_COUNTS, N_GENES, PCT_MITO, KEEP, DROP_REASON}
+    return name in own or re.fullmatch(f"({DOMAIN}|{REGION})(_.*)?", name) is not None
 
 
 def domain(method: str) -> str:

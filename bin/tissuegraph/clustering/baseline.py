@@ -1,8 +1,8 @@
 """The control that every learned result has to beat: smoothed principal components, vote of mixtures.
 
-No network and no label: genes in 3 % of the spots, 3,000 highly variable ones, log counts at median depth,
-15 principal components, each spot averaged with its k* nearest spots, where k* is the number of neighbours
-that predicts left-out spots best. N spots, G genes, K domains.
+No network and no label: genes in 3 % of the spots (of a panel, all that are seen), 3,000 highly variable
+ones, log counts at median depth, 15 principal components, each spot averaged with its k* nearest spots, where
+k* is the number of neighbours that predicts left-out spots best. N spots, G genes, K domains.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from scipy import sparse
 from tissuegraph.clustering.cluster import cluster
 from tissuegraph.clustering.labels import compact
 from tissuegraph.errors import InputError
+from tissuegraph.slices.panels import PANEL_GENES
 from tissuegraph.slices.preprocess import log1p, normalise, pca, select_genes, total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
 
@@ -67,9 +68,9 @@ def smooth(features: np.ndarray, position: np.ndarray, n_neighbours: int) -> np.
 def baseline_features(counts: sparse.csr_matrix, n_pcs: int = N_PCS) -> np.ndarray:
     """The fixed representation that every learned one has to beat, before spatial smoothing.
 
-    Genes in at least 3 % of the spots, 3,000 highly variable ones, median depth over these, log1p,
-    centred but not scaled (scaling lifts noise genes), PCA. counts: CSR (N, G0) raw. Returns (N, n_pcs)
-    float32.
+    Genes in at least 3 % of the spots, 3,000 highly variable ones (of a panel of at most PANEL_GENES genes
+    all that are seen), median depth over these, log1p, centred but not scaled (scaling lifts noise genes),
+    PCA. counts: CSR (N, G0) raw. Returns (N, n_pcs) float32.
     """
-    chosen = counts[:, select_genes(counts, MIN_CELLS, N_HVG)]
+    chosen = counts[:, select_genes(counts, MIN_CELLS, N_HVG, PANEL_GENES)]
     return pca(log1p(normalise(chosen, total_counts(chosen), "median")), n_pcs)

@@ -16,12 +16,13 @@ from scipy.linalg import eigh
 
 from tissuegraph.errors import InputError
 from tissuegraph.io.stored import StoredSlice
+from tissuegraph.slices.panels import PANEL_GENES
 from tissuegraph.slices.preprocess import detected_genes, hvg_scores, log1p, normalise, total_counts
 from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
 
 N_COMPONENTS = 15
 N_GENES = 3000
-MIN_SPOTS = 0.03  # share of the spots in which a gene has to be seen, in at least half of the sections
+MIN_SPOTS = 0.03  # share of the spots of half of the sections where a gene, unless of a panel, has to be seen
 LEAST_SHARE = 0.5  # of the loadings' variance that the genes of a section have to carry
 _BLOCK = 8192  # spots made dense at a time
 
@@ -195,12 +196,12 @@ def _called(own: Sequence[np.ndarray], other: Sequence[np.ndarray], genes: np.nd
 def _seen(section: StoredSlice) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Names of the genes of a section, told either way, and which of them are seen often enough (G,)."""
     names = {by: _names(section, by) for by in ("gene_ids", "genes")}
-    return names, detected_genes(section.counts, MIN_SPOTS)
+    return names, detected_genes(section.counts, MIN_SPOTS, PANEL_GENES)
 
 
 def _variable(section: StoredSlice, columns: np.ndarray) -> np.ndarray:
     """Rank of the genes in these columns by how variable they are in the section, 0 for the most: (G,)."""
-    detected = detected_genes(section.counts, MIN_SPOTS)
+    detected = detected_genes(section.counts, MIN_SPOTS, PANEL_GENES)
     score = np.full(len(detected), -np.inf)
     if detected.any():
         score[detected] = hvg_scores(section.counts[:, np.flatnonzero(detected)])

@@ -16,6 +16,7 @@ from tissuegraph.io.request import Warn
 
 if TYPE_CHECKING:
     import anndata
+    import pandas as pd
 
 CHUNK = 1 << 22  # values per look at the data: bounds the memory of a check
 MOST_COUNTS = 1 << 24  # up to here every whole number is a float32
@@ -30,7 +31,9 @@ class RawSlice:
     gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
     uint8; scalefactors: Space Ranger's names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
-    feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart.
+    feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart; obs:
+    table of N rows, numbers or text, with what else the platform says of each spot, or None; n_controls:
+    features that were left out as controls.
     """
 
     platform: str
@@ -47,12 +50,15 @@ class RawSlice:
     in_tissue: np.ndarray | None = None
     feature_types: np.ndarray | None = None
     groups: dict[str, np.ndarray] = field(default_factory=dict)
+    obs: pd.DataFrame | None = None
+    n_controls: int = 0
 
     def select(self, spots: np.ndarray) -> RawSlice:
         """The spots of a mask (N,) only."""
         per_spot = ("counts", "barcodes", "xy", "array_position", "annotation", "in_tissue")
         values = {name: getattr(self, name) for name in per_spot}
         kept = {name: None if v is None else v[spots] for name, v in values.items()}
+        kept["obs"] = None if self.obs is None else self.obs.iloc[np.flatnonzero(spots)]
         return replace(self, **kept, groups={name: values[spots] for name, values in self.groups.items()})
 
 
@@ -68,7 +74,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     """Check a slice and put it into the canonical form.
 
     Returns AnnData with X (N, G) float32 CSR raw counts, obsm['spatial'] (N, 2) float64 pixels,
-    var['gene_id'] and var['gene_symbol'], obs['annotation'] where known, images and settings in uns.
+    var['gene_id'] and var['gene_symbol'], obs['annotation'] where known, the platform's own columns in obs,
+    images and settings in uns.
     A slice without counts has zero genes, and says so in uns['tissuegraph']['has_counts'].
     Raises InputError for what is not a slice of raw counts with a position per spot.
     """
@@ -92,6 +99,9 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
         obs[keys.ARRAY_ROW], obs[keys.ARRAY_COL] = np.asarray(raw.array_position, dtype=np.int64).T
     if raw.annotation is not None:
         obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
+    if raw.obs is not None:
+        for name, values in _named_columns(raw.obs, raw.platform).items():
+            obs[name] = values.to_numpy()
     var = pd.DataFrame(
         {
             keys.GENE_ID: np.asarray(raw.gene_ids, dtype=str).astype(object),
@@ -102,6 +112,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
     if not has_counts:
         settings[keys.HAS_COUNTS] = False
+    if raw.n_controls:
+        settings[keys.N_CONTROLS] = raw.n_controls
     um_per_px = raw.um_per_px
     if um_per_px is None and raw.platform == "visium" and pitch > 0:
         um_per_px = VISIUM_PITCH_UM / pitch
@@ -111,6 +123,20 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     if raw.images:
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
     return anndata.AnnData(X=counts, obs=obs, var=var, obsm={keys.SPATIAL: xy}, uns=uns)
+
+
+def _named_columns(table: pd.DataFrame, platform: str) -> dict[str, pd.Series]:
+    """Columns of a platform's table under their own names, those that the pipeline uses with its prefix.
+
+    A slash would make a group of an HDF5 file, so it becomes a dot.
+    """
+    named: dict[str, pd.Series] = {}
+    for column in table.columns:
+        name = str(column).replace("/", ".")
+        if keys.is_own_column(name) or name in named:
+            name = f"{platform}_{name}"
+        named[name] = table[column]
+    return named
 
 
 def raw_counts(matrix: Any) -> sparse.csr_matrix:

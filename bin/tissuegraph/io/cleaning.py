@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice
+from tissuegraph.io.controls import are_controls
 from tissuegraph.io.request import Warn
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GENE_EXPRESSION = "Gene Expression"
 _GENES = {
     "gene expression", "gene", "genes", "gex", "rna", "mrna", "rna seq", "expression", "transcript",
     "transcripts", "transcriptome",
 }  # fmt: skip
+_CONTROLS = {
+    "negative control probe", "negative control codeword", "unassigned codeword", "deprecated codeword",
+    "blank codeword", "genomic control",
+}  # fmt: skip
 _NO_GENES = {
     "antibody capture", "antibody", "antigen capture", "adt", "protein", "proteins", "protein expression",
-    "crispr guide capture", "multiplexing capture", "cmo", "hto", "custom", "peaks", "chromatin "
-    "accessibility",
-    "negative control probe", "negative control codeword", "unassigned codeword", "deprecated codeword",
-    "blank codeword", "genomic control", "spike in",
+    "crispr guide capture", "multiplexing capture", "cmo", "hto", "custom", "peaks", "spike in",
+    "chromatin accessibility", *_CONTROLS,
 }  # fmt: skip
 MOST_COORDINATE = 1e9  # pixels or micrometres: a slide has 1e6
 LEAST_EXTENT = 1e-6
@@ -64,28 +72,61 @@ def _on_tissue(raw: RawSlice, warn: Warn) -> RawSlice:
 
 
 def _genes_only(raw: RawSlice, warn: Warn) -> RawSlice:
-    if raw.feature_types is None or raw.counts is None:
+    """Without features that are no genes; the counts of controls among them go to obs, as a sign of noise.
+
+    Every slice of an imaging platform has controls, so these are noted and are no reason for a warning.
+    """
+    if raw.counts is None or not raw.counts.shape[1]:
         return raw
-    genes = are_genes(raw.feature_types)
+    controls = are_controls(raw.gene_ids, raw.gene_symbols)
+    genes = ~controls
+    if raw.feature_types is not None:
+        controls |= are_control_types(raw.feature_types)
+        genes = are_genes(raw.feature_types) & ~controls
+        _say_other_types(raw.feature_types, genes, controls, warn)
+    if not genes.any():
+        shown = ", ".join(raw.gene_symbols[controls][:3])
+        raise InputError(
+            f"the matrix has no genes, only controls ({shown}); give the matrix of gene expression"
+        )
     if genes.all():
         return raw
-    others = sorted(set(raw.feature_types[~genes].tolist()))
-    if not genes.any():
-        raise InputError(
-            f"the matrix has no features of type {GENE_EXPRESSION}, only {', '.join(others[:3])}; give the "
-            f"matrix "
-            f"of gene expression"
-        )
-    warn(
-        f"{int((~genes).sum())} features that are not gene expression ({', '.join(others[:3])}) were left out"
-    )
     return replace(
         raw,
         counts=raw.counts[:, np.flatnonzero(genes)],
         gene_ids=raw.gene_ids[genes],
         gene_symbols=raw.gene_symbols[genes],
-        feature_types=raw.feature_types[genes],
+        feature_types=None if raw.feature_types is None else raw.feature_types[genes],
+        obs=_with_control_counts(raw, controls) if controls.any() else raw.obs,
+        n_controls=int(controls.sum()),
     )
+
+
+def _say_other_types(types: np.ndarray, genes: np.ndarray, controls: np.ndarray, warn: Warn) -> None:
+    """Warn of features that are neither genes nor controls, masks (G,); InputError where nothing else is."""
+    odd = ~genes & ~controls
+    others = sorted(set(types[odd].tolist()))
+    if odd.any() and not genes.any():
+        raise InputError(
+            f"the matrix has no features of type {GENE_EXPRESSION}, only {', '.join(others[:3])}; give the "
+            f"matrix of gene expression"
+        )
+    if odd.any():
+        warn(
+            f"{int(odd.sum())} features that are not gene expression ({', '.join(others[:3])}) were left out"
+        )
+
+
+def _with_control_counts(raw: RawSlice, controls: np.ndarray) -> pd.DataFrame:
+    """The slice's table of spots (N rows) with what their controls (G,) counted together."""
+    import pandas as pd
+
+    obs = pd.DataFrame(index=range(len(raw.barcodes))) if raw.obs is None else raw.obs.copy()
+    counted = np.asarray(raw.counts[:, np.flatnonzero(controls)].sum(axis=1)).ravel()
+    if keys.CONTROL_COUNTS in obs:
+        obs = obs.rename(columns={keys.CONTROL_COUNTS: f"{raw.platform}_{keys.CONTROL_COUNTS}"})
+    obs[keys.CONTROL_COUNTS] = counted.astype(np.float32)
+    return obs
 
 
 def are_genes(feature_types: np.ndarray) -> np.ndarray:
@@ -94,11 +135,21 @@ def are_genes(feature_types: np.ndarray) -> np.ndarray:
     Columns of this name also hold biotypes (`protein_coding`), which are all genes.
     """
     kinds, where = np.unique(np.asarray(feature_types, dtype=str), return_inverse=True)
-    plain = [kind.strip().lower().replace("_", " ").replace("-", " ") for kind in kinds.tolist()]
+    plain = [_plain(kind) for kind in kinds.tolist()]
     genes = np.array([kind in _GENES for kind in plain])
     if not genes.any():
         genes = np.array([kind not in _NO_GENES for kind in plain])
     return genes[where]
+
+
+def are_control_types(feature_types: np.ndarray) -> np.ndarray:
+    """Which features (G,) are controls, or codes without a gene, by their types (G,)."""
+    kinds, where = np.unique(np.asarray(feature_types, dtype=str), return_inverse=True)
+    return np.array([_plain(kind) in _CONTROLS for kind in kinds.tolist()])[where]
+
+
+def _plain(kind: str) -> str:
+    return kind.strip().lower().replace("_", " ").replace("-", " ")
 
 
 def _placed(raw: RawSlice, warn: Warn) -> RawSlice:

@@ -19,7 +19,7 @@ from tissuegraph.io.canonical import RawSlice, check_positions_shape, checked_la
 from tissuegraph.io.elements import column, columns, declared, index, is_old, matrix, rewritten
 from tissuegraph.io.h5ad_images import read_images
 from tissuegraph.io.hdf5 import group_of, open_hdf5, values
-from tissuegraph.io.planes import is_section_name
+from tissuegraph.io.planes import is_section_name, select_library
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import as_flags, is_missing
 from tissuegraph.io.text import brief
@@ -44,6 +44,7 @@ def read(request: Request) -> RawSlice:
 
     Counts are taken from layers['counts'], X or raw, the first that holds whole numbers. Without
     counts_needed the file may have none; counts that were inferred, not measured, are never taken.
+    Of a file with several sections, `library` picks one.
     An annotation that names a column of obs is read; without it obs['annotation'] is kept only where this
     pipeline wrote the file. Raises InputError.
     """
@@ -52,27 +53,31 @@ def read(request: Request) -> RawSlice:
         if "obs" not in file or "var" not in file:
             raise InputError(f"{path.name} is no AnnData file: obs and var are missing")
         if not is_old(file):
-            return _read(file, request)
+            return read_file(file, request)
         check_declared(path.name, declared(file), path.stat().st_size)
     with rewritten(path) as file:
-        return _read(file, request)
+        return read_file(file, request)
 
 
-def _read(file: Any, request: Request) -> RawSlice:
+def read_file(
+    file: Any, request: Request, platform: str = "h5ad", given: Any = None, xy: np.ndarray | None = None
+) -> RawSlice:
+    """As `read`, of an open file; given: counts and var, and xy (N, 2), where they are known already."""
     warn = request.warn
     obs = file["obs"]
     barcodes = index(obs)
-    counts, var = _measured_counts(file, len(barcodes), request.counts_needed, warn)
+    counts, var = given or _measured_counts(file, len(barcodes), request.counts_needed, warn)
     names = index(var) if counts is not None else np.zeros(0, dtype=str)
     groups = _groups(obs, len(barcodes))
-    images, scalefactors = read_images(file, request.sample, groups, warn)
-    return RawSlice(
-        platform="h5ad",
+    library = None if request.library is None else select_library(groups, request.library)
+    images, scalefactors = _images(file, request, groups, library)
+    raw = RawSlice(
+        platform=platform,
         counts=counts,
         barcodes=barcodes,
         gene_ids=names if counts is None else _names(var, GENE_ID_COLUMNS, names),
         gene_symbols=names if counts is None else _names(var, SYMBOL_COLUMNS, names),
-        xy=_read_positions(file, len(barcodes)),
+        xy=_read_positions(file, len(barcodes)) if xy is None else xy,
         array_position=_array_position(obs, len(barcodes)),
         annotation=_labels(obs, request.annotation_column, _is_ours(file), len(barcodes), warn),
         images=images,
@@ -82,6 +87,25 @@ def _read(file: Any, request: Request) -> RawSlice:
         feature_types=None if counts is None else _feature_types(var, len(names)),
         groups=groups,
     )
+    return raw if library is None else _selected(raw, library)
+
+
+def _images(file: Any, request: Request, groups: dict[str, np.ndarray], library: np.ndarray | None) -> Any:
+    """Images and scale factors, of one library (N,) bool where it was named."""
+    if library is None:
+        return read_images(file, request.sample, groups, request.warn)
+    own = {name: values[library] for name, values in groups.items()}
+    try:
+        return read_images(file, request.library, own, request.warn)
+    except InputError:  # named otherwise in uns: the slice is known, its image is not
+        request.warn(f"images left out: uns['spatial'] does not say which belong to {request.library!r}")
+        return {}, {}
+
+
+def _selected(raw: RawSlice, library: np.ndarray) -> RawSlice:
+    if raw.annotation is not None and all(label is None for label in raw.annotation[library]):
+        raise InputError("annotation: no spot of this library has a label; leave the column annotation empty")
+    return raw.select(library)
 
 
 def _groups(obs: Any, n: int) -> dict[str, np.ndarray]:
@@ -133,7 +157,12 @@ def _read_counts(file: Any, n_spots: int) -> tuple[Any, Any]:
         if value is None:
             return counts, file[var]
         odd = odd or (place, value)
-    raise InputError(
+    raise not_counts(odd)
+
+
+def not_counts(odd: tuple[str, float]) -> InputError:
+    """The error for a matrix of no counts: where it is, and one of its values."""
+    return InputError(
         f"expected raw counts (whole numbers of at least 0), found {odd[1]:.6g} in {odd[0]}: the values look "
         f"normalised or scaled; put the raw counts into X or layers['counts'] and write the file again"
     )

@@ -61,7 +61,7 @@ def _library(spatial: Any, sample: str, groups: Mapping[str, np.ndarray]) -> Any
     for found in groups.values():
         used = sorted(set(found.tolist()) & set(names))
         if len(used) > 1:
-            raise several_slices("the libraries of uns['spatial']", used)
+            raise several_slices("the libraries of uns['spatial']", used, by_column=True)
         if used and len(set(found.tolist())) == 1:
             return spatial[used[0]]
     if sample in names:

@@ -181,10 +181,11 @@ def strings(dataset: Any) -> np.ndarray:
         raise InputError(f"{dataset.name} has {dataset.ndim} dimensions; expected one column of text")
     if dataset.dtype.kind == "S" and dataset.dtype.itemsize > 4 * MAX_CHARACTERS:
         raise _too_long(dataset.name)
-    return np.array([_decoded(value, dataset.name) for value in dataset[()]], dtype=str)
+    return np.array([decoded(value, dataset.name) for value in dataset[()]], dtype=str)
 
 
-def _decoded(value: Any, name: str) -> str:
+def decoded(value: Any, name: str) -> str:
+    """One text of the array called `name`; raises InputError for what is no text, or too long."""
     try:
         text = value.decode() if isinstance(value, bytes) else str(value)
         text.encode()  # h5py hands on bytes that are no UTF-8 as lone surrogates

@@ -2,33 +2,76 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tissuegraph.errors import InputError
 
 MATRIX_H5, MATRIX_DIR = "filtered_feature_bc_matrix.h5", "filtered_feature_bc_matrix"
+DEFAULT_BIN_UM = 8  # of 2, 8 and 16, as Space Ranger recommends
+_SQUARE = re.compile(r"square_(\d{3})um")
 
 
-def find_outs(path: Path) -> Path:
-    """The directory that holds matrix and positions; raises InputError that says what to give instead."""
+def find_outs(path: Path, bin_um: float | None = None) -> Path:
+    """The directory that holds matrix and positions; raises InputError that says what to give instead.
+
+    bin_um: which bins of a Visium HD run, 8 micrometres where nothing is said.
+    """
     if not path.is_dir():
         raise InputError(f"{path.name} is not a directory; expected Space Ranger's outs")
     for outs in (path, path / "outs"):
         if holds_matrix(outs):
+            _check_bin(outs, bin_um)
             _check_spatial(outs, path.name)
             return outs
-        bins = sorted(item.name for item in outs.glob("binned_outputs/square_*um"))
-        if bins:
-            raise InputError(
-                f"{path.name} holds a Visium HD run with several bin sizes; give one of them as path: "
-                f"{', '.join(f'{outs.name}/binned_outputs/{name}' for name in bins)}"
-            )
+        if bins := find_bins(outs):
+            return _one_bin(bins, path.name, bin_um)
     for outs in (path, path / "outs"):
         _name_other_layout(outs, path.name)
     raise InputError(
         f"{path.name} is no Space Ranger output: expected {MATRIX_H5} or {MATRIX_DIR}/, and spatial/, in it "
         f"or in its outs"
     )
+
+
+def find_bins(outs: Path) -> dict[int, Path]:
+    """Side in micrometres to directory of the bins of a Visium HD run; `outs` may be its binned_outputs."""
+    found = {}
+    for folder in (outs / "binned_outputs", outs):
+        for item in sorted(folder.glob("square_*um")):
+            if (size := bin_of(item)) is not None and item.is_dir():
+                found.setdefault(size, item)
+    return found
+
+
+def bin_of(outs: Path) -> int | None:
+    """Side in micrometres of the bins in a directory that is called like `square_008um`."""
+    named = _SQUARE.fullmatch(outs.name)
+    return int(named[1]) if named else None
+
+
+def _one_bin(bins: dict[int, Path], name: str, bin_um: float | None) -> Path:
+    size = DEFAULT_BIN_UM if bin_um is None else bin_um
+    if size not in bins:
+        listed = ", ".join(str(known) for known in sorted(bins))
+        raise InputError(
+            f"{name} has no bins of {size:g} um (binned_outputs/square_{int(size):03d}um); it has {listed}: "
+            f"name one of them in the column bin_um"
+        )
+    outs = bins[int(size)]
+    if not holds_matrix(outs):
+        raise InputError(f"{name}: {outs.name} lacks {MATRIX_H5} and {MATRIX_DIR}/; copy the directory again")
+    _check_spatial(outs, outs.name)
+    return outs
+
+
+def _check_bin(outs: Path, bin_um: float | None) -> None:
+    """Raise InputError where a bin size is asked for that the directory does not have."""
+    if bin_um is not None and bin_of(outs) != bin_um:
+        raise InputError(
+            f"bin_um is {bin_um:g}, but {outs.name} holds no bins of {bin_um:g} um; leave the column empty "
+            f"or give the outs directory of a Visium HD run"
+        )
 
 
 def find_spatial(path: Path) -> Path:
@@ -49,6 +92,7 @@ def has_matrix(path: Path) -> bool:
     return any(
         holds_matrix(outs)
         or any(outs.glob("binned_outputs/*"))
+        or bool(find_bins(outs))
         or any(outs.glob(f"*{MATRIX_DIR}*"))
         or (outs / "segmented_outputs").is_dir()
         for outs in (path, path / "outs")
@@ -85,9 +129,8 @@ def _name_other_layout(outs: Path, name: str) -> None:
         or (outs / "filtered_feature_cell_matrix.h5").is_file()
     ):
         raise InputError(
-            f"{name} holds segmented cells of Visium HD (segmented_outputs), which are not read; give one "
-            f"directory "
-            f"of binned_outputs, e.g. square_016um"
+            f"{name} holds segmented cells of Visium HD (segmented_outputs) and no bins; give the platform "
+            f"visium_hd_cells"
         )
     prefixed = sorted(p.name for p in outs.glob(f"?*{MATRIX_DIR}*") if not p.name.startswith("raw_"))
     if len(prefixed) > 1 and len({p.partition("filtered_feature")[0] for p in prefixed}) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -87,7 +87,8 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
             continue
         neighbours = _neighbours(xy) if neighbours is None else neighbours
         if mixture(codes, neighbours) > MIXED:
-            raise several_slices(what, names, sizes)
+            by_column = what.startswith("the column") and raw.platform in ("h5ad", "stereoseq")
+            raise several_slices(what, names, sizes, by_column)
     if raw.array_position is not None and raw.platform != "grid":
         _, repeats = np.unique(raw.array_position, axis=0, return_counts=True)
         shared = float((repeats[repeats > 1]).sum() / len(xy))
@@ -99,18 +100,45 @@ def check_one_plane(raw: RawSlice, warn: Warn) -> None:
         _warn_if_turned(xy, raw.array_position, warn)
 
 
-def several_slices(what: str, names: Sequence[str], sizes: Sequence[int] | None = None) -> InputError:
-    """The error for a file with several slices, told apart by `what`: their names and numbers of spots."""
+def select_library(groups: Mapping[str, np.ndarray], library: str) -> np.ndarray:
+    """Which spots (N,) bool belong to a section, by the columns that tell sections apart.
+
+    groups: name to (N,) str. Of several columns with that value the one that is called after libraries, then
+    samples, is taken. Raises InputError.
+    """
+    order = sorted(groups, key=lambda name: [word not in name.lower() for word in ("library", "sample")])
+    for name in order:
+        if (groups[name] == library).any():
+            return groups[name] == library
+    known = {name: sorted(set(groups[name].tolist()))[:MOST_GROUPS] for name in order}
+    listed = "; ".join(f"{name}: {', '.join(values)}" for name, values in known.items())
+    raise InputError(
+        f"library: no column of obs that tells sections apart has the value {library!r}; it has "
+        f"{brief(listed, 200) or 'no such column'}"
+    )
+
+
+def several_slices(
+    what: str, names: Sequence[str], sizes: Sequence[int] | None = None, by_column: bool = False
+) -> InputError:
+    """The error for a file with several slices, told apart by `what`: their names and numbers of spots.
+
+    by_column: whether the column `library` can pick one.
+    """
     shown = (
         [f"{brief(name, 40)} ({size})" for name, size in zip(names, sizes, strict=True)]
         if sizes is not None
         else [brief(n, 40) for n in names]
     )
     listed = ", ".join(shown[:4]) + (", ..." if len(shown) > 4 else "")
+    remedy = (
+        f"give each a row of its own that names it in the column library, e.g. {brief(names[0], 40)}"
+        if by_column
+        else "write each to a file of its own "
+        "(e.g. adata[adata.obs['library_id'] == 'A'].write_h5ad('A.h5ad')) and give each a row"
+    )
     return InputError(
-        f"the file holds {len(names)} slices on top of each other, told apart by {what}: {listed}; write "
-        f"each to a file of its own (e.g. adata[adata.obs['library_id'] == 'A'].write_h5ad('A.h5ad')) and "
-        f"give each a row"
+        f"the file holds {len(names)} slices on top of each other, told apart by {what}: {listed}; {remedy}"
     )
 
 

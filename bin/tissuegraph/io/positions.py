@@ -21,8 +21,8 @@ from tissuegraph.io.tables import INDEX_NAMES
 from tissuegraph.io.text import brief, read_rows
 
 # By name, whatever their order
-_X = ("x", "pxl_col_in_fullres", "imagecol", "col", "column")
-_Y = ("y", "pxl_row_in_fullres", "imagerow", "row")
+_X = ("x", "xcoord", "x_coord", "x_centroid", "pxl_col_in_fullres", "imagecol", "col", "column")
+_Y = ("y", "ycoord", "y_coord", "y_centroid", "pxl_row_in_fullres", "imagerow", "row")
 _BARCODE = ("barcode", "barcodes", "spot", "spot_id", "id", "cell_id")
 
 
@@ -40,6 +40,12 @@ def read(request: Request) -> RawSlice:
     if path.name in POSITIONS:
         barcodes, in_tissue, array_position, xy = read_position_file(path)
         return without_counts("positions", barcodes, xy, array_position).select(in_tissue)
+    barcodes, xy = read_xy(path)
+    return without_counts("positions", barcodes, xy)
+
+
+def read_xy(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Barcodes (P,) str and x and y (P, 2) of a CSV or TSV whose first line names them. Raises InputError."""
     rows = with_decimal_points(read_rows(path, path.name))
     names = [name.lower() for name in rows[0]] if rows else []
     x, y = (next((name for name in known if name in names), None) for known in (_X, _Y))
@@ -54,4 +60,4 @@ def read(request: Request) -> RawSlice:
     others = [name for name in columns if name not in (x, y)]
     named = next((name for name in (*_BARCODE, *INDEX_NAMES) if name in others), None) or (others or [x])[0]
     xy = np.stack([as_numbers(columns[name], path.name, name) for name in (x, y)], axis=1)
-    return without_counts("positions", np.array(columns[named], dtype=str), xy)
+    return np.array(columns[named], dtype=str), xy

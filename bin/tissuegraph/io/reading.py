@@ -14,7 +14,7 @@ from tissuegraph.io.canonical import RawSlice, labels_from_table, to_canonical
 from tissuegraph.io.cleaning import clean
 from tissuegraph.io.images import add_image, check_images
 from tissuegraph.io.planes import check_one_plane
-from tissuegraph.io.platforms import PLATFORMS, WITH_COUNTS, expected
+from tissuegraph.io.platforms import COLUMNS, PLATFORMS, WITH_COUNTS, expected
 from tissuegraph.io.request import Request
 from tissuegraph.io.tables import read_annotation
 
@@ -32,6 +32,10 @@ def read_raw(request: Request) -> RawSlice:
     platform = request.platform or detect_platform(request.path, request.counts_needed)
     if platform not in PLATFORMS:
         raise InputError(f"platform {platform!r} is unknown; expected {' or '.join(WITH_COUNTS)}")
+    given = [name for name in COLUMNS if getattr(request, name) is not None]
+    for name in given:
+        if name not in PLATFORMS[platform].columns:
+            request.warn(f"the column {name} says nothing about the platform {platform} and is ignored")
     return _reader(platform).read(request)
 
 
@@ -81,7 +85,7 @@ def describe(adata: anndata.AnnData) -> dict[str, Any]:
     settings = adata.uns[keys.TISSUEGRAPH]
     labels = adata.obs.get(keys.ANNOTATION)
     images = adata.uns.get(keys.SPATIAL, {}).get(settings["sample"], {}).get("images", {})
-    return {
+    found = {
         "platform": settings["platform"],
         "n_spots": adata.n_obs,
         "n_genes": adata.n_vars,
@@ -92,3 +96,14 @@ def describe(adata: anndata.AnnData) -> dict[str, Any]:
         "images": sorted(images),
         keys.HAS_COUNTS: bool(settings.get(keys.HAS_COUNTS, True)),
     }
+    return found | _controls(adata)
+
+
+def _controls(adata: anndata.AnnData) -> dict[str, Any]:
+    """How many controls a slice had, and their share of all counts; nothing where there were none."""
+    n_controls = adata.uns[keys.TISSUEGRAPH].get(keys.N_CONTROLS)
+    if not n_controls:
+        return {}
+    counted = float(adata.obs[keys.CONTROL_COUNTS].sum())
+    share = counted / (counted + float(adata.X.sum(dtype=np.float64)))
+    return {keys.N_CONTROLS: n_controls, "control_share": share}

@@ -22,8 +22,9 @@ class Request:
     image_matrix (a file, pixels of the image to coordinates) another one, which is not kept for pictures.
     annotation: a table of barcode and label, or the name of a column in obs of an h5ad.
     counts_needed: False also takes an `outs` without matrix, an .h5ad without counts, a table of positions.
-    spot_spacing: pixels between the spots of a grid. warn: receives one line for everything odd that does not
-    stop the slice.
+    spot_spacing: pixels between the spots of a grid. bin_um: side of the bins of Visium HD and Stereo-seq;
+    library: which section of a file with several; table, coordinate_system: of SpatialData.
+    warn: receives one line for everything odd that does not stop the slice.
     """
 
     sample: str
@@ -34,6 +35,10 @@ class Request:
     annotation: str | None = None
     counts_needed: bool = True
     spot_spacing: float | None = None
+    bin_um: float | None = None
+    library: str | None = None
+    table: str | None = None
+    coordinate_system: str | None = None
     warn: Warn = _silent
 
     @property

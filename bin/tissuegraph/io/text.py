@@ -26,8 +26,8 @@ SEPARATORS = "commas, tabs or semicolons"  # the same, as messages call them
 
 
 def brief(text: object, length: int = 80) -> str:
-    """A value as messages quote it: one line of at most `length` characters."""
-    line = " ".join(str(text).split())
+    """A value as messages quote it: one line of at most `length` characters that can be printed."""
+    line = "".join(each if each.isprintable() else "?" for each in " ".join(str(text).split()))
     return line if len(line) <= length else f"{line[: length - 3]}..."
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph import keys
+from tissuegraph.io.platforms import COLUMNS
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.scores.transfer import MEASURES, judging
 from tissuegraph.sheet.tables import guarded
@@ -40,6 +41,7 @@ def table_row(outcome: Outcome) -> dict[str, Any]:
         row |= {
             "path": f"{folder}/{outcome.sample}.h5ad",
             "platform": "h5ad",
+            **dict.fromkeys(COLUMNS),  # what was picked of the input: the file holds that alone
             "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
         }
     if row.get("annotation") is None:

@@ -211,7 +211,7 @@ def _path_problems(row: Mapping[str, Any]) -> list[str]:
 
 _OTHER_FORMATS = {
     *(".csv", ".tsv", ".txt", ".mtx", ".gz", ".zip", ".tar", ".tgz", ".xlsx", ".json"),
-    *(".rds", ".rdata", ".h5seurat", ".loom", ".zarr", ".png", ".jpg", ".tif", ".tiff"),
+    *(".rds", ".rdata", ".h5seurat", ".loom", ".png", ".jpg", ".tif", ".tiff"),
 }
 
 

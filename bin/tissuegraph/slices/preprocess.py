@@ -48,7 +48,7 @@ def prepare(counts: sparse.csr_matrix, settings: Preprocess) -> Prepared:
     counts: CSR (N, G0), raw, all genes. Raises InputError when no gene passes the filter.
     """
     depth = total_counts(counts)
-    selected = select_genes(counts, settings.min_cells, settings.n_hvg)
+    selected = select_genes(counts, settings.min_cells, settings.n_hvg, settings.panel_genes)
     chosen = counts[:, selected]
     divisor = depth if settings.normalise_over == "all" else total_counts(chosen)
     values = normalise(chosen, divisor, settings.target_sum)
@@ -67,19 +67,19 @@ def total_counts(counts: sparse.csr_matrix) -> np.ndarray:
     return np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel().astype(np.float32)
 
 
-def select_genes(counts: sparse.csr_matrix, min_cells: float, n_hvg: int) -> np.ndarray:
+def select_genes(counts: sparse.csr_matrix, min_cells: float, n_hvg: int, panel_genes: int = 0) -> np.ndarray:
     """Indices (ascending) of the highly variable genes among those seen in enough spots.
 
-    Where no more than n_hvg genes pass the filter, all of them are taken and none is scored.
-    Raises InputError when none passes.
+    Where no more than n_hvg genes pass the filter, all of them are taken and none is scored. Of a matrix with
+    at most panel_genes genes all that are seen are taken. Raises InputError when none passes.
     """
-    detected = np.flatnonzero(detected_genes(counts, min_cells))
+    detected = np.flatnonzero(detected_genes(counts, min_cells, panel_genes))
     if len(detected) == 0:
         raise InputError(
             f"no gene is seen in at least {minimum_spots(counts.shape[0], min_cells)} of the "
             f"{counts.shape[0]} spots; lower min_cells (now {min_cells:g})"
         )
-    if len(detected) <= n_hvg:
+    if len(detected) <= n_hvg or counts.shape[1] <= panel_genes:
         return detected
     scores = hvg_scores(counts[:, detected])
     best = np.argsort(-scores, kind="stable")[:n_hvg]
@@ -94,8 +94,13 @@ def minimum_spots(n_spots: int, min_cells: float) -> int:
     return max(1, math.ceil(wanted - 1e-9))  # 0.07 * 100 is a little more than 7
 
 
-def detected_genes(counts: sparse.csr_matrix, min_cells: float) -> np.ndarray:
-    """Mask (G,) of the genes with a count in at least `minimum_spots` spots."""
+def detected_genes(counts: sparse.csr_matrix, min_cells: float, panel_genes: int = 0) -> np.ndarray:
+    """Mask (G,) of the genes with a count in at least `minimum_spots` spots; of a panel, in one.
+
+    Genes of a panel mark cell types, and the rarer types are in fewer cells than a share would ask for.
+    """
+    if counts.shape[1] <= panel_genes:
+        min_cells = 1
     seen = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
     return seen >= minimum_spots(counts.shape[0], min_cells)
 

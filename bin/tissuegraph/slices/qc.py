@@ -17,10 +17,12 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.records import Record
 from tissuegraph.slices.mitochondria import mitochondrial
+from tissuegraph.slices.panels import PANEL_GENES
 
 MIN_SPOTS = 20  # below, neither graphs nor mixtures have anything to work on
 WARN_DROPPED = 0.3  # share of spots dropped that deserves a look
 WARN_MEDIAN_COUNTS = 50  # counts per spot below which domains are mostly noise
+WARN_MEDIAN_COUNTS_PANEL = 20  # the same of a panel, whose counts are all of genes that tell cells apart
 PIECE_SPOTS, WARN_IN_PIECES = 5, 0.05  # more than this share of spots in pieces smaller than this
 REACH = 3.0  # multiples of the pitch that still count as neighbours within one piece of tissue
 N_BINS = 30
@@ -162,7 +164,8 @@ def judge(
         "histograms": histograms(metrics),
     }
     _refuse(record.metrics)
-    _warn(record, metrics, thresholds, pieces)
+    faint = WARN_MEDIAN_COUNTS_PANEL if counts.shape[1] <= PANEL_GENES else WARN_MEDIAN_COUNTS
+    _warn(record, metrics, thresholds, pieces, faint)
     return reasons
 
 
@@ -183,13 +186,15 @@ def _refuse(found: dict[str, Any]) -> None:
         )
 
 
-def _warn(record: Record, metrics: SpotMetrics, thresholds: Thresholds, pieces: np.ndarray) -> None:
+def _warn(
+    record: Record, metrics: SpotMetrics, thresholds: Thresholds, pieces: np.ndarray, faint: float
+) -> None:
     found = record.metrics
     share = 1 - found["n_spots"] / found["n_spots_raw"]
     if share > WARN_DROPPED:
         main = max(found["dropped"], key=found["dropped"].get)
         record.warn(f"{share:.0%} of {found['n_spots_raw']} spots were dropped, most of them by {main}")
-    if found["median_counts"] is not None and found["median_counts"] < WARN_MEDIAN_COUNTS:
+    if found["median_counts"] is not None and found["median_counts"] < faint:
         record.warn(
             f"the median spot has {found['median_counts']:.0f} counts: too little signal for reliable domains"
         )

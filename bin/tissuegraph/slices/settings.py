@@ -13,6 +13,7 @@ class Preprocess:
 
     min_cells: float = number(0, 1e9)  # keep genes seen in so many spots; below 1: share of the spots
     n_hvg: int = whole(1, 1_000_000)  # highly variable genes kept (all, where the slice has fewer)
+    panel_genes: int = whole(0, 1_000_000)  # of slices with at most so many genes all seen ones are kept
     hvg_flavor: str = choice("seurat_v3")  # ranked on raw counts by variance beyond the mean's trend
     normalise_over: str = choice("all", "selected")  # depth counted over all genes or the selected ones
     target_sum: float | str = number(1e-6, 1e9, "median")  # counts per spot after depth normalisation

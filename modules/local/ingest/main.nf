@@ -10,7 +10,7 @@ process INGEST {
     tuple val(meta), path('slice.h5ad') , emit: slice, optional: true
     tuple val(meta), path('facts.json') , emit: facts, optional: true
     tuple val(meta), path('ingest.json'), emit: record
-    tuple val(task.process), eval('tissuegraph-run versions.py anndata h5py pillow scipy'), topic: versions
+    tuple val(task.process), eval('tissuegraph-run versions.py anndata h5py pillow scipy spatialdata'), topic: versions
 
     script:
     def files = [

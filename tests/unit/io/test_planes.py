@@ -31,9 +31,10 @@ def one(origin=(0, 0), library=None, images=True, suffix="-1"):
     return adata
 
 
-def read(tmp_path, adata, said=None):
+def read(tmp_path, adata, said=None, **columns):
     path = write_h5ad(tmp_path / "a.h5ad", adata)
-    return read_slice(Request(path=path, sample="S", warn=(said if said is not None else []).append))
+    warn = (said if said is not None else []).append
+    return read_slice(Request(path=path, sample="S", warn=warn, **columns))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,9 @@ def test_a_column_whose_groups_overlap_tells_two_slices(tmp_path, column):
     )
     with pytest.raises(InputError, match=re.escape(words)) as error:
         read(tmp_path, joined)
-    assert "give each a row" in str(error.value)
+    assert "give each a row of its own that names it in the column library, e.g. A" in str(error.value)
+    xy = read(tmp_path, joined, library="B").obsm["spatial"]
+    np.testing.assert_array_equal(xy, XY + (30, 40))
 
 
 def test_the_same_column_passes_where_the_slices_lie_side_by_side(tmp_path):
@@ -126,6 +129,55 @@ def test_two_libraries_are_refused_and_one_of_them_alone_is_read_with_its_image(
     alone = read(tmp_path, joined[joined.obs["library_id"] == "B"].copy())
     assert alone.n_obs == 64
     assert set(alone.uns["spatial"]["S"]["images"]) == {"hires"}
+
+
+def two_libraries():
+    first, second = one(library="A"), one((30, 40), library="B")
+    second.X = second.X * 2
+    second.uns["spatial"]["B"]["scalefactors"]["tissue_hires_scalef"] = 0.04
+    return anndata.concat([first, second], uns_merge="unique", merge="same")  # barcodes twice
+
+
+def test_a_library_is_read_alone_with_its_own_counts_image_and_scale(tmp_path):
+    adata = read(tmp_path, two_libraries(), library="B")
+    assert adata.n_obs == 64
+    assert (adata.X.toarray() == 2).all()
+    assert adata.uns["spatial"]["S"]["scalefactors"] == {"tissue_hires_scalef": 0.04}
+
+
+def test_a_library_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+    joined = two_libraries()
+    joined.obs["donor"] = "D1"
+    words = "library: no column of obs that tells sections apart has the value 'C'; it has library_id: A, B; "
+    with pytest.raises(InputError, match=re.escape(words + "donor: D1")):
+        read(tmp_path, joined, library="C")
+    with pytest.raises(InputError, match="it has no such column"):
+        read(tmp_path, one(), library="C")
+
+
+def test_of_two_columns_with_the_value_the_one_of_libraries_is_meant(tmp_path):
+    joined = two_libraries()
+    joined.obs["batch"] = ["B"] * 64 + ["A"] * 64
+    assert (read(tmp_path, joined, library="A").X.toarray() == 1).all()
+
+
+def test_images_that_are_named_otherwise_than_the_library_are_left_out(tmp_path):
+    joined, said = two_libraries(), []
+    joined.obs["library_id"] = ["x"] * 64 + ["y"] * 64
+    adata = read(tmp_path, joined, said, library="y")
+    assert "spatial" not in adata.uns
+    assert "images left out: uns['spatial'] does not say which belong to 'y'" in said
+
+
+def test_labels_of_other_libraries_are_none_of_this_one(tmp_path):
+    joined = two_libraries()
+    joined.obs["layer"] = ["L1", "L2"] * 32 + [None] * 64
+    assert read(tmp_path, joined, library="A", annotation="layer").obs["annotation"].tolist()[:2] == [
+        "L1",
+        "L2",
+    ]
+    with pytest.raises(InputError, match="no spot of this library has a label"):
+        read(tmp_path, joined, library="B", annotation="layer")
 
 
 def test_a_mixture_is_measured_against_chance():

@@ -20,9 +20,9 @@ from helpers.tiny import (
 )
 
 from tissuegraph.errors import InputError
+from tissuegraph.io.feature_matrix import read_10x_h5
 from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
-from tissuegraph.io.spaceranger import read_10x_h5
 
 
 def refuses(words):
@@ -97,20 +97,6 @@ def test_positions_in_parquet_are_read(tmp_path):
     pandas.read_csv(csv).to_parquet(csv.with_suffix(".parquet"))
     csv.unlink()
     np.testing.assert_array_equal(read_slice(Request(path=outs, sample="S")).obsm["spatial"], XY)
-
-
-def test_a_visium_hd_bin_directory_knows_its_own_scale(tmp_path):
-    outs = write_outs(tmp_path / "outs" / "binned_outputs" / "square_016um")
-    scales = SCALEFACTORS | {"bin_size_um": 16.0, "microns_per_pixel": 0.16}
-    (outs / "spatial" / "scalefactors_json.json").write_text(json.dumps(scales))
-    assert read_slice(Request(path=outs, sample="S")).uns["tissuegraph"]["um_per_px"] == 0.16
-
-
-def test_a_visium_hd_run_says_which_directory_to_give(tmp_path):
-    for size in ("008", "016"):
-        write_outs(tmp_path / "outs" / "binned_outputs" / f"square_{size}um")
-    with refuses("outs/binned_outputs/square_008um, outs/binned_outputs/square_016um"):
-        read_slice(Request(path=tmp_path / "outs", sample="S"))
 
 
 def test_a_histology_image_becomes_a_small_one_with_its_scale(tmp_path):

@@ -240,7 +240,7 @@ def _packed(outs):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (_segmented, "outs holds segmented cells of Visium HD (segmented_outputs), which are not read"),
+        (_segmented, "outs holds segmented cells of Visium HD (segmented_outputs) and no bins"),
         (_aggregated, "outs is the output of spaceranger aggr, several slices in one matrix"),
         (_prefixed, "GSM1_filtered_feature_bc_matrix.h5; rename it to filtered_feature_bc_matrix.h5"),
         (_prefixed_positions, "spatial/ holds GSM1_tissue_positions.csv; rename it to tissue_positions.csv"),

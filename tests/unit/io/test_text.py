@@ -7,7 +7,7 @@ import pytest
 
 from tissuegraph.errors import InputError
 from tissuegraph.io import text
-from tissuegraph.io.text import plain, read_bytes, read_rows, read_text
+from tissuegraph.io.text import brief, plain, read_bytes, read_rows, read_text
 
 TABLE = "barcode,label\nAAA-1,Schicht é\n"
 
@@ -89,3 +89,7 @@ def test_names_that_look_alike_are_plainly_equal(other):
 def test_one_letter_in_two_encodings_is_one_letter():
     assert plain("Ba\u0308uche") == plain("B\u00e4uche")
     assert plain("Tumour 1") != plain("Tumour 2")
+
+
+def test_what_cannot_be_printed_is_quoted_as_question_marks():
+    assert brief("a\x04b\n\tc\u200b") == "a?b c?"

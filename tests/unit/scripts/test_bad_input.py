@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.imaging_tiny import write_cosmx, write_merscope, write_xenium
 from helpers.scripts import run_script
 from helpers.tiny import COUNTS, tiny_anndata, write_h5ad, write_outs
 
@@ -33,6 +34,17 @@ def sixty_spots(path):
         obsm={"spatial": np.stack([np.arange(60.0), np.zeros(60)], axis=1)},
     )
     return write_h5ad(path, adata)
+
+
+@pytest.mark.parametrize(
+    ("platform", "write"), [("xenium", write_xenium), ("cosmx", write_cosmx), ("merscope", write_merscope)]
+)
+def test_a_directory_of_an_imaging_platform_becomes_a_slice_in_micrometres(ingest, tmp_path, platform, write):
+    record, _ = ingest(write(tmp_path / "run"))
+    found = record["metrics"]
+    assert (found["platform"], found["um_per_px"], found["n_spots"], found["n_genes"]) == (platform, 1, 4, 3)
+    assert record["status"] == "passed"
+    assert found["n_controls"] >= 2
 
 
 def test_a_good_slice_passes_ingest_and_quality_control(ingest, tmp_path):

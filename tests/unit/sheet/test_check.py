@@ -20,6 +20,10 @@ FULL = {
     "image": "slides/he.tiff",
     "image_matrix": "slides/matrix.csv",
     "spot_spacing": 250,
+    "bin_um": 8,
+    "library": "left",
+    "table": "table",
+    "coordinate_system": "global",
     "role": "both",
     "patient": "P1",
     "n_domains": 7,
@@ -145,7 +149,7 @@ def test_paths_that_a_shell_or_the_engine_would_expand_are_refused(read, path, c
 @pytest.mark.parametrize(
     ("column", "value", "expected"),
     [
-        ("platform", "xenium", "expected 'visium' or 'h5ad', or nothing to detect it"),
+        ("platform", "polaroid", "expected 'xenium', "),
         ("image", "he.gif", "expected an image file"),
         ("min_counts", "-5", "expected a whole number of at least 0"),
         ("min_genes", "many", "expected a whole number of at least 0"),
@@ -166,8 +170,8 @@ def test_each_column_says_what_it_expects(read, column, value, expected):
         ("h5ad", "outs", "expected an .h5ad file, as the platform is h5ad"),
         ("visium", "a.h5ad", "expected a Space Ranger outs directory"),
         ("", "outs/filtered_feature_bc_matrix.h5", "expected the outs directory that holds this file"),
-        ("", "counts.csv", "expected a Space Ranger outs directory or an .h5ad file"),
-        ("", "slice.rds", "expected a Space Ranger outs directory or an .h5ad file"),
+        ("", "counts.csv", "expected a Xenium output directory, "),
+        ("", "slice.rds", "expected a Xenium output directory, "),
     ],
 )
 def test_a_path_that_cannot_be_what_is_needed_is_refused_by_its_name(read, platform, path, expected):

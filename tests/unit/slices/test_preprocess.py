@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from helpers.scale import large_cells
 from scipy import sparse
 
 from tissuegraph.clustering.baseline import baseline_features
 from tissuegraph.errors import InputError
+from tissuegraph.presets import load_settings
 from tissuegraph.slices import preprocess
 
 COUNTS = sparse.csr_matrix(np.array([[1, 0, 3], [0, 2, 0], [4, 4, 0], [0, 0, 0]], dtype=np.float32))
@@ -66,6 +68,24 @@ def test_a_share_below_one_counts_spots_of_the_slice(min_cells, spots):
 def test_genes_seen_in_too_few_spots_go():
     assert preprocess.detected_genes(COUNTS, 2).tolist() == [True, True, False]
     assert preprocess.select_genes(COUNTS, 2, n_hvg=10).tolist() == [0, 1]
+
+
+def test_of_a_panel_only_genes_that_are_never_seen_go():
+    rare = sparse.csr_matrix(np.diag([3.0, 2.0, 1.0, 0.0]))  # each gene in one spot, the last in none
+    assert preprocess.select_genes(rare, 2, n_hvg=1, panel_genes=4).tolist() == [0, 1, 2]
+    with pytest.raises(InputError, match="no gene is seen in at least 2 of the 4 spots"):
+        preprocess.select_genes(rare, 2, n_hvg=1, panel_genes=3)  # four genes are no panel of three
+
+
+def test_the_default_presets_keep_all_genes_of_a_panel_of_cells_and_the_paper_does_not():
+    counts = large_cells(2000, 300, depth=60.0).counts
+    rare = np.diff(counts.tocsc().indptr) < 0.03 * 2000
+    assert rare.sum() > 30
+    for method in ("stmfg", "multist"):
+        settings = load_settings(f"{method}/default").preprocess
+        kept = preprocess.prepare(counts, settings).selected
+        assert kept.tolist() == np.flatnonzero(np.diff(counts.tocsc().indptr)).tolist()
+    assert len(preprocess.prepare(counts, load_settings("stmfg/paper").preprocess).selected) < 300 - 30
 
 
 def test_no_gene_left_is_an_error_with_the_remedy():
@@ -160,6 +180,7 @@ def preset(**changes):
     fields = {
         "min_cells": 0.03,
         "n_hvg": 300,
+        "panel_genes": 0,
         "hvg_flavor": "seurat_v3",
         "normalise_over": "all",
         "target_sum": "median",
@@ -173,7 +194,7 @@ def preset(**changes):
 
 
 def test_prepare_with_the_baseline_recipe_gives_the_baseline_features(tissue):
-    prepared = preprocess.prepare(tissue, preset(n_hvg=3000, normalise_over="selected"))
+    prepared = preprocess.prepare(tissue, preset(n_hvg=3000, panel_genes=1000, normalise_over="selected"))
     np.testing.assert_array_equal(prepared.features, baseline_features(tissue))
 
 

@@ -160,14 +160,29 @@ def test_too_little_left_fails_the_slice_with_the_numbers(counts, options, words
 
 
 def test_many_dropped_spots_and_faint_ones_warn():
-    counts = np.ones((50, 3)) * 10
+    counts = np.ones((50, 3)) * 5
     counts[:20] = 0
     record, _ = judged(counts)
     assert record.status == "warned"
     assert record.reasons == [
         "40% of 50 spots were dropped, most of them by zero_counts",
-        "the median spot has 30 counts: too little signal for reliable domains",
+        "the median spot has 15 counts: too little signal for reliable domains",
     ]
+
+
+@pytest.mark.parametrize(("n_genes", "status"), [(1000, "passed"), (1001, "warned")])
+def test_cells_of_a_panel_need_fewer_counts_than_spots_of_a_transcriptome(n_genes, status):
+    counts = np.zeros((50, n_genes))
+    counts[:, :3] = 10
+    record, _ = judged(counts, symbols=[f"GENE{n}" for n in range(n_genes)])
+    assert (record.status, record.metrics["median_counts"]) == (status, 30)
+
+
+def test_a_panel_without_mitochondrial_genes_has_an_unknown_share_and_loses_no_cell_by_it():
+    counts = np.ones((50, 3)) * 20
+    record, reasons = judged(counts, Thresholds(min_counts=10, n_mads=3), symbols=["ACTA2", "CD3E", "EPCAM"])
+    assert record.metrics["median_mito"] is None
+    assert (record.status, set(reasons)) == ("passed", {""})
 
 
 def test_two_pieces_of_tissue_are_normal_but_scattered_spots_warn():

@@ -1,0 +1,1 @@
+"""One module per platform, see tissuegraph.io.platforms."""
