@@ -24,6 +24,7 @@ SECTION = "section"  # obs of a cohort: the slice that a spot is of
 COHORT = "X_cohort"  # obsm of a cohort: components that all its sections share
 SPATIAL = "spatial"  # obsm: x, y in full-resolution pixels; uns: images and scale factors
 HISTOLOGY = "X_histology"  # obsm: image features of the tile around each spot
+OWN_OBSM = {HISTOLOGY, COHORT, "X_stmfg", "X_multist", "X_baseline"}  # obsm that the pipeline writes
 SPATIAL_GRAPH = "spatial_graph"  # obsp
 FEATURE_GRAPH = "feature_graph"  # obsp
 TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores

@@ -51,6 +51,7 @@ class RawSlice:
     feature_types: np.ndarray | None = None
     groups: dict[str, np.ndarray] = field(default_factory=dict)
     obs: pd.DataFrame | None = None
+    obsm: dict[str, np.ndarray] = field(default_factory=dict)
     n_controls: int = 0
 
     def select(self, spots: np.ndarray) -> RawSlice:
@@ -59,6 +60,7 @@ class RawSlice:
         values = {name: getattr(self, name) for name in per_spot}
         kept = {name: None if v is None else v[spots] for name, v in values.items()}
         kept["obs"] = None if self.obs is None else self.obs.iloc[np.flatnonzero(spots)]
+        kept["obsm"] = {name: array[spots] for name, array in self.obsm.items()}
         return replace(self, **kept, groups={name: values[spots] for name, values in self.groups.items()})
 
 
@@ -101,7 +103,7 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
         obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
     if raw.obs is not None:
         for name, values in _named_columns(raw.obs, raw.platform).items():
-            obs[name] = values.to_numpy()
+            obs[name] = values.array
     var = pd.DataFrame(
         {
             keys.GENE_ID: np.asarray(raw.gene_ids, dtype=str).astype(object),
@@ -122,7 +124,14 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
-    return anndata.AnnData(X=counts, obs=obs, var=var, obsm={keys.SPATIAL: xy}, uns=uns)
+    obsm = {_free_name(name, raw.platform): array for name, array in raw.obsm.items()}
+    return anndata.AnnData(X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, uns=uns)
+
+
+def _free_name(name: str, platform: str) -> str:
+    """Name of an array of obsm that the pipeline does not write itself."""
+    name = name.replace("/", ".")
+    return f"{platform}_{name}" if name == keys.SPATIAL or name in keys.OWN_OBSM else name
 
 
 def _named_columns(table: pd.DataFrame, platform: str) -> dict[str, pd.Series]:

@@ -19,6 +19,7 @@ from tissuegraph.io.canonical import RawSlice, check_positions_shape, checked_la
 from tissuegraph.io.elements import column, columns, declared, index, is_old, matrix, rewritten
 from tissuegraph.io.h5ad_images import read_images
 from tissuegraph.io.hdf5 import group_of, open_hdf5, values
+from tissuegraph.io.own_columns import own_obs, own_obsm
 from tissuegraph.io.planes import is_section_name, select_library
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import as_flags, is_missing
@@ -86,6 +87,8 @@ def read_file(
         in_tissue=_in_tissue(obs, len(barcodes), warn),
         feature_types=None if counts is None else _feature_types(var, len(names)),
         groups=groups,
+        obs=own_obs(obs, len(barcodes), _is_ours(file), warn),
+        obsm=own_obsm(file, len(barcodes), _is_ours(file), warn),
     )
     return raw if library is None else _selected(raw, library)
 

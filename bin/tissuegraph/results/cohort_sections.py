@@ -119,7 +119,11 @@ def _joined(name: str, sections: Sequence[CohortSection], *, matched: bool) -> A
     ]
     own = not matched and _is_domain(name)
     if not any(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
-        return pd.concat(parts, ignore_index=True).to_numpy()
+        together = pd.concat(parts, ignore_index=True)
+        if together.dtype != object:
+            return together.to_numpy()
+        # flags in one section and nothing in another: HDF5 has no type for both
+        return pd.Categorical([None if pd.isna(value) else str(value) for value in together])
     known: dict[str, None] = {}
     texts = []
     for section, part in zip(sections, parts, strict=True):

@@ -120,6 +120,15 @@ def test_a_section_whose_expression_is_inferred_is_named_beside_the_measured_one
     assert record.reasons[0].startswith("the expression of two is inferred from the image")
 
 
+def test_a_flag_that_one_section_has_is_missing_in_the_other(group):
+    other = anndata.read_h5ad(group / "sections" / "two.h5ad")
+    other.obs["doublet"] = np.arange(N) == 0
+    other.write_h5ad(group / "sections" / "two.h5ad")
+    _, data = run(group)
+    assert data.obs["doublet"][:N].isna().all()
+    assert data.obs["doublet"][N:].astype(str).tolist() == ["True"] + ["False"] * (N - 1)
+
+
 def test_a_section_without_components_leaves_them_out_and_says_so(group):
     (group / "parts" / "two.components.npz").unlink()
     record, data = run(group)

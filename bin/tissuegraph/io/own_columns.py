@@ -1,0 +1,94 @@
+"""What users keep in an h5ad beside counts and positions: columns of obs and arrays of obsm, for the result.
+
+N spots. Nothing here decides anything: what cannot be carried is left out and said, and the slice goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tissuegraph import keys
+from tissuegraph.errors import InputError
+from tissuegraph.io.elements import column, columns
+from tissuegraph.io.hdf5 import values
+from tissuegraph.io.request import Warn
+from tissuegraph.io.text import brief
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_COLUMNS = 500  # of obs, and of one array of obsm; more is a matrix, not a description
+_RESERVED = {"_index"}  # anndata refuses to write it
+
+
+def own_obs(obs: Any, n_spots: int, ours: bool, warn: Warn) -> pd.DataFrame:
+    """Columns of obs as numbers, flags or categories of text, (N, ...).
+
+    ours: whether this pipeline wrote the file: what it writes itself is made anew then and left out here.
+    """
+    import pandas as pd
+
+    names = [name for name in columns(obs) if name not in _RESERVED]
+    names = [name for name in names if not (ours and keys.is_own_column(name))]
+    if len(names) > MOST_COLUMNS:
+        n_lost = len(names) - MOST_COLUMNS
+        warn(f"{n_lost} of {len(names)} columns of obs are not kept (at most {MOST_COLUMNS})")
+    found, lost = {}, []
+    for name in names[:MOST_COLUMNS]:
+        try:
+            given = column(obs, name)
+        except InputError:
+            lost.append(name)
+            continue
+        if len(given) == n_spots:
+            found[name] = _typed(given)
+        else:
+            lost.append(name)
+    if lost:
+        warn(f"columns of obs that cannot be read are not kept: {brief(', '.join(lost))}")
+    return pd.DataFrame(found, index=pd.RangeIndex(n_spots))
+
+
+def _typed(given: np.ndarray) -> Any:
+    """Objects (N,), None where missing, as flags, numbers or categories of text."""
+    import pandas as pd
+
+    missing = np.array([value is None for value in given], dtype=bool)
+    there = given[~missing]
+    if len(there) and all(isinstance(value, bool | np.bool_) for value in there) and not missing.any():
+        return there.astype(bool)
+    if len(there) and all(isinstance(value, int | float | np.number) for value in there):
+        if not missing.any() and all(isinstance(value, int | np.integer) for value in there):
+            return there.astype(np.int64)
+        return np.where(missing, np.nan, np.where(missing, 0.0, given)).astype(np.float64)
+    return pd.Categorical([None if value is None else str(value) for value in given])
+
+
+def own_obsm(file: Mapping[str, Any], n_spots: int, ours: bool, warn: Warn) -> dict[str, np.ndarray]:
+    """Arrays of numbers (N, at most 500) of obsm but for the positions; ours: as in `own_obs`."""
+    group = file.get("obsm")
+    if not hasattr(group, "keys"):
+        return {}
+    found, lost = {}, []
+    for name in group:
+        if name == keys.SPATIAL or (ours and name.startswith("X_")):
+            continue
+        node = group[name]
+        shape, dtype = getattr(node, "shape", None), getattr(node, "dtype", None)
+        fits = shape is not None and len(shape) == 2 and shape[0] == n_spots and shape[1] <= MOST_COLUMNS
+        if not fits or dtype is None or dtype.kind not in "biuf":
+            lost.append(name)
+            continue
+        try:
+            found[name] = np.asarray(values(node))
+        except InputError:
+            lost.append(name)
+    if lost:
+        warn(
+            f"obsm is kept where it holds numbers, one row per spot and at most {MOST_COLUMNS} columns; left "
+            f"out: {brief(', '.join(lost))}"
+        )
+    return found
