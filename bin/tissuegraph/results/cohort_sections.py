@@ -123,7 +123,8 @@ def _joined(name: str, sections: Sequence[CohortSection], *, matched: bool) -> A
         if together.dtype != object:
             return together.to_numpy()
         # flags in one section and nothing in another: HDF5 has no type for both
-        return pd.Categorical([None if pd.isna(value) else str(value) for value in together])
+        values = [value for part in parts for value in part.astype(object)]
+        return pd.Categorical([None if pd.isna(value) else str(value) for value in values])
     known: dict[str, None] = {}
     texts = []
     for section, part in zip(sections, parts, strict=True):
