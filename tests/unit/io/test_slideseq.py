@@ -101,7 +101,7 @@ DENSE_NAME, LOCATIONS_NAME = (
         (DENSE_NAME, None, "Puck_200115_08 has no table of expression, e.g. Puck.digital_expression.txt.gz"),
         (LOCATIONS_NAME, None, "Puck_200115_08 has no table of bead locations"),
         ("old_bead_locations.csv", b"", "has several tables (Puck_200115_08_bead_locations.csv, old_bead"),
-        (DENSE_NAME, gzip.compress(DENSE.encode())[:-9], "is truncated or damaged; copy it again"),
+        (DENSE_NAME, gzip.compress(DENSE.encode(), mtime=0)[:-9], "is truncated or damaged; copy it again"),
         (DENSE_NAME, b"", "is empty; expected a table of counts as text"),
         (DENSE_NAME, b"GENE\tA\tB\n", "holds no counts; expected a line of barcodes and one line per gene"),
         (
