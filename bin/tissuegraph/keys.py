@@ -35,6 +35,7 @@ INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred f
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
 KEEP, DROP_REASON = "keep", "drop_reason"  # the QC table: whether a spot stays, and the rules it breaks
 
+N_CONTROLS = "n_controls"  # uns['tissuegraph']: features left out as controls, absent where there were none
 CONTROL_COUNTS = "control_counts"  # obs: counts of negative controls and codes without a gene, left out of X
 
 

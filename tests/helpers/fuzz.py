@@ -24,6 +24,8 @@ N_SPOTS, N_GENES = 30, 12
 SECONDS, MEMORY = 20, 6 << 30  # of one case
 LONGEST = 600  # characters of a line for people
 KINDS = ("h5ad", "outs_h5", "outs_mtx", "image", "table")
+IMAGING = ("xenium", "cosmx", "merscope")
+FIRST_IMAGING = 1_000_000  # seeds from here on are of these kinds, so that older ones mean what they meant
 
 
 def build(folder: Path, kind: str) -> dict:
@@ -33,6 +35,10 @@ def build(folder: Path, kind: str) -> dict:
     from PIL import Image
     from scipy import sparse
 
+    from helpers import imaging_tiny
+
+    if kind in IMAGING:
+        return {"path": getattr(imaging_tiny, f"write_{kind}")(folder / "run"), "platform": kind}
     rng = np.random.default_rng(0)
     counts = sparse.csr_matrix(rng.poisson(2, (N_SPOTS, N_GENES)).astype(np.float32))
     row, col = np.divmod(np.arange(N_SPOTS), 6)
@@ -99,7 +105,8 @@ def attempt(seed: int) -> str:
     from helpers.odd_files import mutate
 
     rng = np.random.default_rng(seed)
-    kind = KINDS[seed % len(KINDS)]
+    kinds = IMAGING if seed >= FIRST_IMAGING else KINDS
+    kind = kinds[seed % len(kinds)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         request = build(folder, kind)

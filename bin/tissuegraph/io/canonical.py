@@ -31,7 +31,8 @@ class RawSlice:
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
     uint8; scalefactors: Space Ranger's names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
     feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart; obs:
-    table of N rows, numbers or text, with what else the platform says of each spot, or None.
+    table of N rows, numbers or text, with what else the platform says of each spot, or None; n_controls:
+    features that were left out as controls.
     """
 
     platform: str
@@ -49,6 +50,7 @@ class RawSlice:
     feature_types: np.ndarray | None = None
     groups: dict[str, np.ndarray] = field(default_factory=dict)
     obs: pd.DataFrame | None = None
+    n_controls: int = 0
 
     def select(self, spots: np.ndarray) -> RawSlice:
         """The spots of a mask (N,) only."""
@@ -109,6 +111,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
     if not has_counts:
         settings[keys.HAS_COUNTS] = False
+    if raw.n_controls:
+        settings[keys.N_CONTROLS] = raw.n_controls
     um_per_px = raw.um_per_px
     if um_per_px is None and raw.platform == "visium" and pitch > 0:
         um_per_px = VISIUM_PITCH_UM / pitch

@@ -72,27 +72,23 @@ def _on_tissue(raw: RawSlice, warn: Warn) -> RawSlice:
 
 
 def _genes_only(raw: RawSlice, warn: Warn) -> RawSlice:
-    """Without features that are no genes; the counts of controls among them go to obs, as a sign of noise."""
+    """Without features that are no genes; the counts of controls among them go to obs, as a sign of noise.
+
+    Every slice of an imaging platform has controls, so these are noted and are no reason for a warning.
+    """
     if raw.counts is None or not raw.counts.shape[1]:
         return raw
     controls = are_controls(raw.gene_ids, raw.gene_symbols)
-    genes = np.ones(len(controls), dtype=bool)
+    genes = ~controls
     if raw.feature_types is not None:
-        genes = are_genes(raw.feature_types)
-        _say_other_types(raw.feature_types, genes, warn)
         controls |= are_control_types(raw.feature_types)
-    named = genes & controls
-    if named.any():
-        shown = ", ".join(raw.gene_symbols[named][:3])
-        if (named == genes).all():
-            raise InputError(
-                f"the matrix has no genes, only controls ({shown}); give the matrix of gene expression"
-            )
-        warn(
-            f"{int(named.sum())} control features ({shown}) were left out; their counts are in "
-            f"obs['{keys.CONTROL_COUNTS}']"
+        genes = are_genes(raw.feature_types) & ~controls
+        _say_other_types(raw.feature_types, genes, controls, warn)
+    if not genes.any():
+        shown = ", ".join(raw.gene_symbols[controls][:3])
+        raise InputError(
+            f"the matrix has no genes, only controls ({shown}); give the matrix of gene expression"
         )
-        genes = genes & ~named
     if genes.all():
         return raw
     return replace(
@@ -102,22 +98,23 @@ def _genes_only(raw: RawSlice, warn: Warn) -> RawSlice:
         gene_symbols=raw.gene_symbols[genes],
         feature_types=None if raw.feature_types is None else raw.feature_types[genes],
         obs=_with_control_counts(raw, controls) if controls.any() else raw.obs,
+        n_controls=int(controls.sum()),
     )
 
 
-def _say_other_types(feature_types: np.ndarray, genes: np.ndarray, warn: Warn) -> None:
-    """Warn of features of other types than genes (G,); raises InputError where there are no others."""
-    if genes.all():
-        return
-    others = sorted(set(feature_types[~genes].tolist()))
-    if not genes.any():
+def _say_other_types(types: np.ndarray, genes: np.ndarray, controls: np.ndarray, warn: Warn) -> None:
+    """Warn of features that are neither genes nor controls, masks (G,); InputError where nothing else is."""
+    odd = ~genes & ~controls
+    others = sorted(set(types[odd].tolist()))
+    if odd.any() and not genes.any():
         raise InputError(
             f"the matrix has no features of type {GENE_EXPRESSION}, only {', '.join(others[:3])}; give the "
             f"matrix of gene expression"
         )
-    warn(
-        f"{int((~genes).sum())} features that are not gene expression ({', '.join(others[:3])}) were left out"
-    )
+    if odd.any():
+        warn(
+            f"{int(odd.sum())} features that are not gene expression ({', '.join(others[:3])}) were left out"
+        )
 
 
 def _with_control_counts(raw: RawSlice, controls: np.ndarray) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def describe(adata: anndata.AnnData) -> dict[str, Any]:
     settings = adata.uns[keys.TISSUEGRAPH]
     labels = adata.obs.get(keys.ANNOTATION)
     images = adata.uns.get(keys.SPATIAL, {}).get(settings["sample"], {}).get("images", {})
-    return {
+    found = {
         "platform": settings["platform"],
         "n_spots": adata.n_obs,
         "n_genes": adata.n_vars,
@@ -96,3 +96,14 @@ def describe(adata: anndata.AnnData) -> dict[str, Any]:
         "images": sorted(images),
         keys.HAS_COUNTS: bool(settings.get(keys.HAS_COUNTS, True)),
     }
+    return found | _controls(adata)
+
+
+def _controls(adata: anndata.AnnData) -> dict[str, Any]:
+    """How many controls a slice had, and their share of all counts; nothing where there were none."""
+    n_controls = adata.uns[keys.TISSUEGRAPH].get(keys.N_CONTROLS)
+    if not n_controls:
+        return {}
+    counted = float(adata.obs[keys.CONTROL_COUNTS].sum())
+    share = counted / (counted + float(adata.X.sum(dtype=np.float64)))
+    return {keys.N_CONTROLS: n_controls, "control_share": share}

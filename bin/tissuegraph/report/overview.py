@@ -116,6 +116,13 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         "median_mito": _number(
             "Mito", "Median mitochondrial share of UMIs", "Oranges", "{:,.1f}", suffix="%"
         ),
+        "control_share": _number(
+            "Controls",
+            "Negative controls' share of all counts; they are left out",
+            "Oranges",
+            "{:,.2f}",
+            suffix="%",
+        ),
         "n_dropped": _number("Dropped", "Spots that quality control dropped", "OrRd", "{:,.0f}", hidden=True),
         "n_genes": _number("Genes in slice", "Genes in the slice", "Greys", "{:,.0f}", hidden=True),
     }
@@ -130,6 +137,8 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     )  # fmt: skip
     row = {"status": outcome.status, "group": _text(outcome.row.get("group"))}
     row |= {name: metrics.get(name) for name in names}
+    if metrics.get("control_share") is not None:
+        row["control_share"] = 100 * metrics["control_share"]
     if "expression" in metrics:
         row["expression"] = "inferred" if metrics["expression"].get("goes_on") else "measured"
     if not outcome.assembled:

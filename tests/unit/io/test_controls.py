@@ -8,7 +8,7 @@ from helpers.tiny import write_h5ad
 
 from tissuegraph.errors import InputError
 from tissuegraph.io.controls import are_controls
-from tissuegraph.io.reading import read_slice
+from tissuegraph.io.reading import describe, read_slice
 from tissuegraph.io.request import Request
 
 CONTROLS = [
@@ -63,9 +63,10 @@ def test_controls_of_an_h5ad_are_left_out_and_their_counts_kept(tmp_path):
     assert result.var_names.tolist() == ["ACTB", "GFAP"]
     np.testing.assert_array_equal(result.X.toarray(), [[0, 2], [4, 6], [8, 10]])
     assert result.obs["control_counts"].tolist() == [1 + 3, 5 + 7, 9 + 11]
-    assert said == [
-        "2 control features (Blank-1, NegPrb3) were left out; their counts are in obs['control_counts']"
-    ]
+    assert result.uns["tissuegraph"]["n_controls"] == 2
+    assert said == []  # every slice of an imaging platform has controls
+    described = describe(result)
+    assert (described["n_controls"], described["control_share"]) == (2, (4 + 12 + 20) / (4 + 12 + 20 + 30))
 
 
 def test_controls_told_by_type_are_counted_too_and_antibodies_are_not(tmp_path):
@@ -73,10 +74,7 @@ def test_controls_told_by_type_are_counted_too_and_antibodies_are_not(tmp_path):
     result, said = read(tmp_path, ["ACTB", "odd", "CD3", "Blank-2"], types)
     assert result.var_names.tolist() == ["ACTB"]
     assert result.obs["control_counts"].tolist() == [1 + 3, 5 + 7, 9 + 11]
-    assert said == [
-        "2 features that are not gene expression (Antibody Capture, Negative Control Codeword) were left out",
-        "1 control features (Blank-2) were left out; their counts are in obs['control_counts']",
-    ]
+    assert said == ["1 features that are not gene expression (Antibody Capture) were left out"]
 
 
 def test_a_matrix_of_controls_alone_is_refused(tmp_path):
@@ -89,4 +87,6 @@ def test_a_matrix_of_controls_alone_is_refused(tmp_path):
 def test_a_slice_without_controls_has_no_column_of_them(tmp_path):
     result, said = read(tmp_path, ["ACTB", "GFAP"])
     assert "control_counts" not in result.obs
+    assert "n_controls" not in result.uns["tissuegraph"]
+    assert "n_controls" not in describe(result)
     assert said == []

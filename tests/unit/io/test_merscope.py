@@ -39,9 +39,8 @@ def test_counts_positions_and_quality_are_those_planted(tmp_path, layout):
     assert adata.obs["volume"].tolist() == AREA
     assert adata.obs["control_counts"].tolist() == [3, 1, 0, 2]
     assert (adata.uns["tissuegraph"]["platform"], adata.uns["tissuegraph"]["um_per_px"]) == ("merscope", 1.0)
-    assert said == [
-        "2 control features (Blank-1, Blank-27) were left out; their counts are in obs['control_counts']"
-    ]
+    assert adata.uns["tissuegraph"]["n_controls"] == 2
+    assert said == []
 
 
 def rewrite(path, change):

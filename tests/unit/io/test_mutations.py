@@ -13,7 +13,9 @@ FAILED_ONCE = (625, 660, 10982, 20544)
 N_SEEDS = 60
 
 
-@pytest.mark.parametrize("seeds", [(0, N_SEEDS), *((seed, 1) for seed in FAILED_ONCE)])
+@pytest.mark.parametrize(
+    "seeds", [(0, N_SEEDS), (fuzz.FIRST_IMAGING, N_SEEDS), *((seed, 1) for seed in FAILED_ONCE)]
+)
 def test_a_damaged_slice_is_read_or_refused_in_one_line(seeds):
     command = [sys.executable, "-W", "ignore", fuzz.__file__, *map(str, seeds)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -23,6 +25,6 @@ def test_a_damaged_slice_is_read_or_refused_in_one_line(seeds):
 
 
 def test_the_inputs_that_are_damaged_are_good_before(tmp_path):
-    for kind in fuzz.KINDS:
+    for kind in (*fuzz.KINDS, *fuzz.IMAGING):
         (tmp_path / kind).mkdir()
         assert fuzz.read(fuzz.build(tmp_path / kind, kind), tmp_path / kind) == "read"

@@ -207,6 +207,20 @@ def test_columns_that_no_slice_has_are_left_out(tmp_path):
     assert "ari_stmfg" in table["headers"]
 
 
+def test_the_share_of_controls_is_a_column_where_a_slice_had_any(tmp_path):
+    fake_run(tmp_path, 2)
+    _, content = summarise(tmp_path)
+    assert "control_share" not in section(content, "general_statistics")["headers"]
+    entry = {"sample": SAMPLE_0, "step": "ingest", "status": "passed", "reasons": [], "metrics": {}}
+    entry["metrics"]["control_share"] = 0.0125
+    (tmp_path / "records" / "0" / "ingest.json").write_text(json.dumps(entry))
+    _, content = summarise(tmp_path)
+    table = section(content, "general_statistics")
+    assert table["headers"]["control_share"]["title"] == "Controls"
+    assert table["data"][SAMPLE_0]["control_share"] == 1.25
+    assert "control_share" not in table["data"][SAMPLE_1]
+
+
 def with_gains(*verdicts: str) -> list[Outcome]:
     """Slices on which a method is above, within or below its controls, by scores that say so."""
     ari = {"above": 0.65, "within": 0.6, "below": 0.55, "one seed": 0.8}
