@@ -92,5 +92,14 @@ def test_seeds_that_disagree_are_a_doubt_and_widen_the_range():
     assert any("seeds disagree on the number of domains: 2, 8" in doubt for doubt in found.doubts)
 
 
+def test_a_number_that_no_seed_chose_is_not_taken():
+    # 11 is each seed's best by a hair, so each takes a smaller one within 5 %; the mean knows 11 alone
+    rows = ([0.75, 0.5, 0.78], [0.5, 0.77, 0.80], [0.5, 0.78, 0.80])
+    assert pool({"a": evidence((7, 8, 11), *rows)}).by_seed == (7, 8, 8)
+    assert pool({"a": evidence((7, 8, 11), *rows)}).n_domains == 8
+    apart = ([0.2, 0.5, 0.9], [0.3, 0.9, 0.2])  # 11 and 8: the mean's choice lies between them and stays
+    assert pool({"a": evidence((7, 8, 11), *apart)}).n_domains == 8
+
+
 def test_a_weak_criterion_is_a_doubt():
     assert "weak: its criterion is 0.30" in pool({"a": evidence((2, 3), (0.3, 0.1))}).doubts[0]
