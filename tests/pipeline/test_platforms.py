@@ -1,0 +1,58 @@
+"""The same slice as nine platforms write it, in one samplesheet: one report, and one slice nine times."""
+
+from __future__ import annotations
+
+import anndata
+import numpy as np
+import pytest
+from helpers.platform_slices import GENES, WRITERS, cells, write_platforms
+from sklearn.metrics import adjusted_rand_score
+
+from .conftest import run_pipeline, write_sheet
+
+pytestmark = pytest.mark.pipeline
+MICROMETRES = {"visium_hd": 0.4, "stereoseq": 0.5, "slideseq": 0.65}  # of a pixel; elsewhere 1, or unknown
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    launch = tmp_path_factory.mktemp("platforms")
+    sheet = write_sheet(launch / "sheet.csv", write_platforms(launch, cells()))
+    run = run_pipeline(launch, "--input", str(sheet), "--n_seeds", "1")
+    assert run.code == 0, run.output
+    return run
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_platform_goes_from_its_files_to_domains(finished, name):
+    made = cells()
+    row = finished.table()[name]
+    assert row["status"] != "failed", row["reason"]
+    slice_ = anndata.read_h5ad(finished.outdir / "slices" / name / f"{name}.h5ad")
+    assert slice_.n_obs == len(made.xy)
+    assert list(slice_.var["gene_symbol"]) == GENES
+    assert slice_.X.sum() == made.counts.sum()
+    xy = slice_.obsm["spatial"]
+    row_of = np.rint((xy[:, 1] - xy[:, 1].min()) / slice_.uns["tissuegraph"]["pitch_px"]).astype(int)
+    column_of = np.rint((xy[:, 0] - xy[:, 0].min()) / slice_.uns["tissuegraph"]["pitch_px"]).astype(int)
+    place = row_of * 16 + column_of
+    np.testing.assert_array_equal(np.sort(place), np.arange(len(made.xy)))
+    np.testing.assert_array_equal(np.asarray(slice_.X.sum(axis=1)).ravel(), made.counts.sum(axis=1)[place])
+    assert adjusted_rand_score(slice_.obs["domain_baseline"], made.band[place]) > 0.8
+    if name in MICROMETRES:
+        assert slice_.uns["tissuegraph"]["um_per_px"] == pytest.approx(MICROMETRES[name])
+
+
+def test_what_the_platform_or_the_user_said_of_each_cell_comes_back(finished):
+    def obs(name):
+        return anndata.read_h5ad(finished.outdir / "slices" / name / f"{name}.h5ad").obs
+
+    assert (obs("xenium")["cell_area"] == 60).all()
+    assert (obs("cosmx")["control_counts"] == 1).all()
+    assert (obs("merscope")["volume"] == 60).all()
+    assert (obs("h5ad")["n_nuclei"] == 1).all()
+
+
+def test_one_report_holds_all_of_them(finished):
+    report = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+    assert all(name in report for name in WRITERS)
