@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.text import SEPARATORS, brief, read_rows
 
@@ -20,7 +21,7 @@ MISSING = {
     "", "na", "nan", "n/a", "n.a.", "<na>", "#n/a", "null", "nil", "none", "missing", "-", "--", ".", "?",
     "unknown", "unk", "unassigned", "not assigned", "not_assigned", "undetermined", "undefined", "unlabelled",
     "unlabeled", "unannotated", "not annotated", "not_annotated", "unclassified", "no label", "no_label",
-    "no annotation", "unsure",
+    "no annotation", keys.UNSURE,
 }  # fmt: skip
 LABEL_NAMES = ("label", "annotation", "ground_truth", "layer", "region", "domain", "cluster")
 INDEX_NAMES = ("", "index", "unnamed: 0", "x", "...1", "rowname", "row_name")
