@@ -24,7 +24,6 @@ SECTION = "section"  # obs of a cohort: the slice that a spot is of
 COHORT = "X_cohort"  # obsm of a cohort: components that all its sections share
 SPATIAL = "spatial"  # obsm: x, y in full-resolution pixels; uns: images and scale factors
 HISTOLOGY = "X_histology"  # obsm: image features of the tile around each spot
-OWN_OBSM = {HISTOLOGY, COHORT, "X_stmfg", "X_multist", "X_baseline"}  # obsm that the pipeline writes
 SPATIAL_GRAPH = "spatial_graph"  # obsp
 FEATURE_GRAPH = "feature_graph"  # obsp
 TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores
@@ -44,6 +43,11 @@ def is_own_column(name: str) -> bool:
     """Whether the pipeline writes, or may write, an obs column of this name."""
     own = {ANNOTATION, ARRAY_ROW, ARRAY_COL, SECTION, TOTAL_COUNTS, N_GENES, PCT_MITO, KEEP, DROP_REASON}
     return name in own or re.fullmatch(f"({DOMAIN}|{REGION})(_.*)?", name) is not None
+
+
+def is_own_array(name: str) -> bool:
+    """Whether the pipeline writes, or may write, an array of obsm of this name."""
+    return name in {SPATIAL, HISTOLOGY, COHORT, *map(embedding, ("baseline", "stmfg", "multist"))}
 
 
 def domain(method: str) -> str:

@@ -131,7 +131,7 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
 def _free_name(name: str, platform: str) -> str:
     """Name of an array of obsm that the pipeline does not write itself."""
     name = name.replace("/", ".")
-    return f"{platform}_{name}" if name == keys.SPATIAL or name in keys.OWN_OBSM else name
+    return f"{platform}_{name}" if keys.is_own_array(name) else name
 
 
 def _named_columns(table: pd.DataFrame, platform: str) -> dict[str, pd.Series]:

@@ -74,7 +74,7 @@ def own_obsm(file: Mapping[str, Any], n_spots: int, ours: bool, warn: Warn) -> d
         return {}
     found, lost = {}, []
     for name in group:
-        if name == keys.SPATIAL or (ours and name.startswith("X_")):
+        if name == keys.SPATIAL or (ours and keys.is_own_array(name)):
             continue
         node = group[name]
         shape, dtype = getattr(node, "shape", None), getattr(node, "dtype", None)

@@ -51,6 +51,7 @@ def test_they_survive_being_written_and_read_again(tmp_path, given):
     first.write_h5ad(tmp_path / "b.h5ad")
     again, said = read(tmp_path / "b.h5ad")
     pd.testing.assert_frame_equal(again.obs[sorted(again.obs)], first.obs[sorted(first.obs)])
+    np.testing.assert_array_equal(again.obsm["X_umap"], given.obsm["X_umap"])
     assert said == []
 
 

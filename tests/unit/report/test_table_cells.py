@@ -96,7 +96,7 @@ def test_the_table_tells_who_taught_and_how_well_and_is_still_a_samplesheet(tmp_
 def test_what_was_picked_of_an_input_is_written_back_only_where_the_input_is():
     picked = {"library": "B", "table": "cells", "coordinate_system": "global", "bin_um": 8}
     row = {"sample": "A", "row": 2, "path": "a.zarr", "platform": "spatialdata"} | picked
-    failed, passed = (table_row(Outcome("A", row, status), "out") for status in ("failed", "passed"))
+    failed, passed = (table_row(Outcome("A", row, status)) for status in ("failed", "passed"))
     assert {name: failed[name] for name in picked} == picked
     assert {name: passed[name] for name in picked} == dict.fromkeys(picked)
     assert (failed["platform"], passed["platform"]) == ("spatialdata", "h5ad")
