@@ -20,7 +20,7 @@ from tissuegraph.cli import (
     spots_option,
 )
 from tissuegraph.records import Record
-from tissuegraph.scores.transfer import LEAST_CARRIED, NOT_SHOWN, foreign
+from tissuegraph.scores.transfer import NOT_SHOWN, foreign, is_foreign
 
 
 @click.command()
@@ -67,9 +67,9 @@ def main(
         )
     carried = carried_share(model.loadings, section)
     told = {name: model.about.get(name) for name in ("teachers", "guard", "sentence", "level", "left_out")}
-    if carried is not None and carried < LEAST_CARRIED:
+    if is_foreign(carried):
         told |= {"guard": NOT_SHOWN, "sentence": foreign(carried)}
-        record.warn(told["sentence"])
+        record.warn(told["sentence"].removesuffix("."))
     call = answer.call(model.threshold)
     np.savez(
         regions,

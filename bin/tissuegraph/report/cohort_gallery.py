@@ -9,6 +9,7 @@ from typing import Any
 from tissuegraph.figures.palette import UNLABELLED, domain_colour, region_number
 from tissuegraph.keys import UNSURE
 from tissuegraph.report.outcomes import Outcome
+from tissuegraph.scores.transfer import is_foreign
 
 _REST = "other or unlabelled"
 _ROWS = {"card_regions": "Regions", "card": "Domains"}
@@ -74,7 +75,10 @@ def _caption(outcome: Outcome, what: str) -> str:
     if what == "Annotation":
         parts.append("teaches: annotation")
     elif what == "Regions":
-        parts.append(f"{outcome.metrics['regions']['coverage']:.0%} called")
+        regions = outcome.metrics["regions"]
+        parts.append(f"{regions['coverage']:.0%} called")
+        if is_foreign(regions.get("carried")):
+            parts.append("another tissue?")
     else:
         parts.append(f"{outcome.metrics['n_domains']} domains")
     return escape(" · ".join(parts))

@@ -22,6 +22,11 @@ def judging(left_out: Mapping[str, Mapping[str, Any]]) -> tuple[str | None, Mapp
     return side, left_out[side] if side else {}
 
 
+def is_foreign(carried: float | None) -> bool:
+    """Whether so little of a section's variation is that of its teachers; False where it is not known."""
+    return carried is not None and carried < LEAST_CARRIED
+
+
 def foreign(carried: float) -> str:
     """What is said of a section whose variation is not that of its teachers."""
     return (

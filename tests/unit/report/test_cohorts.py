@@ -75,6 +75,15 @@ def test_a_section_of_inferred_expression_says_so_under_its_picture(group):
     assert found(outcomes)["verdict"].extra.count("expression inferred") == 2  # regions and domains
 
 
+def test_a_section_that_its_teachers_do_not_carry_is_questioned_under_its_picture_and_in_the_table(group):
+    outcomes = group()
+    assert "another tissue?" not in found(outcomes)["verdict"].extra
+    outcomes[1].metrics["regions"]["carried"] = 0.41
+    sections = found(outcomes)
+    assert sections["verdict"].extra.count("another tissue?") == 1
+    assert "41%" in sections["taught"].data
+
+
 def test_the_verdict_is_told_with_the_figures_that_are_known(group):
     words = found(group())["verdict"].data
     assert "3 of 7 domains lie in one section." in words

@@ -103,7 +103,7 @@ def test_a_section_that_varies_in_other_genes_than_its_teachers_is_told_apart(tm
     assert named.status == "warned"
     assert "41% of what varies over this section" in named.reasons[0]
     assert (named.metrics["guard"], named.metrics["carried"]) == ("not shown", 0.41)
-    assert named.metrics["sentence"] == named.reasons[0]
+    assert named.metrics["sentence"] == named.reasons[0] + "."
 
 
 def test_a_teacher_without_a_label_is_left_out_with_a_warning(tmp_path):
