@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import anndata
 import numpy as np
 import pytest
@@ -94,10 +96,10 @@ def test_provenance_is_complete(finished):
     assert "torch" in (finished.outdir / "pipeline_info" / "software_mqc_versions.yml").read_text()
 
 
-def test_table_is_the_samplesheet_of_a_next_run(finished, tmp_path):
+def test_table_is_the_samplesheet_of_a_next_run_wherever_the_results_are(finished, tmp_path):
     rows = [row for row in finished.table().values() if row["status"] != "failed"][:1]
-    again = run_pipeline(
-        tmp_path, "--input", str(write_sheet(tmp_path / "again.csv", rows)), "--n_seeds", "1"
-    )
+    moved = tmp_path / "moved"
+    shutil.copytree(finished.outdir / "slices" / rows[0]["sample"], moved / "slices" / rows[0]["sample"])
+    again = run_pipeline(tmp_path, "--input", str(write_sheet(moved / "slices.csv", rows)), "--n_seeds", "1")
     assert again.code == 0, again.output
     assert again.table()[rows[0]["sample"]]["n_spots"] == rows[0]["n_spots"]
