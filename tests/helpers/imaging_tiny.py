@@ -6,11 +6,12 @@ import gzip
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from scipy.io import mmwrite
+
+from helpers.tiny import write_10x_h5
 
 GENES = ["ACTA2", "CD3E", "EPCAM"]
 COUNTS = np.array([[4, 0, 1], [0, 2, 0], [7, 0, 3], [0, 5, 0]])  # 4 cells x 3 genes
@@ -47,7 +48,7 @@ def write_xenium(
     feature_ids = [*(f"ENSG{n}" for n in range(3)), *names[3:]]
     counts = np.hstack([COUNTS, CONTROLS])[:, : len(names)]
     if matrix == "h5":
-        _write_10x_h5(folder / "cell_feature_matrix.h5", counts, ids, feature_ids, names, types)
+        write_10x_h5(folder / "cell_feature_matrix.h5", counts, ids, feature_ids, names, types)
     else:
         _write_10x_mtx(folder / "cell_feature_matrix", counts, ids, feature_ids, names, types)
     table = pd.DataFrame(
@@ -70,17 +71,6 @@ def write_xenium(
     described = {"analysis_sw_version": version, "num_cells": 4, "pixel_size": 0.2125}
     (folder / "experiment.xenium").write_text(json.dumps(described))
     return folder
-
-
-def _write_10x_h5(path: Path, counts, ids, feature_ids, names, types) -> None:
-    by_cell = sparse.csr_matrix(counts)
-    with h5py.File(path, "w") as file:
-        group = file.create_group("matrix")
-        group["barcodes"] = np.array(ids, dtype="S")
-        group["data"], group["indices"], group["indptr"] = by_cell.data, by_cell.indices, by_cell.indptr
-        group["shape"] = np.array(counts.T.shape)
-        for name, values in (("id", feature_ids), ("name", names), ("feature_type", types)):
-            group[f"features/{name}"] = np.array(values, dtype="S")
 
 
 def _write_10x_mtx(folder: Path, counts, ids, feature_ids, names, types) -> None:

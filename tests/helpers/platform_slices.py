@@ -15,6 +15,8 @@ import pandas as pd
 from scipy import sparse
 from scipy.io import mmwrite
 
+from helpers.tiny import write_10x_h5
+
 SIDE = 16  # cells along either side
 N_GENES = 30
 GENES = [f"GENE{k}" for k in range(N_GENES)]
@@ -45,21 +47,9 @@ def cells(seed: int = 0) -> Cells:
     return Cells(rng.poisson(rate), xy, band)
 
 
-def _matrix_h5(path: Path, made: Cells, barcodes: list[str]) -> None:
-    stored = sparse.csr_matrix(made.counts)
-    with h5py.File(path, "w") as file:
-        group = file.create_group("matrix")
-        group["barcodes"] = np.array(barcodes, dtype="S")
-        group["data"], group["indices"], group["indptr"] = stored.data, stored.indices, stored.indptr
-        group["shape"] = np.array(made.counts.T.shape)
-        types = ["Gene Expression"] * N_GENES
-        for name, values in (("id", IDS), ("name", GENES), ("feature_type", types)):
-            group[f"features/{name}"] = np.array(values, dtype="S")
-
-
 def xenium(folder: Path, made: Cells) -> dict[str, str]:
     folder.mkdir()
-    _matrix_h5(folder / "cell_feature_matrix.h5", made, made.barcodes)
+    write_10x_h5(folder / "cell_feature_matrix.h5", made.counts, made.barcodes, IDS, GENES)
     columns = {"cell_id": made.barcodes, "x_centroid": made.xy[:, 0], "y_centroid": made.xy[:, 1]}
     pd.DataFrame(columns | {"cell_area": 60.0}).to_parquet(folder / "cells.parquet")
     (folder / "experiment.xenium").write_text(json.dumps({"analysis_sw_version": "xenium-3.0.0"}))
@@ -93,7 +83,7 @@ def visium_hd(folder: Path, made: Cells) -> dict[str, str]:
     (bins / "spatial").mkdir(parents=True)
     row, column = np.divmod(np.arange(len(made.xy)), SIDE)
     names = [f"s_008um_{r:05d}_{c:05d}-1" for r, c in zip(row, column, strict=True)]
-    _matrix_h5(bins / "filtered_feature_bc_matrix.h5", made, names)
+    write_10x_h5(bins / "filtered_feature_bc_matrix.h5", made.counts, names, IDS, GENES)
     factors = {"microns_per_pixel": 0.4, "bin_size_um": 8.0, "spot_diameter_fullres": 20.0}
     factors |= {"tissue_hires_scalef": 0.5, "tissue_lowres_scalef": 0.1}
     (bins / "spatial" / "scalefactors_json.json").write_text(json.dumps(factors))

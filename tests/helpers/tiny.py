@@ -50,16 +50,20 @@ def write_outs(
 
 
 def write_matrix_h5(path: Path, feature_types=("Gene Expression",) * 4) -> None:
-    by_spot = sparse.csr_matrix(COUNTS)  # 10x stores genes x spots by column: the same three arrays
+    write_10x_h5(path, COUNTS, BARCODES, GENE_IDS, SYMBOLS, feature_types)
+
+
+def write_10x_h5(path: Path, counts, barcodes, ids, names, feature_types=None) -> None:
+    """Counts (N, G) dense; all features are of gene expression unless their types are given."""
+    by_spot = sparse.csr_matrix(counts)  # 10x stores genes x spots by column: the same three arrays
+    features = {"id": ids, "name": names, "feature_type": feature_types or ["Gene Expression"] * len(ids)}
     with h5py.File(path, "w") as file:
         group = file.create_group("matrix")
-        group["barcodes"] = np.array(BARCODES, dtype="S")
+        group["barcodes"] = np.array(barcodes, dtype="S")
         group["data"], group["indices"], group["indptr"] = by_spot.data, by_spot.indices, by_spot.indptr
-        group["shape"] = np.array(COUNTS.T.shape)
-        group["features/id"] = np.array(GENE_IDS, dtype="S")
-        group["features/name"] = np.array(SYMBOLS, dtype="S")
-        group["features/feature_type"] = np.array(feature_types, dtype="S")
-        group["features/genome"] = np.array(["GRCh38"] * 4, dtype="S")
+        group["shape"] = np.array(by_spot.shape[::-1])
+        for name, values in (features | {"genome": ["GRCh38"] * len(ids)}).items():
+            group[f"features/{name}"] = np.array(values, dtype="S")
 
 
 def write_matrix_directory(folder: Path, feature_types=("Gene Expression",) * 4) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from helpers.tiny import GENE_IDS, SYMBOLS, write_png
+from helpers.tiny import GENE_IDS, SYMBOLS, write_10x_h5, write_png
 
 UM_PER_PX = 0.4
 POLYGONS = {  # cell_id to corners in pixels of the full image
@@ -23,15 +21,7 @@ CELL_COUNTS = np.array([[1, 0, 5, 0], [0, 2, 0, 0], [3, 0, 0, 7]])
 
 
 def write_matrix(path: Path, counts: np.ndarray, barcodes: list[str]) -> None:
-    by_spot = sparse.csr_matrix(counts)  # 10x stores genes x spots by column: the same three arrays
-    with h5py.File(path, "w") as file:
-        group = file.create_group("matrix")
-        group["barcodes"] = np.array(barcodes, dtype="S")
-        group["data"], group["indices"], group["indptr"] = by_spot.data, by_spot.indices, by_spot.indptr
-        group["shape"] = np.array(counts.T.shape)
-        group["features/id"] = np.array(GENE_IDS, dtype="S")
-        group["features/name"] = np.array(SYMBOLS, dtype="S")
-        group["features/feature_type"] = np.array(["Gene Expression"] * 4, dtype="S")
+    write_10x_h5(path, counts, barcodes, GENE_IDS, SYMBOLS)
 
 
 def write_spatial(folder: Path, **scales: float) -> None:

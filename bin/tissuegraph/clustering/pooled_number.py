@@ -65,9 +65,8 @@ def pool(sections: Mapping[str, Evidence]) -> PooledNumber:
     mean = criterion.mean(axis=0)
     by_seed = tuple(_choice(candidates, row) for row in criterion)
     chosen = _choice(candidates, mean)
-    if (
-        not min(by_seed) <= chosen <= max(by_seed)
-    ):  # a number that no seed supports: one seed's peak made the mean
+    if not min(by_seed) <= chosen <= max(by_seed):
+        # no seed supports it: the peak of one made the mean
         chosen = int(np.median(by_seed))
     by_section = {
         name: _choice(one.candidates, one.criterion.mean(axis=0))

@@ -30,9 +30,9 @@ def carried_share(loadings: Loadings, section: StoredSlice) -> float | None:
     """
     if len(section.xy) < LEAST_SPOTS:
         return None
-    values, vectors = loadings.values(section)
+    values, there = loadings.values(section)
     values = values.astype(np.float64)
-    basis, _ = np.linalg.qr(vectors)
+    basis, _ = np.linalg.qr(loadings.vectors[there])
     mean = np.asarray(values.mean(axis=0)).ravel()
     variance = np.asarray(values.multiply(values).mean(axis=0)).ravel() - mean**2
     others = mean_over_others(section.xy, N_NEAREST)
@@ -46,8 +46,7 @@ def carried_share(loadings: Loadings, section: StoredSlice) -> float | None:
     # less what the means alone contribute
     total -= float(mean @ everywhere)
     carried = float(along.sum() - (mean @ basis) @ (everywhere @ basis))
-    chance = np.sqrt(
-        len(section.xy) / N_NEAREST * float(variance @ variance)
-    )  # sd where no spot heeds another
+    # standard deviation of the total where no spot heeds another
+    chance = np.sqrt(len(section.xy) / N_NEAREST * float(variance @ variance))
     rounding = 1e-6 * len(section.xy) * float(mean @ mean)
     return carried / total if total > STANDARD_DEVIATIONS * chance + rounding else None

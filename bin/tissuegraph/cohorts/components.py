@@ -56,13 +56,13 @@ class Loadings:
         A gene that the section lacks counts as average. Raises InputError where those that are there carry
         less than half of the loadings.
         """
-        values, vectors = self.values(section)
-        _, there = self._columns(section)
+        values, there = self.values(section)
+        vectors = self.vectors[there]
         return np.asarray(values @ vectors, dtype=np.float64) - self.mean[there] @ vectors
 
     def values(self, section: StoredSlice) -> tuple[sparse.csr_matrix, np.ndarray]:
-        """Log counts at the depth of the fit (N, G') CSR of the genes that the section has, their loadings
-        (G', D).
+        """Log counts at the depth of the fit (N, G') CSR of the genes that the section has, and which these
+        are: (G,) bool.
 
         Raises InputError as `scores` does.
         """
@@ -78,7 +78,7 @@ class Loadings:
             )
         chosen = section.counts[:, column[there]]
         depth = self.depth * float(self.share[there].sum())
-        return log1p(normalise(chosen, total_counts(chosen), depth)), self.vectors[there]
+        return log1p(normalise(chosen, total_counts(chosen), depth)), there
 
     def counts(self, section: StoredSlice) -> sparse.csr_matrix:
         """Counts of the genes of the fit, (N, G) CSR; no counts of a gene that the section lacks."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -124,28 +124,26 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
-    obsm = {_free_name(name, raw.platform): array for name, array in raw.obsm.items()}
+    obsm = {_free_name(name, raw.platform, keys.is_own_array): array for name, array in raw.obsm.items()}
     return anndata.AnnData(X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, uns=uns)
 
 
-def _free_name(name: str, platform: str) -> str:
-    """Name of an array of obsm that the pipeline does not write itself."""
-    name = name.replace("/", ".")
-    return f"{platform}_{name}" if keys.is_own_array(name) else name
-
-
 def _named_columns(table: pd.DataFrame, platform: str) -> dict[str, pd.Series]:
-    """Columns of a platform's table under their own names, those that the pipeline uses with its prefix.
+    """Columns of a platform's table under their own names, those that the pipeline uses with its prefix."""
+    named: dict[str, pd.Series] = {}
+    for column in table.columns:
+        name = _free_name(str(column), platform, lambda name: keys.is_own_column(name) or name in named)
+        named[name] = table[column]
+    return named
+
+
+def _free_name(name: str, platform: str, taken: Callable[[str], bool]) -> str:
+    """The name, with the platform in front where it is taken.
 
     A slash would make a group of an HDF5 file, so it becomes a dot.
     """
-    named: dict[str, pd.Series] = {}
-    for column in table.columns:
-        name = str(column).replace("/", ".")
-        if keys.is_own_column(name) or name in named:
-            name = f"{platform}_{name}"
-        named[name] = table[column]
-    return named
+    name = name.replace("/", ".")
+    return f"{platform}_{name}" if taken(name) else name
 
 
 def raw_counts(matrix: Any) -> sparse.csr_matrix:

@@ -63,7 +63,7 @@ def _typed(given: np.ndarray) -> Any:
     if len(there) and all(isinstance(value, int | float | np.number) for value in there):
         if not missing.any() and all(isinstance(value, int | np.integer) for value in there):
             return there.astype(np.int64)
-        return np.where(missing, np.nan, np.where(missing, 0.0, given)).astype(np.float64)
+        return np.array([np.nan if value is None else value for value in given], dtype=np.float64)
     return pd.Categorical([None if value is None else str(value) for value in given])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tissuegraph.errors import InputError
+
 Warn = Callable[[str], None]
 
 
@@ -47,3 +49,11 @@ class Request:
         from tissuegraph.io.tables import is_table
 
         return self.annotation if self.annotation and not is_table(self.annotation) else None
+
+    def refuse_annotation_column(self, whose: str = "") -> None:
+        """Raise InputError where the annotation names a column: only an h5ad has columns of labels.
+
+        whose: what reads it, for the message, e.g. "for Xenium data ".
+        """
+        if column := self.annotation_column:
+            raise InputError(f"annotation: {column!r} is no table; {whose}give a .csv of barcode and label")

@@ -44,10 +44,7 @@ def read(request: Request) -> RawSlice:
     features of type Gene Expression are kept. Raises InputError.
     """
     path, warn = request.path, request.warn
-    if column := request.annotation_column:
-        raise InputError(
-            f"annotation: {column!r} is no table; for Space Ranger data give a .csv of barcode and label"
-        )
+    request.refuse_annotation_column("for Space Ranger data ")
     if not request.counts_needed and not has_matrix(path):
         return _positions_only(path, warn)
     outs = find_outs(path, request.bin_um)

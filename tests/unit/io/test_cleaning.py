@@ -1,24 +1,18 @@
 """Spots and features that are none are left out and said, alike for every platform; nonsense is refused."""
 
-import re
-
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.reading import refuses
 from helpers.tiny import tiny_anndata, write_h5ad, write_outs
 
-from tissuegraph.errors import InputError
 from tissuegraph.io.cleaning import are_genes, far_off
 from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
 
 N = 40
 XY = np.stack(np.divmod(np.arange(N), 8), axis=1)[:, ::-1] * 100.0 + 50
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 def lattice(xy=XY, counts=None, **obs):

@@ -1,26 +1,15 @@
 """CosMx flat files become the canonical slice that was planted, in micrometres."""
 
 import gzip
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers.imaging_tiny import AREA, COSMX_PX, COUNTS, GENES, write_cosmx
+from helpers.reading import read_and_hear as read
+from helpers.reading import refuses
 
-from tissuegraph.errors import InputError
 from tissuegraph.io.readers import cell_tables
-from tissuegraph.io.reading import read_slice
-from tissuegraph.io.request import Request
-
-
-def read(path, **options):
-    said = []
-    return read_slice(Request(path=path, sample="S", warn=said.append, **options)), said
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.mark.parametrize("packed", [False, True])

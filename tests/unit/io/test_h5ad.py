@@ -1,23 +1,17 @@
 """AnnData files in the many ways people write them, and what is refused."""
 
-import re
-
 import anndata
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.reading import refuses
 from helpers.tiny import COUNTS, XY, tiny_anndata, write_h5ad
 from scipy import sparse
 
-from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import CHUNK, first_non_count, nearest_neighbour_distance, unique_names
 from tissuegraph.io.reading import describe, read_slice
 from tissuegraph.io.request import Request
 from tissuegraph.io.stored import read_stored
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """An HDF5 file is read only within itself, only as far as it can be, and its damage is called by its name."""
 
 import fcntl
-import re
 
 import h5py
 import numpy as np
 import pytest
+from helpers.reading import refuses
 from helpers.tiny import COUNTS, tiny_anndata, write_h5ad, write_outs
 
 from tissuegraph.errors import InputError
@@ -13,10 +13,6 @@ from tissuegraph.io.budget import check_declared
 from tissuegraph.io.hdf5 import open_hdf5, strings
 from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 def external_storage(file, place, secret):

@@ -1,14 +1,12 @@
 """Images of any depth and kind are shown in the colours that their file says, and held against the spots."""
 
-import re
-
 import numpy as np
 import pytest
 import tifffile
+from helpers.reading import refuses
 from helpers.tiny import tiny_anndata, write_h5ad, write_outs
 from PIL import Image
 
-from tissuegraph.errors import InputError
 from tissuegraph.io import pixels
 from tissuegraph.io.images import read_rgb
 from tissuegraph.io.pixels import Conversion, as_rgb, full_value
@@ -18,10 +16,6 @@ from tissuegraph.io.request import Request
 
 COLOUR = (200, 100, 50)
 PLAIN = np.full((30, 40, 3), COLOUR, np.uint8)
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 def tiff(values, **options):

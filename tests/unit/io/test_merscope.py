@@ -5,19 +5,8 @@ import re
 import numpy as np
 import pytest
 from helpers.imaging_tiny import AREA, COUNTS, GENES, MERSCOPE_IDS, XY_UM, write_merscope
-
-from tissuegraph.errors import InputError
-from tissuegraph.io.reading import read_slice
-from tissuegraph.io.request import Request
-
-
-def read(path, **options):
-    said = []
-    return read_slice(Request(path=path, sample="S", warn=said.append, **options)), said
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
+from helpers.reading import read_and_hear as read
+from helpers.reading import refuses
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,15 @@
 """A matrix in Matrix Market form and a table of coordinates become the canonical slice."""
 
 import gzip
-import re
 
 import numpy as np
 import pytest
+from helpers.reading import read, refuses
 from helpers.tiny import BARCODES, COUNTS, GENE_IDS, SYMBOLS, XY, write_matrix_directory
 
-from tissuegraph.errors import InputError
-from tissuegraph.io.reading import detect_platform, read_slice
-from tissuegraph.io.request import Request
+from tissuegraph.io.reading import detect_platform
 
 LINES = [f"{BARCODES[n]},{XY[n][0]},{XY[n][1]}" for n in (2, 0, 1)]  # not in the order of the matrix
-
-
-def read(path, **columns):
-    return read_slice(Request(path=path, sample="S", **columns))
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.fixture

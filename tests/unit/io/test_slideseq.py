@@ -1,17 +1,15 @@
 """Slide-seq: beads and their dense text of expression become the canonical slice, sparse."""
 
 import gzip
-import re
 
 import numpy as np
 import pytest
+from helpers.reading import read, refuses
 from helpers.tiny import BARCODES, GENE_IDS, write_matrix_directory
 from helpers.tiny import COUNTS as COUNTS_OF_MTX
 
-from tissuegraph.errors import InputError
 from tissuegraph.io.dense_text import read_dense_text
-from tissuegraph.io.reading import detect_platform, read_slice
-from tissuegraph.io.request import Request
+from tissuegraph.io.reading import detect_platform
 
 BEADS = ["AACGTCATAATCGT", "TACTTTAGCGCAGT", "CATGCCTGGGTTCG"]
 GENES = ["Acta2", "Mbp"]
@@ -22,14 +20,6 @@ DENSE = "\n".join(["\t".join(["GENE", *BEADS]), *LINES]) + "\n"
 LOCATIONS = "\n".join(
     ["barcodes,xcoord,ycoord", *(f"{BEADS[n]},{XY[n][0]},{XY[n][1]}" for n in (1, 2, 0)), "GGGG,1,1"]
 )
-
-
-def read(path, **columns):
-    return read_slice(Request(path=path, sample="S", **columns))
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Space Ranger output of every layout becomes the same canonical slice."""
 
 import json
-import re
 import shutil
 
 import h5py
 import numpy as np
 import pytest
+from helpers.reading import refuses
 from helpers.tiny import (
     BARCODES,
     COUNTS,
@@ -19,14 +19,9 @@ from helpers.tiny import (
     write_png,
 )
 
-from tissuegraph.errors import InputError
 from tissuegraph.io.feature_matrix import read_10x_h5
 from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.mark.parametrize("header", [True, False])

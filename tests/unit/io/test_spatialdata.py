@@ -1,23 +1,13 @@
 """SpatialData stores become the canonical slice: one table, one region, one coordinate system."""
 
-import re
 import shutil
 
 import numpy as np
 import pytest
 from helpers import spatialdata_tiny as tiny
+from helpers.reading import read, refuses
 
-from tissuegraph.errors import InputError
-from tissuegraph.io.reading import detect_platform, read_slice
-from tissuegraph.io.request import Request
-
-
-def read(path, **columns):
-    return read_slice(Request(path=path, sample="S", **columns))
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
+from tissuegraph.io.reading import detect_platform
 
 
 @pytest.fixture(scope="module")

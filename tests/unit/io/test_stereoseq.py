@@ -1,30 +1,19 @@
 """Stereo-seq: square bins and cells of GEF files, and the h5ad that Stereopy exports."""
 
-import re
-
 import anndata
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import stereoseq_tiny as tiny
+from helpers.reading import read, refuses
 
-from tissuegraph.errors import InputError
 from tissuegraph.io.readers import gef
-from tissuegraph.io.reading import detect_platform, read_slice
-from tissuegraph.io.request import Request
+from tissuegraph.io.reading import detect_platform
 
 # The bins of 10 x 10 DNB that MOLECULES lie in, by x then y
 CORNERS = [[0, 0], [10, 0], [10, 10]]
 COUNTS = [[3, 3], [4, 0], [0, 6]]
-
-
-def read(path, **columns):
-    return read_slice(Request(path=path, sample="S", **columns))
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.mark.parametrize("chunk", [2, 1 << 22])

@@ -1,19 +1,14 @@
 """Text is read in the encoding that it names, whatever its file is called; anything else is one line."""
 
 import gzip
-import re
 
 import pytest
+from helpers.reading import refuses
 
-from tissuegraph.errors import InputError
 from tissuegraph.io import text
 from tissuegraph.io.text import brief, plain, read_bytes, read_rows, read_text
 
 TABLE = "barcode,label\nAAA-1,Schicht é\n"
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

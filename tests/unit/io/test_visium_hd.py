@@ -1,26 +1,16 @@
 """Visium HD: the bins that were asked for, or the segmented cells."""
 
 import json
-import re
 
 import numpy as np
 import pytest
 from helpers import visium_hd_tiny as tiny
+from helpers.reading import read, refuses
 from helpers.tiny import write_outs
 
-from tissuegraph.errors import InputError
-from tissuegraph.io.reading import detect_platform, read_slice
-from tissuegraph.io.request import Request
+from tissuegraph.io.reading import detect_platform
 
 CELLS = "visium_hd_cells"
-
-
-def read(path, **columns):
-    return read_slice(Request(path=path, sample="S", **columns))
-
-
-def refuses(words):
-    return pytest.raises(InputError, match=re.escape(words))
 
 
 @pytest.fixture

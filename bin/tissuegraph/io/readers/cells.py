@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.io.request import Request, Warn
+from tissuegraph.io.request import Warn
 from tissuegraph.io.text import brief
 
 
@@ -30,14 +30,6 @@ def find(directory: Path, *patterns: str) -> Path | None:
         if found:
             return found[0]
     return None
-
-
-def refuse_annotation_column(request: Request, platform: str) -> None:
-    """Raise InputError where the annotation names a column: only an h5ad has columns of labels."""
-    if column := request.annotation_column:
-        raise InputError(
-            f"annotation: {column!r} is no table; for {platform} data give a .csv of barcode and label"
-        )
 
 
 def match(matrix: np.ndarray, table: np.ndarray, files: Sequence[str], warn: Warn) -> np.ndarray:

@@ -14,7 +14,7 @@ import pandas as pd
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.readers.cell_tables import CountTable, read_cells, read_counts
-from tissuegraph.io.readers.cells import find, match, refuse_annotation_column
+from tissuegraph.io.readers.cells import find, match
 from tissuegraph.io.request import Request, Warn
 
 COUNTS = ("*exprMat_file.csv", "*exprMat_file.csv.gz")
@@ -46,7 +46,7 @@ def read(request: Request) -> RawSlice:
 
     Cells are named `<fov>_<cell_ID>`. Positions are global pixels made micrometres. Raises InputError.
     """
-    refuse_annotation_column(request, "CosMx")
+    request.refuse_annotation_column("for CosMx data ")
     path, warn = request.path, request.warn
     counts_path, metadata_path = find(path, *COUNTS), find(path, *METADATA)
     if counts_path is None or metadata_path is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.readers.cell_tables import read_cells, read_counts, read_header
-from tissuegraph.io.readers.cells import find, match, refuse_annotation_column
+from tissuegraph.io.readers.cells import find, match
 from tissuegraph.io.request import Request
 
 # The second pattern of each is how published data call them
@@ -34,7 +34,7 @@ def read(request: Request) -> RawSlice:
 
     Positions are centres in micrometres. Raises InputError.
     """
-    refuse_annotation_column(request, "MERSCOPE")
+    request.refuse_annotation_column("for MERSCOPE data ")
     path = request.path
     counts_path, metadata_path = find(path, *COUNTS), find(path, *METADATA)
     if counts_path is None or metadata_path is None:

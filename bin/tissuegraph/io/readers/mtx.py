@@ -34,8 +34,7 @@ def read(request: Request) -> RawSlice:
     Positions are pixels of the full-resolution image. Raises InputError.
     """
     path = request.path
-    if column := request.annotation_column:
-        raise InputError(f"annotation: {column!r} is no table; give a .csv of barcode and label")
+    request.refuse_annotation_column()
     if not path.is_dir() or not has_mtx(path):
         raise InputError(
             f"{path.name} has no matrix.mtx or matrix.mtx.gz; expected a directory with it, barcodes.tsv, "

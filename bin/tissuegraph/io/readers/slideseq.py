@@ -35,8 +35,7 @@ def read(request: Request) -> RawSlice:
     features.tsv. Raises InputError.
     """
     path, warn = request.path, request.warn
-    if column := request.annotation_column:
-        raise InputError(f"annotation: {column!r} is no table; give a .csv of barcode and label")
+    request.refuse_annotation_column()
     if not path.is_dir():
         raise InputError(f"{path.name} is not a directory; expected one with bead locations and expression")
     locations = _only_one(path, _LOCATIONS, "bead locations, e.g. Puck_bead_locations.csv")

@@ -40,8 +40,7 @@ def read(request: Request) -> RawSlice:
     path = request.path
     with open_hdf5(path) as file:
         if "geneExp" in file or "cellBin" in file:
-            if column_name := request.annotation_column:
-                raise InputError(f"annotation: {column_name!r} is no table; give a .csv of barcode and label")
+            request.refuse_annotation_column()
             return _read_gef(file, request)
         if "obs" not in file or "var" not in file:
             raise InputError(f"{path.name} is neither a GEF file (geneExp or cellBin) nor an AnnData file")

@@ -41,10 +41,7 @@ def read(request: Request) -> RawSlice:
     import pandas as pd
 
     path, warn = request.path, request.warn
-    if column := request.annotation_column:
-        raise InputError(
-            f"annotation: {column!r} is no table; for Visium HD give a .csv of barcode and label"
-        )
+    request.refuse_annotation_column("for Visium HD ")
     folder = _folder(path)
     if folder is None:
         raise InputError(

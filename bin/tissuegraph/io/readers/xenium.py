@@ -12,7 +12,7 @@ from pathlib import Path
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.readers.cell_tables import read_cells
-from tissuegraph.io.readers.cells import match, refuse_annotation_column
+from tissuegraph.io.readers.cells import match
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.spaceranger import Matrix, read_10x_h5, read_10x_mtx
 from tissuegraph.io.text import read_text
@@ -37,7 +37,7 @@ def read(request: Request) -> RawSlice:
     Positions are centroids in micrometres. The instrument's counts of controls and its areas (um^2) go to
     obs. Raises InputError.
     """
-    refuse_annotation_column(request, "Xenium")
+    request.refuse_annotation_column("for Xenium data ")
     run = next((run for run in _runs(request.path) if _has_matrix(run) or _cells(run)), request.path)
     matrix, file = _read_matrix(run)
     path = _cells(run)
