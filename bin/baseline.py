@@ -37,7 +37,7 @@ def main(
 ) -> None:
     """Write the labels of the control and of plain PCA with KMeans, and the embedding."""
     kept = read_kept(slice_path, spots_path)
-    found = baseline(kept.counts, kept.xy, n_domains, seed)
+    found = baseline(kept.counts, kept.xy, n_domains, seed, kept.um_per_px)
     np.savez(
         domains,
         baseline=found.labels,
@@ -45,12 +45,15 @@ def main(
         embedding=found.embedding,
     )
     n_found = len(np.unique(found.labels))
+    radius_um = found.around.radius_um
     if n_found != n_domains:
         record.warn(f"baseline: {n_found} domains found where {n_domains} were asked for")
     record.metrics |= {
         "n_domains": n_domains,
         "n_domains_found": n_found,
-        "n_neighbours": found.n_neighbours,
+        "n_neighbours": found.around.n_nearest,
+        "n_averaged": found.around.n_averaged,
+        "smoothing_radius_um": radius_um and round(radius_um),
     }
 
 

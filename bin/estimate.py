@@ -36,8 +36,8 @@ from tissuegraph.records import Record
 def main(record: Record, slice_path: Path, spots_path: Path, seed: int, n_seeds: int, evidence: Path) -> None:
     """Write stability and gain (seeds, candidates) of every number of domains tried."""
     kept = read_kept(slice_path, spots_path)
-    _, smoothed, n_neighbours = smoothed_features(kept.counts, kept.xy)
-    found = gather_evidence(smoothed, n_neighbours, range(seed, seed + n_seeds))
+    _, smoothed, around = smoothed_features(kept.counts, kept.xy, kept.um_per_px)
+    found = gather_evidence(smoothed, around.n_averaged, range(seed, seed + n_seeds))
     found.save(evidence)
     own = pool({record.sample: found})
     record.metrics |= {

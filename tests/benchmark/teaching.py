@@ -130,7 +130,7 @@ def _on_both(model, taught, stored, codes: np.ndarray, settings, seed: int) -> f
         codes=[codes_of(taught[1], model.names), None],
         n_classes=len(model.names),
     )
-    region = nearby(nearby(encoder.posterior(arrays[1]), own.xy), own.xy).argmax(axis=1)
+    region = nearby(nearby(encoder.posterior(arrays[1]), own.ground), own.ground).argmax(axis=1)
     return compared(codes[codes >= 0], region[codes >= 0])["ari"]
 
 

@@ -122,7 +122,7 @@ def fake_metrics(sample: str, rng: np.random.Generator, *, labelled: bool = True
             for term, scale in zip(TERMS, (5, 2, 3, 0.7), strict=True)
         }},
         "steps": {
-            "baseline": {"n_neighbours": int(rng.integers(12, 24))},
+            "baseline": {"n_neighbours": int(rng.integers(12, 24)), "smoothing_radius_um": None},
             "train_stmfg": {"epochs": 200},
             "cluster_stmfg": {"clusterer": "vote"},
         },

@@ -19,7 +19,7 @@ from tissuegraph.clustering.refine import refine
 from tissuegraph.clustering.settings import Clustering
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.preprocess import pca
-from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
+from tissuegraph.slices.smoothing import Neighbourhood, averaging, neighbourhood, smoothing_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ def find_domains(
     embeddings: np.ndarray, arrays: SliceArrays, n_domains: int, settings: Clustering, seed: int = 0
 ) -> Domains:
     """Cluster each seed's embedding and take the consensus. embeddings: (S, N, D)."""
-    smooth = mean_over_nearest(arrays.position, _n_averaged(arrays, settings))
+    smooth = averaging(arrays.position, _averaged(arrays, settings))
     runs = [
         cluster(smooth @ embedding, n_domains, settings.clusterer, seed + number)
         for number, embedding in enumerate(embeddings)
@@ -57,11 +57,11 @@ def find_domains(
     return Domains(number[labels], confidence, number[per_seed], number[agreed.labels], changed)
 
 
-def _n_averaged(arrays: SliceArrays, settings: Clustering) -> int:
-    """How many nearest spots each embedding is averaged over before clustering."""
+def _averaged(arrays: SliceArrays, settings: Clustering) -> Neighbourhood:
+    """What each embedding is averaged over before clustering."""
     if settings.smooth_neighbours != "auto":
-        return settings.smooth_neighbours
+        return neighbourhood(settings.smooth_neighbours, arrays.um_per_px)
     features = arrays.features
     if sparse.issparse(features):  # the network was given genes: judge the scale on their components
         features = pca(features, N_PCS)
-    return smoothing_scale(features, arrays.position)
+    return smoothing_scale(features, arrays.position, arrays.um_per_px)

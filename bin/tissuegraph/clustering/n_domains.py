@@ -79,19 +79,19 @@ class Evidence:
 
 def gather_evidence(
     smoothed: np.ndarray,
-    n_neighbours: int,
+    n_averaged: float,
     seeds: Sequence[int] = range(5),
     settings: SearchSettings = SearchSettings(),
 ) -> Evidence:
     """How well each number of domains explains the spots and comes out again from other spots.
 
-    smoothed: (N, D) features averaged over each spot and its n_neighbours nearest (0: not averaged).
-    Neighbouring averages share spots, so a slice holds only about 2 N / (n_neighbours + 1) independent
+    smoothed: (N, D) features averaged over each spot and n_averaged others around it (0: not averaged).
+    Neighbouring averages share spots, so a slice holds only about 2 N / (n_averaged + 1) independent
     ones: the squared correlations of overlapping discs sum to nearly half a disc. A seed draws the halves
     and, of a large slice, the spots looked at. With fewer than eight spots nothing can be said.
     """
     n_spots = len(smoothed)
-    independent = min(n_spots, max(2.0, 2 * n_spots / (n_neighbours + 1)))
+    independent = min(n_spots, max(2.0, 2 * n_spots / (n_averaged + 1)))
     if n_spots < 8:
         return Evidence((), np.empty((len(seeds), 0)), np.empty((len(seeds), 0)), independent)
     largest = min(settings.largest, n_spots // (2 * settings.min_spots_per_domain))

@@ -13,7 +13,8 @@ class Clustering:
     """Embedding to domains."""
 
     clusterer: str = choice(*CLUSTERERS)
-    smooth_neighbours: int | str = whole(0, 1000, "auto")  # average Z over so many nearest spots first;
-    # 0: as it is; auto: the number that predicts left-out spots best, as for the baseline
+    smooth_neighbours: int | str = whole(0, 1000, "auto")  # average Z over so many nearest spots first,
+    # of bins and cells all within a least radius (slices/smoothing.py); 0: as it is; auto: the number that
+    # predicts left-out spots best, as for the baseline
     refine: bool | str = flag("propagation")  # majority vote among neighbours afterwards; propagation:
     # labels flow from the most typical spots of each domain

@@ -18,7 +18,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.stored import StoredSlice
 from tissuegraph.slices.panels import PANEL_GENES
 from tissuegraph.slices.preprocess import detected_genes, hvg_scores, log1p, normalise, total_counts
-from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
+from tissuegraph.slices.smoothing import averaging, smoothing_scale
 
 N_COMPONENTS = 15
 N_GENES = 3000
@@ -132,13 +132,11 @@ def fit_loadings(
     return Loadings(genes, by, mean / len(sections), vectors, depth, share / len(sections), others)
 
 
-def smoothed_scores(loadings: Loadings, section: StoredSlice) -> tuple[np.ndarray, np.ndarray, int]:
-    """Scores as they are (N, D), averaged over the nearest spots (N, D), and over how many: see
-    smoothing_scale.
-    """
+def smoothed_scores(loadings: Loadings, section: StoredSlice) -> tuple[np.ndarray, np.ndarray]:
+    """Scores as they are (N, D), and averaged over what is around each spot (N, D): see smoothing_scale."""
     scores = loadings.scores(section)
-    n_neighbours = smoothing_scale(scores, section.xy)
-    return scores, np.asarray(mean_over_nearest(section.xy, n_neighbours) @ scores), n_neighbours
+    around = smoothing_scale(scores, section.xy, section.um_per_px)
+    return scores, np.asarray(averaging(section.xy, around) @ scores)
 
 
 def _names(section: StoredSlice, by: str) -> np.ndarray:

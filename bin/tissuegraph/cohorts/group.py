@@ -72,7 +72,7 @@ def _readable(record: Record, files: Files) -> list[str]:
 
 
 def _section(kept: StoredSlice, loadings: Loadings) -> Section:
-    _, smoothed, _ = smoothed_scores(loadings, kept)
+    _, smoothed = smoothed_scores(loadings, kept)
     return Section(smoothed, kept.xy, float(np.median(total_counts(kept.counts))))
 
 

@@ -21,7 +21,9 @@ from tissuegraph.io.intermediate import damaged, reading
 
 @dataclass(frozen=True, eq=False)
 class StoredSlice:
-    """counts (N, G) float32 CSR; barcodes (N,); genes, gene_ids, symbols (G,); xy (N, 2), pitch in pixels."""
+    """counts (N, G) float32 CSR; barcodes (N,); genes, gene_ids, symbols (G,); xy (N, 2), pitch in pixels;
+    um_per_px None if unknown.
+    """
 
     counts: sparse.csr_matrix
     barcodes: np.ndarray
@@ -30,6 +32,7 @@ class StoredSlice:
     symbols: np.ndarray
     xy: np.ndarray
     pitch: float
+    um_per_px: float | None = None
 
     def part(self, spots: np.ndarray) -> StoredSlice:
         """Some spots, as indices or as a mask."""
@@ -49,7 +52,7 @@ def open_own(path: Path) -> Iterator[Any]:
 def read_stored(path: Path) -> StoredSlice:
     """Read what `ingest` wrote; raises InputError for anything else."""
     with open_own(path) as file:
-        matrix = file["X"]
+        matrix, settings = file["X"], file["uns"][keys.TISSUEGRAPH]
         parts = tuple(matrix[name][()] for name in ("data", "indices", "indptr"))
         return StoredSlice(
             counts=sparse.csr_matrix(parts, shape=tuple(int(n) for n in matrix.attrs["shape"])),
@@ -58,8 +61,13 @@ def read_stored(path: Path) -> StoredSlice:
             gene_ids=_text(file["var"][keys.GENE_ID]),
             symbols=_text(file["var"][keys.GENE_SYMBOL]),
             xy=file["obsm"][keys.SPATIAL][()],
-            pitch=float(file["uns"][keys.TISSUEGRAPH][keys.PITCH_PX][()]),
+            pitch=float(settings[keys.PITCH_PX][()]),
+            um_per_px=_scale(settings),
         )
+
+
+def _scale(settings: Any) -> float | None:
+    return float(settings[keys.UM_PER_PX][()]) if keys.UM_PER_PX in settings else None
 
 
 def _index(frame: Any) -> np.ndarray:
@@ -87,7 +95,7 @@ def read_places(slice_path: Path, spots_path: Path) -> Places:
     with open_own(slice_path) as file:
         barcodes, xy = _index(file["obs"]), file["obsm"][keys.SPATIAL][()]
         settings = file["uns"][keys.TISSUEGRAPH]
-        scale = float(settings[keys.UM_PER_PX][()]) if keys.UM_PER_PX in settings else None
+        scale = _scale(settings)
         pitch = float(settings[keys.PITCH_PX][()])
     return Places(xy[_kept(spots_path, barcodes, slice_path.name)], pitch, scale)
 
@@ -112,15 +120,7 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
     keep = _kept(spots_path, stored.barcodes, slice_path.name)
     if keep.sum() < 2:
         raise InputError(f"at least two spots are needed, QC kept {keep.sum()}; relax its thresholds")
-    return StoredSlice(
-        counts=stored.counts[keep],
-        barcodes=stored.barcodes[keep],
-        genes=stored.genes,
-        gene_ids=stored.gene_ids,
-        symbols=stored.symbols,
-        xy=stored.xy[keep],
-        pitch=stored.pitch,
-    )
+    return stored.part(keep)
 
 
 def _kept(spots_path: Path, barcodes: np.ndarray, slice_name: str) -> np.ndarray:

@@ -72,10 +72,11 @@ def fit_model(teachers: Sequence[Source], options: NetworkOptions = NO_NETWORK) 
     )
     level = [points.less(offset) for points, offset in zip(own, offsets, strict=True)]
     members = _fit_members(level, codes, len(names))
-    networks = _train(teachers, loadings, offsets, [points.xy for points in own], codes, len(names), options)
+    xy = [points.ground.xy for points in own]
+    networks = _train(teachers, loadings, offsets, xy, codes, len(names), options)
     image = None
     if all(teacher.image is not None and teacher.kind == teachers[0].kind for teacher in teachers):
-        image = fit_image([teacher.image() for teacher in teachers], [p.xy for p in own], codes, len(names))
+        image = fit_image([teacher.image() for teacher in teachers], xy, codes, len(names))
     answering = [*members, *([NETWORK] if networks else []), *([IMAGE] if image is not None else [])]
     weights = {name: 1 / len(answering) for name in answering}
     return RegionModel(names, loadings, classes, members, networks, image, weights)

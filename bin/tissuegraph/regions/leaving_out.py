@@ -17,7 +17,7 @@ import numpy as np
 from tissuegraph.regions.ensemble import calibration_error
 from tissuegraph.regions.fitting import NetworkOptions, fit_model
 from tissuegraph.regions.model import LEVEL, Answer, ask, pooled
-from tissuegraph.regions.sections import Source, codes_of
+from tissuegraph.regions.sections import Ground, Source, codes_of
 from tissuegraph.scores.named import compared
 from tissuegraph.scores.transfer import ACROSS, SECTIONS
 
@@ -36,7 +36,7 @@ class LeftOut:
     codes: np.ndarray
     by_member: Mapping[str, np.ndarray]
     distance: np.ndarray
-    xy: np.ndarray
+    ground: Ground
 
 
 def folds(teachers: Sequence[Source], by: str) -> list[list[int]]:
@@ -79,8 +79,9 @@ def leave_out(
             by_member = {
                 name: _widened(p[:, known], column, len(names)) for name, p in answer.by_member.items()
             }
+            ground = Ground(section.xy, section.um_per_px)
             taught = np.where(np.isin(codes, column), codes, -1)
-            found.append(LeftOut(teacher.name, taught, by_member, answer.distance, section.xy))
+            found.append(LeftOut(teacher.name, taught, by_member, answer.distance, ground))
     return found
 
 
@@ -99,7 +100,7 @@ def scored(
         labelled = codes >= 0
         if not labelled.any():
             continue
-        posterior = pooled(section.by_member, model.weights, model.temperature, section.xy)
+        posterior = pooled(section.by_member, model.weights, model.temperature, section.ground)
         answer = Answer(posterior, section.distance, {}, np.zeros(0), np.zeros(0))
         rows.append(compared(codes[labelled], answer.region[labelled]))
         probability.append(answer.probability[labelled])

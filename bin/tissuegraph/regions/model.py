@@ -17,7 +17,7 @@ from tissuegraph.regions.ensemble import pool
 from tissuegraph.regions.image import ImageModel
 from tissuegraph.regions.members import IMAGE, MEMBERS, NETWORK, SEVERAL
 from tissuegraph.regions.offsets import ClassModel, estimate_offset
-from tissuegraph.regions.sections import N_NEAREST_DISTANCE, Components, components_of, nearby
+from tissuegraph.regions.sections import N_NEAREST_DISTANCE, Components, Ground, components_of, nearby
 from tissuegraph.stmfg.joint import arrays_of
 from tissuegraph.stmfg.sections import SectionEncoder
 
@@ -98,30 +98,31 @@ def ask(
     own = components_of(model.loadings, section)
     offset, shares = estimate_offset(own.smoothed, model.classes)
     own = own.less(offset)
-    by_member = {name: nearby(_predict(name, known, own), own.xy) for name, known in model.members.items()}
+    ground = own.ground
+    by_member = {name: nearby(_predict(name, known, own), ground) for name, known in model.members.items()}
     if model.networks:
         arrays = arrays_of(own.scores, model.loadings, section, model.networks[0].settings)
         found = np.mean([network.posterior(arrays, device) for network in model.networks], axis=0)
-        by_member[NETWORK] = nearby(found, own.xy)
+        by_member[NETWORK] = nearby(found, ground)
     if model.image is not None and image is not None:
-        by_member[IMAGE] = nearby(model.image.posterior(image(), own.xy), own.xy)
-    posterior = pooled(by_member, model.weights, model.temperature, own.xy)
+        by_member[IMAGE] = nearby(model.image.posterior(image(), ground.xy), ground)
+    posterior = pooled(by_member, model.weights, model.temperature, ground)
     return Answer(posterior, smoothed_distance(model.classes, own), by_member, offset, shares)
 
 
 def pooled(
-    by_member: Mapping[str, np.ndarray], weights: Mapping[str, float], temperature: float, xy: np.ndarray
+    by_member: Mapping[str, np.ndarray], weights: Mapping[str, float], temperature: float, ground: Ground
 ) -> np.ndarray:
     """The ensemble's posterior (N, C) over the members that answered, whose weights are scaled to sum 1."""
     weight = np.array([weights.get(name, 0.0) for name in by_member])
     weight = weight / weight.sum() if weight.sum() > 0 else np.full(len(weight), 1 / len(weight))
-    return nearby(pool(list(by_member.values()), weight.tolist(), temperature), xy)
+    return nearby(pool(list(by_member.values()), weight.tolist(), temperature), ground)
 
 
 def smoothed_distance(classes: ClassModel, own: Components) -> np.ndarray:
     """Mahalanobis distance to the nearest region, averaged over nearby spots: (N,). own: less its offset."""
     nearest = np.sqrt(classes.distances(own.smoothed).min(axis=1))
-    return nearby(nearest[:, None], own.xy, N_NEAREST_DISTANCE)[:, 0]
+    return nearby(nearest[:, None], own.ground, N_NEAREST_DISTANCE)[:, 0]
 
 
 def points_for(member: str, own: Components) -> np.ndarray:

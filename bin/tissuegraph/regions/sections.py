@@ -13,13 +13,18 @@ import numpy as np
 
 from tissuegraph.cohorts.components import Loadings, smoothed_scores
 from tissuegraph.io.stored import StoredSlice
-from tissuegraph.slices.smoothing import mean_over_nearest
+from tissuegraph.slices.smoothing import averaging, neighbourhood
 
 N_NEAREST = (
     6  # over which posteriors are averaged, those of the members and that of the whole: one ring of a lattice
 )
 N_NEAREST_DISTANCE = 18  # over which distances are averaged
-HOPS = (0, 6, 18, 36)  # nearest spots averaged over, for the members that see several scales
+HOPS = (
+    0,
+    6,
+    18,
+    36,
+)  # nearest spots averaged over, for the members that see several scales (slices/smoothing.py)
 UNLABELLED = -1
 
 
@@ -49,33 +54,45 @@ def codes_of(labels: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
+class Ground:
+    """Where spots lie: xy (N, 2) in pixels of um_per_px, None if unknown."""
+
+    xy: np.ndarray
+    um_per_px: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Components:
     """One section in the components of a fit.
 
-    scores (N, D) as they are; smoothed (N, D) over the number of nearest spots that predicts left-out spots
-    best; several (N, 4 D): over each of HOPS; xy (N, 2).
+    scores (N, D) as they are; smoothed (N, D) over the neighbourhood that predicts left-out spots best;
+    several (N, 4 D): over each of HOPS.
     """
 
     scores: np.ndarray
     smoothed: np.ndarray
     several: np.ndarray
-    xy: np.ndarray
+    ground: Ground
 
     def less(self, offset: np.ndarray) -> Components:
         """The same without an offset (D,), which all averages share."""
         return Components(
-            self.scores - offset, self.smoothed - offset, self.several - np.tile(offset, len(HOPS)), self.xy
+            self.scores - offset,
+            self.smoothed - offset,
+            self.several - np.tile(offset, len(HOPS)),
+            self.ground,
         )
 
 
 def components_of(loadings: Loadings, section: StoredSlice) -> Components:
     """Raises InputError where the section lacks the genes that the components are made of."""
-    scores, smoothed, _ = smoothed_scores(loadings, section)
-    several = np.hstack([nearby(scores, section.xy, hop) for hop in HOPS])
-    return Components(scores, smoothed, several, section.xy)
+    scores, smoothed = smoothed_scores(loadings, section)
+    ground = Ground(section.xy, section.um_per_px)
+    several = np.hstack([nearby(scores, ground, hop) for hop in HOPS])
+    return Components(scores, smoothed, several, ground)
 
 
-def nearby(values: np.ndarray, xy: np.ndarray, n_nearest: int = N_NEAREST) -> np.ndarray:
-    """Each spot's values averaged with those of its nearest spots (N, D): regions are contiguous."""
-    averages = mean_over_nearest(xy, min(n_nearest, len(xy) - 1))
-    return np.asarray(averages @ values, dtype=np.float64)
+def nearby(values: np.ndarray, ground: Ground, n_nearest: int = N_NEAREST) -> np.ndarray:
+    """Each spot's values averaged with those around it (N, D): regions are contiguous."""
+    around = neighbourhood(min(n_nearest, len(ground.xy) - 1), ground.um_per_px)
+    return np.asarray(averaging(ground.xy, around) @ values, dtype=np.float64)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section
+
+ONE_PIECE = 0.99  # share of the spots in the largest piece, from which the others are strays
+MOST_NAMED = 8
 
 _TITLES = {"spatial": "Spatial graph", "feature": "Feature graph"}
 
@@ -33,4 +37,25 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "ylab": "Spots (%)",
         "ymin": 0,
     }
-    return [Section("graph_degrees", "Graphs", parent, "linegraph", datasets, config=config)]
+    described = _pieces(outcomes)
+    return [
+        Section(
+            "graph_degrees", "Graphs", parent, "linegraph", datasets, description=described, config=config
+        )
+    ]
+
+
+def _pieces(outcomes: Sequence[Outcome]) -> str:
+    """Which spatial graphs fall into pieces: only expression carries domains from one to another."""
+    found = []
+    for outcome in outcomes:
+        graph = outcome.metrics.get("degrees", {}).get("spatial", {})
+        if graph.get("largest", 1.0) < ONE_PIECE:
+            found.append(
+                f"{escape(outcome.sample)} ({graph['components']} pieces, the largest has "
+                f"{graph['largest']:.0%} of the spots)"
+            )
+    if not found:
+        return ""
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return f"Spatial graphs in pieces that no edge connects: {', '.join(found[:MOST_NAMED])}{more}."

@@ -114,6 +114,9 @@ def _preset(method: str, settings: Mapping[str, Any]) -> str:
 def _baseline_sentence(outcomes: Sequence[Outcome], cite: Cite) -> str:
     smoothing = _values(outcomes, "baseline", "n_neighbours")
     chosen = ", a number chosen without labels," if smoothing else ""
+    radius = _values(outcomes, "baseline", "smoothing_radius_um")
+    if radius:
+        chosen = f", of bins and cells over all within {radius} um, chosen without labels,"
     return (
         "As a baseline without learning, principal components of log-normalised counts were averaged over "
         f"each spot and its {smoothing or 'nearest'} nearest spots{chosen} and clustered by a vote of "

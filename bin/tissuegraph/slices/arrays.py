@@ -24,6 +24,7 @@ class SliceArrays:
     feature:  CSR (N, N) bool, symmetric, zero diagonal
     genes:    (G,) str
     pitch:    distance of neighbouring spots in full-resolution pixels, as ingest measured it over all spots
+    um_per_px: micrometres of a full-resolution pixel, None where it is not known
 
     Construction converts types and checks shapes; raises InputError naming the array at fault.
     """
@@ -36,6 +37,7 @@ class SliceArrays:
     feature: sparse.csr_matrix
     genes: np.ndarray
     pitch: float
+    um_per_px: float | None = None
 
     def __post_init__(self) -> None:
         canonical = {
@@ -49,6 +51,7 @@ class SliceArrays:
             "feature": _csr(self.feature, bool),
             "genes": np.asarray(self.genes, dtype=str),
             "pitch": float(self.pitch),
+            "um_per_px": float(self.um_per_px) if self.um_per_px else None,
         }
         for name, value in canonical.items():
             object.__setattr__(self, name, value)
@@ -70,6 +73,7 @@ class SliceArrays:
         """
         parts = {"depth": self.depth, "position": self.position, "genes": self.genes}
         parts["pitch"] = np.float64(self.pitch)
+        parts["um_per_px"] = np.float64(self.um_per_px or 0)
         parts |= _csr_parts("counts", self.counts)
         parts |= _graph_parts("spatial", self.spatial) | _graph_parts("feature", self.feature)
         if sparse.issparse(self.features):
@@ -93,6 +97,7 @@ class SliceArrays:
                 feature=_graph_from("feature", parts),
                 genes=parts["genes"],
                 pitch=float(parts["pitch"]),
+                um_per_px=float(parts["um_per_px"]) or None,
             )
 
 

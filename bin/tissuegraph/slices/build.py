@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import DegreeReport, feature_graph, spatial_graph
+from tissuegraph.slices.graphs import DegreeReport, feature_graph, longest_edge, spatial_graph
 from tissuegraph.slices.preprocess import prepare
 
 
@@ -23,17 +23,22 @@ class BuiltArrays:
 
 
 def build_arrays(
-    counts: sparse.csr_matrix, genes: np.ndarray, position: np.ndarray, pitch: float, settings: Any
+    counts: sparse.csr_matrix,
+    genes: np.ndarray,
+    position: np.ndarray,
+    pitch: float,
+    settings: Any,
+    um_per_px: float | None = None,
 ) -> BuiltArrays:
     """Select genes, make the features, build both graphs.
 
     counts: CSR (N, G) raw; genes: (G,) str; position: (N, 2) and pitch, as ingest measured it over all
-    spots, in full-resolution pixels; settings: those of a method with the topics preprocess, spatial_graph
-    and feature_graph. Raises InputError as the parts do.
+    spots, in full-resolution pixels; um_per_px: None if unknown; settings: those of a method with the topics
+    preprocess, spatial_graph and feature_graph. Raises InputError as the parts do.
     """
     prepared = prepare(counts, settings.preprocess)
     rule = settings.spatial_graph
-    spatial = spatial_graph(position, rule.rule, rule.value, pitch)
+    spatial = spatial_graph(position, rule.rule, rule.value, pitch, longest_edge(rule.max_um, um_per_px))
     feature = feature_graph(prepared.features, settings.feature_graph.k, settings.feature_graph.metric)
     arrays = SliceArrays(
         counts=counts[:, prepared.selected],
@@ -44,5 +49,6 @@ def build_arrays(
         feature=feature.adjacency,
         genes=genes[prepared.selected],
         pitch=pitch,
+        um_per_px=um_per_px,
     )
     return BuiltArrays(arrays, spatial.degrees, feature.degrees)

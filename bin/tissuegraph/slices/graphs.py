@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from tissuegraph.errors import InputError, SettingsError
@@ -29,7 +30,8 @@ _SHELL_SEARCH = 0.25  # how far from the wanted mean degree a cut between two sh
 class DegreeReport:
     """Neighbours per spot: mean, smallest and largest of the final graph; isolated before attachment.
 
-    distribution: pairs of a number of neighbours and the per cent of the spots that have it, ascending.
+    distribution: pairs of a number of neighbours and the per cent of the spots that have it, ascending;
+    components: pieces that no edge connects; largest: share of the spots in the largest of them.
     """
 
     mean: float
@@ -37,6 +39,8 @@ class DegreeReport:
     max: int
     isolated: int
     distribution: tuple[tuple[int, float], ...]
+    components: int = 1
+    largest: float = 1.0
 
     def warnings(self, name: str, n_spots: int) -> list[str]:
         """One line per thing a user should look at; empty when all is well.
@@ -50,6 +54,9 @@ class DegreeReport:
             found.append(f"{name} graph: {self.mean:.0f} neighbours per spot on average; narrow it")
         if self.isolated > MANY_ISOLATED * n_spots:
             found.append(f"{name} graph: {self.isolated} isolated spots were attached to their nearest spot")
+        alone = self.distribution[0][1] / 100 if self.min == 0 else 0.0
+        if alone > MANY_ISOLATED:
+            found.append(f"{name} graph: {alone:.1%} of the spots are too far from all others for an edge")
         return found
 
     def as_dict(self) -> dict[str, Any]:
@@ -67,31 +74,44 @@ class Graph:
 # Building graphs ------------------------------------------------------------------------------------
 
 
-def spatial_graph(position: np.ndarray, rule: str, value: float, pitch: float | None = None) -> Graph:
+def longest_edge(max_um: float | None, um_per_px: float | None) -> float | None:
+    """The cap on edges in pixels; None where there is none or the scale is not known."""
+    return max_um / um_per_px if max_um and um_per_px else None
+
+
+def spatial_graph(
+    position: np.ndarray,
+    rule: str,
+    value: float,
+    pitch: float | None = None,
+    longest: float | None = None,
+) -> Graph:
     """Neighbours on the tissue by one of four rules; spots left alone join their nearest spot.
 
     position: (N, 2). rule and value: `mean_degree` (neighbours; also right for irregular cells),
     `radius_pitch` (multiples of the slice's pitch, which this rule needs, in the unit of position),
     `radius_px` (pixels: means something else on every slide), `knn` (neighbours, edges over 3 x the median
-    length dropped). Raises SettingsError for an unknown rule, InputError for unusable positions.
+    length dropped). longest: no edge is longer (unit of position), that of a spot left alone included: it
+    then stays alone. Raises SettingsError for an unknown rule, InputError for unusable positions.
     """
     position = usable_positions(position)
+    longest = np.inf if longest is None else longest
     if rule == "knn":
-        adjacency = knn_graph(position, int(value))
+        adjacency = knn_graph(position, int(value), longest=longest)
     elif rule == "mean_degree":
-        adjacency = radius_graph(position, mean_degree_radius(position, value))
+        adjacency = radius_graph(position, min(mean_degree_radius(position, value), longest))
     elif rule == "radius_pitch":
         if pitch is None or not pitch > 0:
             raise InputError(f"the rule radius_pitch needs the pitch of the slice, a distance; got {pitch}")
-        adjacency = radius_graph(position, value * pitch)
+        adjacency = radius_graph(position, min(value * pitch, longest))
     elif rule == "radius_px":
-        adjacency = radius_graph(position, value)
+        adjacency = radius_graph(position, min(value, longest))
     else:
         raise SettingsError(
             f"a spatial graph is built by mean_degree, radius_pitch, radius_px or knn; got {rule!r}"
         )
     isolated = int((_degrees(adjacency) == 0).sum())
-    adjacency = attach_isolated(adjacency, position)
+    adjacency = attach_isolated(adjacency, position, longest)
     return Graph(adjacency, degree_report(adjacency, isolated))
 
 
@@ -155,20 +175,26 @@ def _shell_boundary(distance: np.ndarray, wanted: int) -> int:
     return int(between[np.abs(between - wanted).argmin()]) if len(between) else wanted
 
 
-def knn_graph(position: np.ndarray, k: int, cap: float | None = KNN_CAP) -> sparse.csr_matrix:
-    """Each spot with its k nearest, without edges over cap x the median edge, symmetrised by OR."""
+def knn_graph(
+    position: np.ndarray, k: int, cap: float | None = KNN_CAP, longest: float = np.inf
+) -> sparse.csr_matrix:
+    """Each spot with its k nearest, no edge over cap x the median edge or longest, symmetrised by OR."""
     nearest, distance = nearest_spots(position, k)
-    kept = distance <= cap * np.median(distance) if cap is not None else np.ones_like(distance, dtype=bool)
-    return _symmetric(nearest, kept)
+    if cap is not None:
+        longest = min(longest, cap * np.median(distance))
+    return _symmetric(nearest, distance <= longest)
 
 
-def attach_isolated(adjacency: sparse.csr_matrix, position: np.ndarray) -> sparse.csr_matrix:
-    """Join every spot without neighbours to its nearest spot."""
+def attach_isolated(
+    adjacency: sparse.csr_matrix, position: np.ndarray, longest: float = np.inf
+) -> sparse.csr_matrix:
+    """Join every spot without neighbours to its nearest spot, where that is at most `longest` away."""
     alone = np.flatnonzero(_degrees(adjacency) == 0)
     if len(alone) == 0:
         return adjacency
-    nearest = nearest_spots(position, 1, queries=alone)[0][:, 0]
-    return (adjacency + _from_edges(alone, nearest, len(position))).astype(bool)
+    nearest, distance = nearest_spots(position, 1, queries=alone)
+    near = distance[:, 0] <= longest
+    return (adjacency + _from_edges(alone[near], nearest[near, 0], len(position))).astype(bool)
 
 
 def degree_report(adjacency: sparse.csr_matrix, isolated: int | None = None) -> DegreeReport:
@@ -178,7 +204,17 @@ def degree_report(adjacency: sparse.csr_matrix, isolated: int | None = None) -> 
         isolated = int((degree == 0).sum())
     share = 100 * np.bincount(degree) / len(degree)
     distribution = tuple((int(k), round(float(share[k]), 3)) for k in np.flatnonzero(share))
-    return DegreeReport(float(degree.mean()), int(degree.min()), int(degree.max()), isolated, distribution)
+    n_components, member = connected_components(adjacency, directed=False)
+    largest = float(np.bincount(member).max() / len(degree))
+    return DegreeReport(
+        float(degree.mean()),
+        int(degree.min()),
+        int(degree.max()),
+        isolated,
+        distribution,
+        int(n_components),
+        largest,
+    )
 
 
 # Operators ------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class SpatialGraph:
 
     rule: str = choice("mean_degree", "radius_pitch", "radius_px", "knn")
     value: float = number(1e-6, 1e9)  # neighbours; multiples of the pitch; pixels; neighbours
+    max_um: float | None = number(1e-3, 1e9, "none")  # no edge is longer, where the scale is known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,9 +20,9 @@ from tissuegraph.io.stored import StoredSlice, read_kept
 from tissuegraph.records import Record
 from tissuegraph.scores.labellings import JOINT_STMFG
 from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import feature_graph, spatial_graph
+from tissuegraph.slices.graphs import feature_graph, longest_edge, spatial_graph
 from tissuegraph.slices.preprocess import total_counts
-from tissuegraph.slices.smoothing import mean_over_nearest, smoothing_scale
+from tissuegraph.slices.smoothing import averaging, smoothing_scale
 from tissuegraph.stmfg.sections import prepare_sections, train_sections, training_parts
 from tissuegraph.stmfg.settings import Settings
 
@@ -56,15 +56,17 @@ def arrays_of(
 ) -> SliceArrays:
     """The same of scores (N, D) that are known already."""
     features, rule = scores.astype(np.float32), settings.spatial_graph
+    longest = longest_edge(rule.max_um, section.um_per_px)
     return SliceArrays(
         counts=loadings.counts(section),
         features=features,
         depth=total_counts(section.counts),
         position=section.xy,
-        spatial=spatial_graph(section.xy, rule.rule, rule.value, section.pitch).adjacency,
+        spatial=spatial_graph(section.xy, rule.rule, rule.value, section.pitch, longest).adjacency,
         feature=feature_graph(features, settings.feature_graph.k, settings.feature_graph.metric).adjacency,
         genes=loadings.genes,
         pitch=section.pitch,
+        um_per_px=section.um_per_px,
     )
 
 
@@ -89,7 +91,8 @@ def joint_embeddings(
     per_seed: list[dict[str, np.ndarray]] = [{} for _ in encoders]
     for name in names:
         arrays = centred_arrays(loadings, sections[name](), settings)
-        operator = mean_over_nearest(arrays.position, smoothing_scale(arrays.features, arrays.position))
+        around = smoothing_scale(arrays.features, arrays.position, arrays.um_per_px)
+        operator = averaging(arrays.position, around)
         for encoder, found in zip(encoders, per_seed, strict=True):
             found[name] = np.asarray(operator @ encoder.embed(arrays, device), dtype=np.float64)
     return per_seed

@@ -11,7 +11,7 @@ from tissuegraph.clustering.settings import Clustering
 from tissuegraph.errors import InputError
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import spatial_graph
-from tissuegraph.slices.smoothing import SMOOTHING_SCALES, mean_over_nearest, smoothing_scale
+from tissuegraph.slices.smoothing import SMOOTHING_SCALES, Neighbourhood, mean_over_nearest, smoothing_scale
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +64,18 @@ def test_baseline_repeats_itself_and_has_one_row_per_spot(tissue):
     first, second = (baseline(counts, position, 3, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first.labels, second.labels)
     assert first.embedding.shape == (len(position), 15)
-    assert first.n_neighbours in SMOOTHING_SCALES
+    assert first.around.n_nearest in SMOOTHING_SCALES
 
 
 def test_wide_regions_are_smoothed_further_than_narrow_ones():
     position = np.stack(np.meshgrid(np.arange(30.0), np.arange(30.0)), axis=-1).reshape(-1, 2)
     noise = np.random.default_rng(0).normal(size=(900, 4))
     narrow, wide = (np.sign(np.sin(np.pi * position[:, :1] / w)) * 2 + noise for w in (3, 15))
-    assert smoothing_scale(narrow, position) < smoothing_scale(wide, position)
+    assert smoothing_scale(narrow, position).n_nearest < smoothing_scale(wide, position).n_nearest
 
 
 def test_slices_smaller_than_every_scale_use_all_other_spots():
-    assert smoothing_scale(np.eye(4), np.arange(8.0).reshape(4, 2)) == 3
+    assert smoothing_scale(np.eye(4), np.arange(8.0).reshape(4, 2)) == Neighbourhood(3)
 
 
 def test_domains_of_several_seeds_share_their_numbers(tissue, arrays):
@@ -118,7 +118,7 @@ def test_auto_averages_over_the_scale_of_the_network_input(tissue, arrays):
     noisy = np.eye(3)[stripe] * 2 + np.random.default_rng(5).normal(size=(len(stripe), 3))
     scale = smoothing_scale(arrays.features, position)
     automatic = find_domains(noisy[None], arrays, 3, settings(smooth_neighbours="auto"))
-    given = find_domains(noisy[None], arrays, 3, settings(smooth_neighbours=scale))
+    given = find_domains(noisy[None], arrays, 3, settings(smooth_neighbours=scale.n_nearest))
     np.testing.assert_array_equal(automatic.labels, given.labels)
 
 

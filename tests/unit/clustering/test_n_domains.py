@@ -22,7 +22,7 @@ def evidence(candidates, *criterion, weight=100.0):
 
 @pytest.mark.parametrize("k", [2, 3, 5])
 def test_the_number_of_separated_groups_is_found_by_every_seed_and_without_a_doubt(k):
-    found = pool({"a": gather_evidence(blobs(k), n_neighbours=0, seeds=range(2))})
+    found = pool({"a": gather_evidence(blobs(k), n_averaged=0, seeds=range(2))})
     assert (found.n_domains, found.low, found.high) == (k, k, k)
     assert found.by_seed == (k, k)
     assert not found.doubts

@@ -73,7 +73,36 @@ def test_a_mean_degree_holds_on_irregular_cells(n_spots):
 
 def test_a_mean_degree_beyond_the_slice_joins_all_spots():
     graph = graphs.spatial_graph(LINE, "mean_degree", 18)
+    assert graph.degrees.components == 1
     assert graph.degrees == graphs.DegreeReport(mean=3, min=3, max=3, isolated=0, distribution=((3, 100.0),))
+
+
+CROWD_AND_STRAY = np.array([[0, 0], [1, 0], [0, 1], [1, 1], [50, 0], [51, 0], [200, 0]], dtype=float)
+
+
+@pytest.mark.parametrize(("rule", "value"), [("mean_degree", 6), ("radius_px", 500), ("knn", 3)])
+def test_no_edge_is_longer_than_the_cap(rule, value):
+    graph = graphs.spatial_graph(CROWD_AND_STRAY, rule, value, longest=10)
+    first, second = graph.adjacency.nonzero()
+    length = np.linalg.norm(CROWD_AND_STRAY[first] - CROWD_AND_STRAY[second], axis=1)
+    assert length.max() <= 10
+    # the square of four, the pair, and the stray spot, which no edge can reach
+    assert (graph.degrees.components, graph.degrees.largest) == (3, pytest.approx(4 / 7))
+    assert graph.degrees.distribution[0] == (0, pytest.approx(100 / 7, abs=1e-3))
+    assert "14.3% of the spots are too far" in graph.degrees.warnings("spatial", 7)[-1]
+
+
+def test_without_a_cap_the_stray_spot_joins_its_nearest():
+    graph = graphs.spatial_graph(CROWD_AND_STRAY, "radius_px", 2)
+    assert graph.degrees.min == 1
+    assert graph.degrees.components == 2
+
+
+@pytest.mark.parametrize(
+    ("max_um", "um_per_px", "pixels"), [(500, 0.5, 1000), (500, None, None), (None, 0.5, None)]
+)
+def test_the_cap_is_in_micrometres_where_the_scale_is_known(max_um, um_per_px, pixels):
+    assert graphs.longest_edge(max_um, um_per_px) == pixels
 
 
 def test_radius_follows_density_and_knn_does_not():
