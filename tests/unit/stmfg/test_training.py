@@ -91,6 +91,15 @@ def test_seeds_trained_together_equal_seeds_trained_alone(arrays):
     assert together[1].embedding.tobytes() == alone.embedding.tobytes()
 
 
+def test_a_spot_that_no_edge_of_the_tissue_reaches_is_embedded_too(arrays):
+    spatial = arrays.spatial.tolil()
+    spatial[0], spatial[:, 0] = False, False
+    alone = dataclasses.replace(arrays, spatial=sparse.csr_matrix(spatial))
+    result = training.train(alone, settings("model.dims=[8]"), seed=0, device="cpu")
+    assert np.isfinite(result.embedding).all()
+    assert np.abs(result.embedding[0]).sum() > 0
+
+
 def test_no_epochs_returns_the_untrained_network(arrays):
     result = training.train(arrays, settings("optimiser.epochs=0"), seed=0, device="cpu")
     np.testing.assert_array_equal(result.embedding, result.untrained)
