@@ -30,6 +30,7 @@ TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores
 UM_PER_PX = "um_per_px"  # uns['tissuegraph']: micrometres per full-resolution pixel, absent where unknown
 PITCH_PX = "pitch_px"  # uns['tissuegraph']: median distance of neighbouring spots, in full-resolution pixels
 HAS_COUNTS = "has_counts"  # uns['tissuegraph']: false where a slice was not sequenced, else absent
+FLUORESCENCE = "fluorescence"  # uns['tissuegraph']: true where its images are no histology, else absent
 MEASURED = "measured"  # layers: measured expression beside inferred one
 INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred from the image, not measured
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy

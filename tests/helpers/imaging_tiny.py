@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tifffile
 from scipy import sparse
 from scipy.io import mmwrite
 
@@ -71,6 +72,26 @@ def write_xenium(
     described = {"analysis_sw_version": version, "num_cells": 4, "pixel_size": 0.2125}
     (folder / "experiment.xenium").write_text(json.dumps(described))
     return folder
+
+
+def write_morphology(path: Path, pixels: np.ndarray, neighbour: str | None = None) -> None:
+    """A pyramid of one channel as the instrument writes it: halved versions inside, 16 bits, JPEG 2000.
+
+    neighbour: a further file of the same image that the description names and nobody shipped.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"axes": "YX", "PhysicalSizeX": 0.2125, "PhysicalSizeY": 0.2125}
+    options = {"tile": (256, 256), "compression": "jpeg2000", "photometric": "minisblack"}
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(pixels, subifds=2, metadata=metadata, **options)
+        for step in (2, 4):
+            file.write(np.ascontiguousarray(pixels[::step, ::step]), subfiletype=1, **options)
+    if neighbour:
+        with tifffile.TiffFile(path, mode="r+b") as file:
+            said = file.pages[0].description
+            block = f'<TiffData FirstC="1" IFD="0"><UUID FileName="{neighbour}">urn:uuid:0</UUID></TiffData>'
+            said = said.replace('SizeC="1"', 'SizeC="2"').replace("</Pixels>", f"{block}</Pixels>")
+            file.pages[0].tags["ImageDescription"].overwrite(said)
 
 
 def _write_10x_mtx(folder: Path, counts, ids, feature_ids, names, types) -> None:

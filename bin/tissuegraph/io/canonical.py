@@ -30,7 +30,8 @@ class RawSlice:
     counts: (N, G) dense or sparse, None for spots that were not sequenced; barcodes: (N,) str;
     gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
-    uint8; scalefactors: Space Ranger's names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
+    uint8; fluorescence: these are no histology; scalefactors: Space Ranger's
+    names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
     feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart; obs:
     table of N rows, numbers or text, with what else the platform says of each spot, or None; n_controls:
     features that were left out as controls.
@@ -46,6 +47,7 @@ class RawSlice:
     annotation: np.ndarray | None = None
     images: dict[str, np.ndarray] = field(default_factory=dict)
     scalefactors: dict[str, float] = field(default_factory=dict)
+    fluorescence: bool = False
     um_per_px: float | None = None
     in_tissue: np.ndarray | None = None
     feature_types: np.ndarray | None = None
@@ -123,6 +125,7 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
         settings[keys.UM_PER_PX] = float(um_per_px)
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
+        settings |= {keys.FLUORESCENCE: True} if raw.fluorescence else {}
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
     obsm = {_free_name(name, raw.platform, keys.is_own_array): array for name, array in raw.obsm.items()}
     return anndata.AnnData(X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, uns=uns)

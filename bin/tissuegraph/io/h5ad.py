@@ -83,6 +83,7 @@ def read_file(
         annotation=_labels(obs, request.annotation_column, _is_ours(file), len(barcodes), warn),
         images=images,
         scalefactors=scalefactors,
+        fluorescence=f"uns/{keys.TISSUEGRAPH}/{keys.FLUORESCENCE}" in file,
         um_per_px=_read_setting(file, keys.UM_PER_PX),
         in_tissue=_in_tissue(obs, len(barcodes), warn),
         feature_types=None if counts is None else _feature_types(var, len(names)),

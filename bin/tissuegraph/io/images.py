@@ -168,13 +168,14 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def open_tiff(path: Path) -> Iterator[Any]:
-    """A TIFF of tifffile; whatever a foreign or damaged file makes the library stumble over is an "
-    "InputError."""
+def open_tiff(path: Path, **options: Any) -> Iterator[Any]:
+    """A TIFF of tifffile, with its options; whatever a foreign or damaged file makes the library stumble over
+    is an InputError.
+    """
     import tifffile
 
     try:
-        with tifffile.TiffFile(path) as tiff:
+        with tifffile.TiffFile(path, **options) as tiff:
             yield tiff
     except InputError as error:
         message = str(error)
@@ -200,7 +201,7 @@ def _read_small(path: Path, warn: Warn) -> np.ndarray | None:
     with open_picture(path) as image:
         if image.mode == "RGB":
             image.draft("RGB", (DISPLAY_SIDE, DISPLAY_SIDE))  # JPEG decodes to a fraction of its size
-        return _reduced(picture_to_rgb(image, path))
+        return reduced(picture_to_rgb(image, path))
 
 
 def _read_tiff(path: Path, warn: Warn | None) -> np.ndarray | None:
@@ -219,10 +220,11 @@ def _read_tiff(path: Path, warn: Warn | None) -> np.ndarray | None:
             check_piece(path.name, level.shape, level.axes, level.dtype.itemsize)
         samples = channels_only(level, level.asarray(), level.axes)
         rgb = conversion(tiff, level, lambda: samples).apply(samples)
-        return _reduced(rgb) if warn else rgb
+        return reduced(rgb) if warn else rgb
 
 
-def _reduced(rgb: np.ndarray) -> np.ndarray:
+def reduced(rgb: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 with at most DISPLAY_SIDE pixels on its longer side."""
     from PIL import Image
 
     image = Image.fromarray(rgb)

@@ -55,6 +55,8 @@ def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
     if raw.xy.shape == (len(raw.barcodes), 2) and len(raw.xy):
         off = check_images(raw, warn)
         if request.image and not request.image_matrix:
+            if raw.fluorescence:  # histology is what is asked for
+                raw.images, raw.scalefactors, raw.fluorescence = {}, {}, False
             off = add_image(raw, request.image, warn)
         if off.any():
             warn(f"{int(off.sum())} of {len(off)} spots lie off the image and were left out")

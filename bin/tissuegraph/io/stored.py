@@ -101,8 +101,13 @@ def read_places(slice_path: Path, spots_path: Path) -> Places:
 
 
 def read_images(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Images (H, W, 3) uint8 and scale factors that a canonical slice carries, by name; both may be empty."""
+    """Images (H, W, 3) uint8 and scale factors that a canonical slice carries, by name; both may be empty.
+
+    Fluorescence is left out: nothing that reads histology should learn from it.
+    """
     with open_own(path) as file:
+        if keys.FLUORESCENCE in file["uns"][keys.TISSUEGRAPH]:
+            return {}, {}
         libraries = file["uns"].get(keys.SPATIAL, {})
         library = next(iter(libraries.values()), {})
         images, factors = library.get("images", {}), library.get("scalefactors", {})

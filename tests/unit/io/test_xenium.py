@@ -6,9 +6,13 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.imaging_tiny import AREA, COUNTS, GENES, XENIUM_IDS, XY_UM, write_xenium
+import tifffile
+from helpers.imaging_tiny import AREA, COUNTS, GENES, XENIUM_IDS, XY_UM, write_morphology, write_xenium
 from helpers.reading import read_and_hear as read
 from helpers.reading import refuses
+from PIL import Image
+
+from tissuegraph.io import stored
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ def test_the_directory_above_outs_will_do(tmp_path):
     assert read(tmp_path / "run")[0].n_obs == 4
 
 
-def test_transcripts_boundaries_and_images_are_not_touched(tmp_path):
+def test_transcripts_boundaries_and_the_stack_are_not_touched(tmp_path):
     run = write_xenium(tmp_path / "run", controls=False)
     for name in ("transcripts.parquet", "cell_boundaries.parquet", "morphology.ome.tif", "cells.zarr.zip"):
         (run / name).write_bytes(b"no such file")
@@ -153,3 +157,84 @@ def test_wrong_columns_and_ids_are_named_in_one_line(tmp_path):
 def test_an_annotation_is_a_table(tmp_path):
     with refuses("annotation: 'layer' is no table; for Xenium data give a .csv of barcode and label"):
         read(write_xenium(tmp_path / "run"), annotation="layer")
+
+
+def nuclei() -> np.ndarray:
+    """A dark section of 600 x 4,800 pixels with a bright nucleus of 10 um at each cell, and others below."""
+    pixels = np.full((600, 4800), 40, np.uint16)
+    pixels += np.random.default_rng(0).integers(0, 20, pixels.shape, dtype=np.uint16)
+    row, column = np.indices(pixels.shape, sparse=True)
+    others = [(x, y) for x in range(50, 4800, 200) for y in (350, 500)]
+    for x, y in [*XY_UM / 0.2125, *others]:
+        pixels[(row - y) ** 2 + (column - x) ** 2 < 23**2] = 900
+    return pixels
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "morphology_focus/ch0000_dapi.ome.tif",
+        "morphology_focus/morphology_focus_0000.ome.tif",
+        "morphology_focus.ome.tif",
+        "morphology_mip.ome.tif",
+    ],
+)
+def test_the_nuclear_stain_lies_under_the_cells_of_every_version(tmp_path, name):
+    run = write_xenium(tmp_path / "run", controls=False)
+    write_morphology(run / name, nuclei(), neighbour="not_shipped.ome.tif" if "/" in name else None)
+    adata, said = read(run)
+    assert said == []
+    (library,) = adata.uns["spatial"].values()
+    picture, scale = library["images"]["hires"], library["scalefactors"]["tissue_hires_scalef"]
+    # the halved version is the smallest with 2,000 pixels, reduced to these
+    assert picture.shape == (250, 2000, 3)
+    column, row = np.rint(adata.obsm["spatial"] * scale).astype(int).T
+    assert picture[row, column].min() > 240
+    assert np.median(picture) < 10
+
+
+def test_nothing_that_reads_histology_is_given_the_stain(tmp_path):
+    run = write_xenium(tmp_path / "run", controls=False)
+    write_morphology(run / "morphology_focus.ome.tif", nuclei())
+    adata, _ = read(run)
+    adata.write_h5ad(tmp_path / "slice.h5ad")
+    assert stored.read_images(tmp_path / "slice.h5ad") == ({}, {})
+    # nor when the result is read again
+    again, _ = read(tmp_path / "slice.h5ad")
+    assert again.uns["tissuegraph"]["fluorescence"]
+
+
+def test_the_stain_gives_way_to_histology(tmp_path):
+    run = write_xenium(tmp_path / "run", controls=False)
+    write_morphology(run / "morphology_focus.ome.tif", nuclei())
+    Image.new("RGB", (60, 50), (200, 120, 160)).save(tmp_path / "he.png")
+    adata, _ = read(run, image=tmp_path / "he.png")
+    (library,) = adata.uns["spatial"].values()
+    assert library["images"]["hires"].shape == (50, 60, 3)
+    assert "fluorescence" not in adata.uns["tissuegraph"]
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "flat", "colours"])
+def test_a_stain_that_cannot_be_shown_is_a_warning(tmp_path, damage):
+    run = write_xenium(tmp_path / "run", controls=False)
+    path = run / "morphology_mip.ome.tif"
+    if damage == "colours":
+        tifffile.imwrite(path, np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    else:
+        write_morphology(path, nuclei() if damage != "flat" else np.full((600, 2400), 7, np.uint16))
+    if damage in ("empty", "truncated"):
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:5000])
+    adata, said = read(run)
+    assert adata.n_obs == 4
+    assert "spatial" not in adata.uns
+    (line,) = said
+    assert line.startswith("morphology_mip.ome.tif is not shown: ")
+    assert "\n" not in line
+
+
+def test_the_size_of_a_pixel_is_that_of_the_run(tmp_path):
+    run = write_xenium(tmp_path / "run", controls=False)
+    (run / "experiment.xenium").write_text(json.dumps({"pixel_size": 0.425}))
+    write_morphology(run / "morphology_focus.ome.tif", nuclei()[::2, ::2])
+    (library,) = read(run)[0].uns["spatial"].values()
+    assert library["scalefactors"]["tissue_hires_scalef"] == pytest.approx(2000 / 2400 / 0.425)

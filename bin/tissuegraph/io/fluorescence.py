@@ -1,0 +1,52 @@
+"""Fluorescence images of imaging platforms, for pictures only: one channel as grey RGB."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tissuegraph.errors import InputError
+from tissuegraph.io import pixels
+from tissuegraph.io.images import DISPLAY_SIDE, open_tiff, reduced
+from tissuegraph.io.request import Warn
+
+DARKEST, BRIGHTEST = 1.0, 99.8  # percentiles that become black and white: counts of a camera have no white
+
+
+def read_fluorescence(path: Path, warn: Warn) -> tuple[np.ndarray, float] | None:
+    """The first channel as (H, W, 3) uint8, and its pixels per pixel of the full image.
+
+    Only the smallest stored version that suffices for a picture is decoded, and of files that belong together
+    only this one. None, with a warning, where the image cannot be shown: it is no more than a background.
+    """
+    try:
+        with open_tiff(path, is_ome=False) as tiff:  # else its neighbours would be opened too
+            page = tiff.pages[0]
+            levels = [page, *(page.pages or ())]
+            if any(level.samplesperpixel != 1 for level in levels):
+                raise InputError("it has several colours; expected one channel")
+            large = [level for level in levels if max(level.shape[:2]) >= DISPLAY_SIDE]
+            level = min(large or levels[:1], key=lambda level: max(level.shape[:2]))
+            if math.prod(level.shape) > pixels.MAX_DECODED:
+                raise InputError(
+                    f"it has no version of less than {pixels.MAX_DECODED:,} pixels; store it as a pyramid"
+                )
+            small = reduced(_grey(level))
+            return small, max(small.shape[:2]) / max(page.shape[:2])
+    except InputError as error:
+        warn(f"{path.name} is not shown: {str(error).removeprefix(f'image {path.name} ')}")
+        return None
+
+
+def _grey(level: Any) -> np.ndarray:
+    samples = np.squeeze(level.asarray())
+    if samples.ndim != 2:
+        raise InputError(f"it has shape {samples.shape}; expected height x width")
+    dark, bright = np.percentile(samples[:: max(1, samples.shape[0] // 1000)], (DARKEST, BRIGHTEST))
+    if not np.isfinite([dark, bright]).all() or bright <= dark:
+        raise InputError("all of it is equally bright")
+    scaled = np.clip((samples.astype(np.float32) - dark) * (pixels.WHITE / (bright - dark)), 0, pixels.WHITE)
+    return np.repeat(np.rint(scaled).astype(np.uint8)[:, :, None], 3, axis=2)
