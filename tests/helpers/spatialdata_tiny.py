@@ -13,6 +13,7 @@ COUNTS = np.array([[1, 0, 5], [0, 2, 0], [3, 0, 7], [0, 1, 1]])  # 4 cells x 3 g
 CENTRES = np.array([[10.0, 20.0], [30.0, 20.0], [10.0, 50.0], [30.0, 50.0]])
 SYMBOLS = ["ACTB", "GFAP", "CNP"]
 CELLS = [f"cell{n}" for n in range(4)]
+STAIN = np.arange(60 * 40, dtype=np.uint16).reshape(60, 40)  # darkest above, brightest below
 
 
 def table(region="cells", counts=COUNTS, instances=None, region_key="region", instance_key="cell_id", **obs):
@@ -89,7 +90,7 @@ def write_sopa(path: Path) -> Path:
             "image_patches": squares({"global": Identity()}, CENTRES[:1], side=100.0, index=["0"]),
         },
         {"transcripts": PointsModel.parse(spots, transformations={"global": scale})},
-        images={"morphology": Image2DModel.parse(np.zeros((1, 60, 40), np.uint8), dims=("c", "y", "x"))},
+        images={"morphology": Image2DModel.parse(STAIN[None], dims=("c", "y", "x"))},
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -34,15 +33,15 @@ def read_fluorescence(path: Path, warn: Warn) -> tuple[np.ndarray, float] | None
                 raise InputError(
                     f"it has no version of less than {pixels.MAX_DECODED:,} pixels; store it as a pyramid"
                 )
-            small = reduced(_grey(level))
+            small = reduced(grey(np.squeeze(level.asarray())))
             return small, max(small.shape[:2]) / max(page.shape[:2])
     except InputError as error:
         warn(f"{path.name} is not shown: {str(error).removeprefix(f'image {path.name} ')}")
         return None
 
 
-def _grey(level: Any) -> np.ndarray:
-    samples = np.squeeze(level.asarray())
+def grey(samples: np.ndarray) -> np.ndarray:
+    """One channel (H, W) of any range as (H, W, 3) uint8; raises InputError where there is nothing to see."""
     if samples.ndim != 2:
         raise InputError(f"it has shape {samples.shape}; expected height x width")
     dark, bright = np.percentile(samples[:: max(1, samples.shape[0] // 1000)], (DARKEST, BRIGHTEST))

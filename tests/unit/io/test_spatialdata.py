@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from helpers import spatialdata_tiny as tiny
-from helpers.reading import read, refuses
+from helpers.reading import read, read_and_hear, refuses
 
 from tissuegraph.io.reading import detect_platform
 
@@ -183,3 +183,87 @@ def test_columns_of_other_platforms_are_said_to_be_ignored(sopa):
     said = []
     read(sopa, bin_um=8, warn=said.append)
     assert "the column bin_um says nothing about the platform spatialdata and is ignored" in said
+
+
+def picture_of(adata):
+    (library,) = adata.uns["spatial"].values()
+    return library["images"]["hires"], library["scalefactors"]["tissue_hires_scalef"]
+
+
+def test_the_stain_of_a_store_lies_under_the_pictures_and_is_no_histology(sopa):
+    adata, _ = read_and_hear(sopa)
+    picture, scale = picture_of(adata)
+    assert picture.shape == (60, 40, 3)
+    assert scale == 1
+    assert picture[0].mean() < 10
+    assert picture[-1].mean() > 245
+    assert adata.uns["tissuegraph"]["fluorescence"]
+
+
+def histology(values, transformations, **options):
+    from spatialdata.models import Image2DModel
+
+    return Image2DModel.parse(values, dims=("c", "y", "x"), transformations=transformations, **options)
+
+
+def visium_with(tmp_path, **images):
+    from spatialdata.transformations import Identity, Scale
+
+    systems = {"S1": Identity(), "S1_downscaled_hires": Scale([0.1, 0.1], axes=("x", "y"))}
+    shapes = {"S1": tiny.circles(systems, tiny.CENTRES * 10, 20.0, range(4))}
+    table = tiny.table("S1", instances=[0, 1, 2, 3], instance_key="spot_id")
+    return tiny.write(tmp_path / "v.zarr", {"table": table}, shapes, images=images)
+
+
+def test_an_image_that_shares_only_a_reduced_system_is_placed_by_it(tmp_path):
+    from spatialdata.transformations import Identity
+
+    colours = np.zeros((3, 60, 40), np.uint8)
+    colours[0, 50, 30] = 255  # where the last spot lies
+    store = visium_with(tmp_path, S1_hires_image=histology(colours, {"S1_downscaled_hires": Identity()}))
+    adata, _ = read_and_hear(store, coordinate_system="S1")
+    picture, scale = picture_of(adata)
+    assert scale == pytest.approx(0.1)
+    column, row = np.rint(adata.obsm["spatial"][3] * scale).astype(int)
+    assert picture[row, column].tolist() == [255, 0, 0]
+    assert "fluorescence" not in adata.uns["tissuegraph"]  # so that histology is read from it
+
+
+def test_colours_go_before_fluorescence_and_the_smallest_version_that_suffices_is_read(tmp_path):
+    from spatialdata.transformations import Identity
+
+    colours = np.full((3, 2500, 5000), 200, np.uint8)
+    he = histology(colours, {"S1": Identity()}, scale_factors=[2, 2])
+    dapi = histology(np.arange(4 * 700 * 600).reshape(4, 700, 600).astype(np.uint16), {"S1": Identity()})
+    picture, scale = picture_of(
+        read_and_hear(visium_with(tmp_path, a_dapi=dapi, he=he), coordinate_system="S1")[0]
+    )
+    assert picture.shape == (1000, 2000, 3)  # of the half, 2,500 wide
+    assert scale == pytest.approx(0.4)
+    assert (picture == 200).all()
+
+
+@pytest.mark.parametrize("kind", ["turned", "stretched", "shifted"])
+def test_an_image_that_does_not_lie_straight_behind_the_spots_is_left_out(tmp_path, kind):
+    from spatialdata.transformations import Affine
+
+    matrix = {
+        "turned": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+        "stretched": [[1, 0, 0], [0, 2, 0], [0, 0, 1]],
+        "shifted": [[1, 0, 100], [0, 1, 0], [0, 0, 1]],
+    }[kind]
+    affine = Affine(matrix, input_axes=("x", "y"), output_axes=("x", "y"))
+    he = histology(np.full((3, 60, 40), 9, np.uint8), {"S1": affine})
+    adata, said = read_and_hear(visium_with(tmp_path, he=he), coordinate_system="S1")
+    assert "spatial" not in adata.uns
+    assert any(line.startswith("an image is not shown: he is turned, stretched or shifted") for line in said)
+
+
+def test_a_damaged_image_costs_the_picture_and_not_the_slice(copy):
+    for chunk in (copy / "images" / "morphology").rglob("*"):
+        if chunk.is_file() and chunk.name != "zarr.json":
+            chunk.write_bytes(b"no chunk")
+    adata, said = read_and_hear(copy)
+    assert adata.n_obs == 4
+    assert "spatial" not in adata.uns
+    assert any(line.startswith("an image is not shown: ") for line in said)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import shutil
-import tempfile
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +15,14 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_declared
 from tissuegraph.io.canonical import VISIUM_PITCH_UM, RawSlice, nearest_neighbour_distance
 from tissuegraph.io.in_memory import counts_in_memory, read_frames
+from tissuegraph.io.readers.spatialdata_images import affine_matrices, read_background
+from tissuegraph.io.readers.spatialdata_store import METADATA, metadata_of, names_of, only
 from tissuegraph.io.request import Request
 from tissuegraph.io.text import brief
 
 GLOBAL = "global"
 DEFAULT_TABLE = "table"
 ELEMENTS = ("shapes", "points", "labels")  # kinds that a table can describe
-_METADATA = ("zarr.json", ".zgroup", ".zattrs")
 _VALUE = 4  # bytes of a value of a table, at least of the large ones
 _SQUARES = re.compile(r"square_(\d{3})um")
 _XENIUM = {"feature_name", "qv"}  # columns of transcripts, whose own unit is the micrometre
@@ -36,46 +32,45 @@ def detect(path: Path) -> bool:
     """A directory that ends in .zarr, or a zarr group with the folders of SpatialData."""
     if not path.is_dir():
         return False
-    is_group = any((path / name).is_file() for name in _METADATA)
+    is_group = any((path / name).is_file() for name in METADATA)
     return path.suffix.lower() == ".zarr" or (is_group and (path / "tables").is_dir())
 
 
 def read(request: Request) -> RawSlice:
     """Counts of one table, positions at the centroids of the one region that it describes.
 
-    Only that table and that region are loaded, no image. `table` picks among several tables,
-    `coordinate_system` says where positions are taken, `library` picks among several regions. Raises
-    InputError.
+    Only that table and that region are loaded, and of images small versions for pictures. `table` picks among
+    several tables, `coordinate_system` says where positions are taken, `library` picks among several regions.
+    Raises InputError.
     """
     path = request.path
     if not path.is_dir():
         raise InputError(f"{path.name} is not a directory; expected a SpatialData .zarr")
-    if not any((path / name).is_file() for name in _METADATA):
+    if not any((path / name).is_file() for name in METADATA):
         raise InputError(f"{path.name} is no zarr group: zarr.json (or .zgroup) is missing; copy it again")
     name = _table_name(path, request.table)
     _check_size(path / "tables" / name, f"{path.name}/tables/{name}")
-    with _only(path, "tables", name) as table:
+    with only(path, "tables", name) as table:
         pass
     table, region, instances = _one_region(table, name, request.library)
     kind = next((kind for kind in ELEMENTS if (path / kind / region).is_dir()), None)
     if kind is None:
         raise InputError(
             f"{path.name}: table {name!r} describes the region {brief(region)!r}, which is not in it; it has "
-            f"{_listed(item for kind in ELEMENTS for item in _names(path / kind))}"
+            f"{_listed(item for kind in ELEMENTS for item in names_of(path / kind))}"
         )
-    with _only(path, kind, region) as element:
+    with only(path, kind, region) as element:
         system = _coordinate_system(element, region, request.coordinate_system)
         xy = _positions(element, region, system, instances)
+        systems = affine_matrices(element)
     counts, table = counts_in_memory(table)
     raw = read_frames(table, replace(request, library=None), platform="spatialdata", counts=counts, xy=xy)
     raw.um_per_px = _um_per_px(path, raw, f"{name} {region}", system)
+    background = read_background(path, systems, system, request.warn)
+    if background is not None:
+        raw.images, raw.fluorescence = {"hires": background.picture}, background.fluorescence
+        raw.scalefactors = {"tissue_hires_scalef": background.scale}
     return raw
-
-
-def _names(folder: Path) -> list[str]:
-    """Elements of one kind, by their folders."""
-    found = folder.iterdir() if folder.is_dir() else ()
-    return sorted(item.name for item in found if item.is_dir() and not item.name.startswith("."))
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -83,7 +78,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _table_name(path: Path, wanted: str | None) -> str:
-    names = _names(path / "tables")
+    names = names_of(path / "tables")
     if not names:
         raise InputError(f"{path.name} has no table (tables/ is missing or empty); expected one with counts")
     if wanted is not None:
@@ -101,70 +96,8 @@ def _check_size(folder: Path, name: str) -> None:
     """Raise InputError where the arrays of a table take more memory than can be."""
     size = 0
     for array in (*folder.rglob("zarr.json"), *folder.rglob(".zarray")):
-        size += _VALUE * math.prod(_metadata(array, name).get("shape", (0,)))
+        size += _VALUE * math.prod(metadata_of(array, name).get("shape", (0,)))
     check_declared(name, size)
-
-
-def _metadata(path: Path, name: str) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not all(type(n) is int and n >= 0 for n in found.get("shape", ())):
-            raise ValueError("a shape that is none")
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{name}: {path.name} cannot be read ({brief(error)}); copy the .zarr again"
-        ) from error
-    return found
-
-
-@contextmanager
-def _only(path: Path, kind: str, name: str) -> Iterator[Any]:
-    """SpatialData of one element alone: spatialdata itself reads all of a kind, or none.
-
-    It is shown a store that has only this one, made of links, which lives as long as the context: rasters and
-    points are read when they are used. Raises InputError for whatever fails meanwhile.
-    """
-    import spatialdata
-
-    what = f"{path.name}/{kind}/{name}"
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "part.zarr"
-        for place in ("", kind):
-            (store / place).mkdir(parents=True)
-            for file in _METADATA:
-                if (path / place / file).is_file():
-                    shutil.copyfile(path / place / file, store / place / file)
-        _forget_consolidated(store / "zarr.json")
-        (store / kind / name).symlink_to((path / kind / name).resolve(), target_is_directory=True)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = spatialdata.read_zarr(store, selection=(kind,))
-                if name not in found:
-                    raise InputError(f"{what} is missing; copy or write the .zarr again")
-                yield found[name]
-        except (InputError, MemoryError):
-            raise
-        except Exception as error:  # whatever a damaged store makes the library stumble over
-            raise _unreadable(what, error) from error
-
-
-def _forget_consolidated(path: Path) -> None:
-    """Consolidated metadata of a store names elements that its part does not have."""
-    if path.is_file():
-        found = _metadata(path, "the .zarr")
-        found.pop("consolidated_metadata", None)
-        path.write_text(json.dumps(found), encoding="utf-8")
-
-
-def _unreadable(name: str, error: Exception) -> InputError:
-    from importlib.metadata import version
-
-    what = f"{type(error).__name__}: {brief(error, 120)}"
-    return InputError(
-        f"{name} cannot be read by spatialdata {version('spatialdata')} ({what}); copy it again, or write it "
-        f"again with a current spatialdata"
-    )
 
 
 def _one_region(table: Any, name: str, library: str | None) -> tuple[Any, str, np.ndarray]:
@@ -250,9 +183,9 @@ def _um_per_px(path: Path, raw: RawSlice, names: str, system: str) -> float | No
 def _um_of_transcripts(path: Path, system: str) -> float | None:
     from spatialdata.transformations import get_transformation
 
-    for name in _names(path / "points"):
+    for name in names_of(path / "points"):
         try:
-            with _only(path, "points", name) as points:
+            with only(path, "points", name) as points:
                 transformation = get_transformation(points, get_all=True).get(system)
                 is_xenium = set(points.columns) >= _XENIUM
         except InputError:  # only their scale would be nice
