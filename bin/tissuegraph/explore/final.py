@@ -13,6 +13,7 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.hdf5 import strings
 
+_SPOTS_AT_ONCE = 20_000
 _VALUES_AT_ONCE = 5_000_000  # of the counts: 60 MB while one piece is looked at
 TARGET_SUM = 1e4  # counts per spot after normalisation, as scanpy's tutorials have it
 
@@ -83,7 +84,7 @@ def count_pieces(file: Any) -> Iterator[tuple[slice, sparse.csr_matrix]]:
     layers = file.get("layers", {})
     matrix = layers[keys.COUNTS] if keys.COUNTS in layers else file["X"]
     if hasattr(matrix, "shape"):
-        step = max(1, _VALUES_AT_ONCE // max(1, matrix.shape[1]))
+        step = max(1, min(_SPOTS_AT_ONCE, _VALUES_AT_ONCE // max(1, matrix.shape[1])))
         for start in range(0, matrix.shape[0], step):
             rows = slice(start, min(start + step, matrix.shape[0]))
             yield rows, sparse.csr_matrix(matrix[rows])
@@ -96,7 +97,7 @@ def count_pieces(file: Any) -> Iterator[tuple[slice, sparse.csr_matrix]]:
     start = 0
     while start < len(pointers) - 1:
         until = int(np.searchsorted(pointers, pointers[start] + _VALUES_AT_ONCE, side="right")) - 1
-        stop = min(max(until, start + 1), len(pointers) - 1)
+        stop = min(max(until, start + 1), start + _SPOTS_AT_ONCE, len(pointers) - 1)
         part = slice(int(pointers[start]), int(pointers[stop]))
         arrays = matrix["data"][part], matrix["indices"][part], pointers[start : stop + 1] - pointers[start]
         yield slice(start, stop), sparse.csr_matrix(arrays, shape=(stop - start, n_genes))

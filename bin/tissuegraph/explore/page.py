@@ -25,8 +25,8 @@ from tissuegraph.figures.palette import CONFIDENCE, SEQUENTIAL, UNLABELLED
 from tissuegraph.io.stored import open_own
 from tissuegraph.records import Record
 
-MOST_GENES = 100
-GENE_BUDGET = 12_000_000  # characters of genes in one page: about 100 genes of 200,000 spots
+MOST_GENES = 200
+GENE_BUDGET = 12_000_000  # characters of genes in one page: about 80 genes of 200,000 spots
 _PARTS = Path(__file__).parent / "page"
 # The library first; the others in the order in which they use each other
 _SCRIPTS = ("vendor/deck.min.js", "data.js", "colours.js", "map.js", "lasso.js", "legend.js", "start.js")

@@ -22,16 +22,18 @@ function share(column, value) {
 function colourTable(column) {
   const missing = missingCode(column);
   const table = new Uint8Array(3 * (missing + 1));
-  const palette = column.kind === 'numbers' ? slice.palettes[column.palette] : '';
-  for (let code = 0; code <= missing; code++) {
-    let hex = slice.unlabelled;
-    if (code !== missing && column.kind === 'labels') { hex = column.colours[code] || slice.unlabelled; }
-    if (code !== missing && column.kind === 'numbers') {
-      const place = Math.round(255 * share(column, valueOf(column, code)));
-      hex = palette.slice(6 * place, 6 * place + 6);
+  const unlabelled = rgb(slice.unlabelled);
+  if (column.kind === 'labels') {
+    for (let code = 0; code < missing; code++) {
+      table.set(code < column.colours.length ? rgb(column.colours[code]) : unlabelled, 3 * code);
     }
-    table.set(rgb(hex), 3 * code);
+  } else {
+    const palette = slice.palettes[column.palette].match(/.{6}/g).map(rgb);
+    for (let code = 0; code < missing; code++) {
+      table.set(palette[Math.round(255 * share(column, valueOf(column, code)))], 3 * code);
+    }
   }
+  table.set(unlabelled, 3 * missing);
   return table;
 }
 
