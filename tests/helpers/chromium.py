@@ -100,7 +100,7 @@ class Browser:
         """The first value of an expression that is true in JavaScript's sense."""
         until = time.monotonic() + seconds
         while True:
-            found = self.value(f"(() => {{ try {{ return {expression}; }} catch {{ return null; }} }})()")
+            found = self.value("(() => { try { return " + expression + "; } catch { return null; } })()")
             if found:
                 return found
             assert time.monotonic() < until, f"waited in vain for {expression}; errors: {self.errors}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import numpy as np
@@ -132,7 +132,7 @@ def html(content: dict[str, Any]) -> str:
         "data": script_json(content),
     }
     template = (_PARTS / "index.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: values[found[1]], template)
+    return Template(template).substitute(values)
 
 
 def _digest(text: str) -> str:
