@@ -105,7 +105,7 @@ def page_content(sample: str, slice_: FinalSlice, genes: list[dict]) -> dict[str
         "n_genes": len(slice_.genes),
         "platform": slice_.facts.get("platform", ""),
         "inferred": slice_.inferred,
-        "um_per_px": slice_.um_per_px,
+        keys.UM_PER_PX: slice_.um_per_px,
         "spot_px": spot_shape(slice_.xy).width,
         "barcodes": packed_bytes(json.dumps(slice_.barcodes.tolist()).encode()),
         "x": {"codes": packed(x.codes), "low": x.low, "high": x.high},
