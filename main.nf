@@ -93,7 +93,7 @@ workflow {
 }
 
 output {
-    // slices/cortex_1/cortex_1.h5ad, slices/cortex_1/cortex_1.domains.png, ...
+    // slices/cortex_1/cortex_1.h5ad, slices/cortex_1/cortex_1.html, slices/cortex_1/cortex_1.domains.png, ...
     slices {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
     }

@@ -253,6 +253,7 @@ def test_two_equal_runs_publish_the_same(finished, tmp_path):
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
     assert {Path(name).suffix for name in first} >= {".h5ad", ".png", ".svg", ".csv", ".html"}
+    assert b"coloured by" in first["slices/one/one.html"]
 
 
 def test_a_damaged_file_of_a_task_is_named_and_made_again_by_the_command_given(finished):
@@ -293,7 +294,7 @@ def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(tmp_path):
     assert second.code == 0, second.output
     assert {path.name for path in slices.iterdir()} == {"one", "my folder", "notes.txt"}
     assert {path.name for path in (slices / "one").iterdir()} == {
-        "one.h5ad", "one.domains.png", "one.domains.svg", "notes.txt"
+        "one.h5ad", "one.html", "one.domains.png", "one.domains.svg", "notes.txt"
     }  # fmt: skip
     assert (older / "two.h5ad").read_text() == "first"
     assert not (older / "older").exists()

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.pipeline
 
 # Whatever changed in sheet or parameters: they are checked again, and the report says what they are
 ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
-STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE")
+TAKEN_HOME = ("ASSEMBLE", "EXPLORE")
+STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", *TAKEN_HOME)
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
 OF_GROUP = {"COHORT (group:a)", "MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
 OF_TAUGHT_GROUP = {name.replace("group:a", "group:taught") for name in OF_GROUP}
@@ -67,7 +68,7 @@ def test_an_unchanged_run_repeats_nothing(cohort):
 
 def test_a_section_added_repeats_its_own_slice_and_what_is_made_of_the_group(cohort):
     added = [*cohort.rows, {**cohort.rows[0], "sample": "three"}]
-    assembled = tasks("one", "ASSEMBLE") | tasks("two", "ASSEMBLE")
+    assembled = tasks("one", *TAKEN_HOME) | tasks("two", *TAKEN_HOME)
     assert cohort.repeated(added) == ALWAYS | OF_GROUP | assembled | tasks("three", *STEPS)
 
 
@@ -95,17 +96,17 @@ def test_a_section_added_to_a_taught_group_repeats_the_teaching_if_it_teaches_it
     new = "teacher" if teaches else "pupil"  # no other test adds it: all share one cache
     added = {**(teacher if teaches else taught[1]), "sample": new}
     named = {"TEACH (group:taught)", "NAME_REGIONS (two)"} if teaches else {f"NAME_REGIONS ({new})"}
-    own = tasks(new, *STEPS) | tasks("one", "ASSEMBLE") | tasks("two", "ASSEMBLE")
+    own = tasks(new, *STEPS) | tasks("one", *TAKEN_HOME) | tasks("two", *TAKEN_HOME)
     assert cohort.repeated([*taught, added]) == ALWAYS | OF_TAUGHT_GROUP | own | named
 
 
 def test_a_row_removed_repeats_the_assembly_of_the_section_that_is_left_alone(cohort):
-    assert cohort.repeated(cohort.rows[1:]) == ALWAYS | tasks("two", "ASSEMBLE")
+    assert cohort.repeated(cohort.rows[1:]) == ALWAYS | tasks("two", *TAKEN_HOME)
 
 
 def test_a_renamed_row_repeats_that_slice_and_its_group_only(cohort):
     renamed = [{**cohort.rows[0], "sample": "uno"}, cohort.rows[1]]
-    found = ALWAYS | OF_GROUP | tasks("uno", *STEPS) | tasks("two", "ASSEMBLE")
+    found = ALWAYS | OF_GROUP | tasks("uno", *STEPS) | tasks("two", *TAKEN_HOME)
     assert cohort.repeated(renamed) == found
 
 
@@ -117,18 +118,18 @@ def test_the_group_of_a_row_repeats_the_assembly_of_its_sections_only(cohort):
     rows = [{**row, "n_domains": "5"} for row in cohort.rows]  # as in no other test: all share one cache
     cohort.run(rows)
     found = cohort.repeated([{**rows[0], "group": "b"}, rows[1]])
-    assert found == ALWAYS | tasks("one", "ASSEMBLE") | tasks("two", "ASSEMBLE")
+    assert found == ALWAYS | tasks("one", *TAKEN_HOME) | tasks("two", *TAKEN_HOME)
 
 
 def test_the_number_of_domains_of_a_row_repeats_its_clusterings_only(cohort):
     found = cohort.repeated([{**cohort.rows[0], "n_domains": "4"}, cohort.rows[1]])
-    own = tasks("one", "BASELINE", "CLUSTER", "ASSEMBLE")
-    assert found == ALWAYS | OF_GROUP | own | tasks("two", "ASSEMBLE")
+    own = tasks("one", "BASELINE", "CLUSTER", *TAKEN_HOME)
+    assert found == ALWAYS | OF_GROUP | own | tasks("two", *TAKEN_HOME)
 
 
 def test_a_threshold_of_a_row_repeats_that_slice_from_quality_control_on(cohort):
     found = cohort.repeated([{**cohort.rows[0], "min_counts": "3"}, cohort.rows[1]])
-    assert found == ALWAYS | OF_GROUP | tasks("one", *STEPS[1:]) | tasks("two", "ASSEMBLE")
+    assert found == ALWAYS | OF_GROUP | tasks("one", *STEPS[1:]) | tasks("two", *TAKEN_HOME)
 
 
 def test_a_title_and_another_outdir_repeat_the_report_only(cohort):
@@ -144,9 +145,9 @@ def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     everyone = [row["sample"] for row in cohort.rows]
     always = ALWAYS | {"MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
     training = cohort.repeated(None, PRESET.replace("50", "60"))
-    assert training == always.union(*(tasks(name, "TRAIN", "CLUSTER", "ASSEMBLE") for name in everyone))
+    assert training == always.union(*(tasks(name, "TRAIN", "CLUSTER", *TAKEN_HOME) for name in everyone))
     clustering = cohort.repeated(None, PRESET + "clustering:\n  clusterer: kmeans\n")
-    assert clustering == always.union(*(tasks(name, "CLUSTER", "ASSEMBLE") for name in everyone))
+    assert clustering == always.union(*(tasks(name, "CLUSTER", *TAKEN_HOME) for name in everyone))
     graphs = cohort.repeated(None, PRESET + "feature_graph:\n  k: 9\n")
     assert graphs == always.union(*(tasks(name, *STEPS[3:]) for name in everyone))
 
@@ -179,7 +180,8 @@ def test_a_file_written_over_in_a_directory_repeats_what_reads_it(tmp_path):
     cohort.repeated(*words)
     assert cohort.repeated(*words) == set()
     (model / "model.json").write_text('{"format": 1}')
-    assert cohort.repeated(*words) == {"NAME_REGIONS (one)", "ASSEMBLE (one)", "SUMMARISE", "MULTIQC"}
+    named = {"NAME_REGIONS (one)", *tasks("one", *TAKEN_HOME)}
+    assert cohort.repeated(*words) == named | {"SUMMARISE", "MULTIQC"}
     matrix = next(outs.glob("*.h5"))
     matrix.write_bytes(matrix.read_bytes() + b" ")
     assert set(tasks("one", *STEPS)) <= cohort.repeated(*words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from tissuegraph.report.n_domains import domains_text
 from tissuegraph.report.outcomes import Outcome
@@ -47,7 +48,8 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "tissuegraph_maps",
         "Tissue domains",
         "Equal colours within a slice mean matching domains: learned, baseline and annotation can be "
-        "compared by eye. Full-size figures (PNG, SVG) are in <code>slices/&lt;sample&gt;/</code>.",
+        "compared by eye. Full-size figures (PNG, SVG) are in <code>slices/&lt;sample&gt;/</code>, as is the "
+        "page to explore each slice.",
     )
     hint = note or "<!-- the gallery stands above -->"  # a section without content would not be shown
     return [Section("tissue_maps", "Tissue domains", parent, "html", hint, extra=body)]
@@ -100,9 +102,18 @@ def _slice(outcome: Outcome, kinds: Sequence[str]) -> str:
     return (
         f'<div class="tg-slice" data-slice="{escape(outcome.sample)}">'
         f"<h4>{escape(outcome.sample)} {_mark(outcome)}"
-        f'<small>{_caption(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}'
+        f'<small>{_caption(outcome)}{_page_link(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}'
         f"{_numbering(outcome)}</div>"
     )
+
+
+def _page_link(outcome: Outcome) -> str:
+    """To the page of the slice, where the run publishes it as seen from the report."""
+    page = outcome.metrics.get("page")
+    if not page:
+        return ""
+    place = quote(f"../slices/{outcome.sample}/{page}")
+    return f' · <a href="{escape(place)}" target="_blank" rel="noopener">explore this slice</a>'
 
 
 def _numbering(outcome: Outcome) -> str:

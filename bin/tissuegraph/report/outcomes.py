@@ -16,6 +16,7 @@ EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice 
 _NO_EXIT_STATUS = 2**31 - 1  # what the engine says of a task that it lost sight of
 _NAMED = 10  # failed slices named in a sentence
 _MEASURING = ("ingest", "qc")  # steps whose metrics describe a slice that was not assembled
+EXPLORED = "explore"  # the step whose record names the page of a slice
 _READ = ("control_share",)  # what only ingest knows of a slice that was assembled
 _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing where counts are inferred
 
@@ -175,6 +176,9 @@ def _finished(
     reasons = tuple(dict.fromkeys([*done.reasons, *failed, *lost]))
     ingested = next((entry.metrics for entry in records if entry.step == "ingest"), {})
     metrics = {name: ingested[name] for name in _READ if name in ingested} | done.metrics
+    explored = next((entry for entry in records if entry.step == EXPLORED and entry.status != FAILED), None)
+    if explored is not None and "page" in explored.metrics:
+        metrics["page"] = explored.metrics["page"]
     return Outcome(row["sample"], row, WARNED if reasons else done.status, reasons, metrics)
 
 

@@ -65,7 +65,7 @@ def setFolderAside(folder, List current, outdated) {
 
 // What a run publishes for a slice; other files beside are the user's own.
 def isResult(String name, String sample) {
-    return name == "${sample}.h5ad" || name == "${sample}.inferred.h5ad" || (name.startsWith("${sample}.") && name ==~ /.+\.(png|svg)/)
+    return name in ["${sample}.h5ad", "${sample}.inferred.h5ad", "${sample}.html"]*.toString() || (name.startsWith("${sample}.") && name ==~ /.+\.(png|svg)/)
 }
 
 def move(source, target) {

@@ -1,5 +1,6 @@
 include { ASSEMBLE        } from '../../../modules/local/assemble/main'
 include { ASSEMBLE_COHORT } from '../../../modules/local/assemble_cohort/main'
+include { EXPLORE         } from '../../../modules/local/explore/main'
 
 // What the user takes home: every slice with all that was found on it, and the sections of each group in one object.
 workflow RESULTS {
@@ -15,6 +16,10 @@ workflow RESULTS {
         .map { parts -> [parts[0], parts.drop(1).flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
+    // A page to explore each slice; a slice goes on without it
+    EXPLORE(ASSEMBLE.out.h5ad)
+    ch_pages = EXPLORE.out.page.map { meta, page -> [meta, page, []] }
+
     // The sections of a group, whatever became of its other ones
     ch_sections = ASSEMBLE.out.h5ad
         .join(ASSEMBLE.out.record)
@@ -28,9 +33,9 @@ workflow RESULTS {
     ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) })
 
     emit:
-    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)               // [ meta, path(h5ad), [path(png), path(svg)] ]
-    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures) // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
-    records = ASSEMBLE.out.record.mix(ASSEMBLE_COHORT.out.record)        // [ meta, path(json) ]  failed ones too
+    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_pages)                // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, path(html), [] ]
+    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures)                // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
+    records = ASSEMBLE.out.record.mix(EXPLORE.out.record, ASSEMBLE_COHORT.out.record)   // [ meta, path(json) ]  failed ones too
 }
 
 // The group, the slices, their shared components, and the records that tell about them.

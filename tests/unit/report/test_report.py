@@ -15,6 +15,7 @@ import pytest
 from helpers.fake_slices import fake_run, summarise_words
 from helpers.scripts import invoke_script
 
+from tissuegraph.records import Record
 from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, scores
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
@@ -327,6 +328,24 @@ def test_few_slices_are_all_open_and_many_have_a_chooser(three, tmp_path_factory
     _, content = summarise(many)
     gallery = section(content, "tissue_maps")["extra"]
     assert gallery.count('class="tg-card"') == gallery.count('class="tg-slice"') == 6
+
+
+def test_the_gallery_links_the_page_of_a_slice_that_has_one(three):
+    Record(SAMPLE_0, "explore", metrics={"page": f"{SAMPLE_0}.html"}).write(
+        three / "records" / "explore.json"
+    )
+    _, content = summarise(three)
+    gallery = section(content, "tissue_maps")["extra"]
+    assert re.findall(r'<a href="([^"]*)"', gallery) == [f"../slices/{SAMPLE_0}/{SAMPLE_0}.html"]
+
+
+def test_a_page_that_failed_is_a_warning_of_its_slice(three):
+    record = Record(SAMPLE_0, "explore", metrics={"page": f"{SAMPLE_0}.html"})
+    record.fail("the h5ad holds no spots")
+    record.write(three / "records" / "explore.json")
+    rows, content = summarise(three)
+    assert (rows[0]["status"], rows[0]["reason"]) == ("warned", "explore: the h5ad holds no spots")
+    assert "<a href" not in section(content, "tissue_maps")["extra"]
 
 
 def multiqc(folder: Path, content: Path, *configs: Path) -> str:

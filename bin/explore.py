@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Write the page to explore one slice in a browser, from its final h5ad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tissuegraph.cli import existing_file, failed_slice_is_a_result, output_file, record_option, sample_option
+from tissuegraph.records import Record
+
+
+@click.command()
+@sample_option
+@click.option("--h5ad", required=True, type=existing_file, help="Final h5ad of the slice.")
+@click.option("--page", required=True, type=output_file, help="HTML file to write.")
+@record_option
+@failed_slice_is_a_result("explore")
+def main(record: Record, h5ad: Path, page: Path) -> None:
+    """Write one HTML file that shows the slice without a network: image, domains, genes, lasso."""
+    from tissuegraph.explore.page import write_page
+
+    write_page(record, h5ad, page)
+
+
+if __name__ == "__main__":
+    main()
