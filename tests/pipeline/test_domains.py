@@ -68,7 +68,7 @@ def test_both_methods_answer_for_slices_with_and_without_image(finished, final, 
         assert (slice_.obs["domain"] == slice_.obs["domain_stmfg"]).all()  # the first method gives the answer
         assert np.isfinite(slice_.obsm["X_multist"]).all()
         assert ("X_histology" in slice_.obsm) == (row["sample"] != "patchy")
-    assert "genes alone" in finished.table()["patchy"]["reason"]
+    assert "genes alone" in finished.table()["patchy"]["notes"]
     report = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
     assert "MultiST" in report
     assert "Histology" in report

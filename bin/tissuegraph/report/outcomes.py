@@ -24,8 +24,8 @@ _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing whe
 class CohortOutcome:
     """What became of one group of slices.
 
-    group: its name in the samplesheet, group_id: in paths; status, reasons: of the steps over its sections;
-    metrics: step -> what its record measured.
+    group: its name in the samplesheet, group_id: in paths; status, reasons, notes: of the steps over its
+    sections; metrics: step -> what its record measured.
     """
 
     group_id: str
@@ -33,6 +33,7 @@ class CohortOutcome:
     status: str = PASSED
     reasons: tuple[str, ...] = ()
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Outcome:
     """What became of one slice.
 
     row: its row of the samplesheet; status: passed, warned or failed; reasons: `step: reason` lines;
+    notes: likewise, of what is worth knowing and no reason for a status;
     metrics: what assembly and QC measured, with fewer entries where the slice left the run early;
     cohort: what became of its group, the same object for all its slices; None without a group.
     """
@@ -50,6 +52,7 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     cohort: CohortOutcome | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def assembled(self) -> bool:
@@ -132,8 +135,15 @@ def _cohorts(
         reasons += lost.get(f"{GROUP}{group_id}", [])
         metrics = {step_name(entry): entry.metrics for entry in records}
         status = WARNED if reasons else PASSED
-        found[group_id] = CohortOutcome(group_id, group, status, tuple(dict.fromkeys(reasons)), metrics)
+        found[group_id] = CohortOutcome(
+            group_id, group, status, tuple(dict.fromkeys(reasons)), metrics, _notes(records)
+        )
     return found
+
+
+def _notes(records: Iterable[Record]) -> tuple[str, ...]:
+    """`step: note` lines, each once."""
+    return tuple(dict.fromkeys(f"{entry.step}: {note}" for entry in records for note in entry.notes))
 
 
 def _outcome(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[str]) -> Outcome:
@@ -175,7 +185,8 @@ def _finished(
     reasons = tuple(dict.fromkeys([*done.reasons, *failed, *lost]))
     ingested = next((entry.metrics for entry in records if entry.step == "ingest"), {})
     metrics = {name: ingested[name] for name in _READ if name in ingested} | done.metrics
-    return Outcome(row["sample"], row, WARNED if reasons else done.status, reasons, metrics)
+    status = WARNED if reasons else done.status
+    return Outcome(row["sample"], row, status, reasons, metrics, notes=tuple(done.notes))
 
 
 def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
@@ -189,6 +200,7 @@ def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
         status=worst(outcome.status, WARNED if reasons else PASSED),
         reasons=tuple(dict.fromkeys([*outcome.reasons, *reasons])),
         metrics={**outcome.metrics, **unmeasured, "expression": entry.metrics},
+        notes=(*outcome.notes, *(note for note in _notes([entry]) if note not in outcome.notes)),
     )
 
 
@@ -202,7 +214,7 @@ def _stopped(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[s
     for entry in records:
         if entry.step in _MEASURING:
             metrics |= entry.metrics
-    return Outcome(row["sample"], row, FAILED, tuple(dict.fromkeys(reasons)), metrics)
+    return Outcome(row["sample"], row, FAILED, tuple(dict.fromkeys(reasons)), metrics, notes=_notes(records))
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from tissuegraph.results.pictures import draw_image, draw_slice
 from tissuegraph.results.steps import Steps, read_steps
 from tissuegraph.results.summary import loss_curves, slice_metrics
 from tissuegraph.results.taught import untaught
+from tissuegraph.scores.below import far_below
 
 
 def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: Path) -> None:
@@ -31,6 +32,9 @@ def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: 
     drawn = draw_slice(stem, steps, answers, curves) | draw_image(stem, steps)
 
     _add_history(record, steps)
+    for name, line in far_below(answers.scores).items():
+        tell = record.warn if name == answers.name else record.note  # the answer that is used, or another
+        tell(f"scores: {line}")
     if steps.taught is not None:
         for line in untaught(steps.taught, steps.annotation, steps.regions):
             record.warn(f"name_regions: {line}")
@@ -46,3 +50,5 @@ def _add_history(record: Record, steps: Steps) -> None:
     reasons = [f"{entry.step}: {reason}" for entry in steps.records for reason in entry.reasons]
     for reason in dict.fromkeys(reasons):
         record.warn(reason)
+    for note in dict.fromkeys(f"{entry.step}: {note}" for entry in steps.records for note in entry.notes):
+        record.note(note)
