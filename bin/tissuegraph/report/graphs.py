@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section
+from tissuegraph.report.section import Section, legend
 
 _TITLES = {"spatial": "Spatial graph", "feature": "Feature graph"}
 
@@ -25,12 +25,18 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             labels.append({"name": title, "xlab": "Neighbours", "ylab": "Spots (%)"})
     if not datasets:
         return []
-    parent = ("tissuegraph_graphs", "Graphs", "How many neighbours each spot has.")
+    parent = (
+        "tissuegraph_graphs",
+        "Graphs",
+        "How many neighbours each spot has: none or very "
+        "few leave it to itself, very many blur what lies beside it.",
+    )
     config = {
         "title": "Graphs: neighbours per spot",
         "data_labels": labels,
         "xlab": "Neighbours",
         "ylab": "Spots (%)",
         "ymin": 0,
+        **legend(max(map(len, datasets))),
     }
     return [Section("graph_degrees", "Graphs", parent, "linegraph", datasets, config=config)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tissuegraph.io.platforms import unit_of
 from tissuegraph.methods import title_of
 from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, step_name, worst
 
@@ -62,6 +63,12 @@ class Outcome:
     def agreement_known(self) -> bool:
         """Whether an annotation of two regions or more was there to compare with."""
         return any(row.get("ari") is not None for row in self.metrics.get("scores") or ())
+
+    @property
+    def unit(self) -> str:
+        """What one of its counts is: UMIs, transcripts or counts."""
+        told = self.metrics.get("steps", {}).get("ingest", self.metrics)
+        return unit_of(told.get("platform") or self.row.get("platform"))
 
     def score(self, key: str, name: str) -> float | None:
         """One score of one result, such as score("baseline", "ari"); None where it was not scored."""
@@ -167,6 +174,12 @@ def _reason_of_lost(task: Mapping[str, Any]) -> str:
         f"{step}: {f'{method}: ' if method else ''}the task left no result, {ended}, attempt "
         f"{task.get('attempt') or 1}" + (f"; its last line: {said}" if said else "")
     )
+
+
+def shared_unit(outcomes: Iterable[Outcome]) -> str:
+    """The unit of the counts of all slices, `counts` where they differ."""
+    units = {outcome.unit for outcome in outcomes}
+    return units.pop() if len(units) == 1 else "counts"
 
 
 def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:

@@ -7,15 +7,18 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.claims import claim
+from tissuegraph.report.glossary import scores_explained
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count, signed, with_spread
 from tissuegraph.scores.gain import WORDS
 from tissuegraph.scores.labellings import JOINT, JOINT_STMFG, JOINT_TITLES
 from tissuegraph.scores.table import CONTROL, CONTROLS, LEARNED, UNREFINED
 
-_LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
-_JOINT = {JOINT: "#009E73", JOINT_STMFG: "#00783C"}
-_CONTROLS = {"untrained": "#8C8C8C", "baseline": "#5A2D00", "pca_kmeans": "#D2B45A"}
+# One per method; its untrained network, a control of that method alone, has the same hue and is paler
+_LEARNED = ("#0072B2", "#B0307A", "#117A8B", "#C25E00")
+_UNTRAINED = ("#9CC9E8", "#E9B3D2", "#9AD3DB", "#F5C48F")
+_JOINT = {JOINT: "#009E73", JOINT_STMFG: "#00573B"}
+_CONTROLS = {"baseline": "#5A2D00", "pca_kmeans": "#B9A06A"}
 _AGREEMENT = {
     "ari": "ARI", "nmi": "NMI", "ami": "AMI", "homogeneity": "Homogeneity", "completeness": "Completeness",
 }  # fmt: skip
@@ -62,9 +65,9 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
     categories = {
         key: {"name": CONTROLS[key].title, "color": _CONTROLS[key]} for key in reversed(list(CONTROLS))
     }
-    for method, title in methods.items():
-        name = "Untrained network" if len(methods) == 1 else f"{title}, untrained"
-        categories[f"{method}_untrained"] = {"name": name, "color": _CONTROLS["untrained"]}
+    for index, (method, title) in enumerate(methods.items()):
+        colour = _UNTRAINED[index % len(_UNTRAINED)]
+        categories[f"{method}_untrained"] = {"name": f"{title}, untrained", "color": colour}
     for index, (method, title) in enumerate(methods.items()):  # last is drawn on top
         categories[method] = {"name": title, "color": _LEARNED[index % len(_LEARNED)]}
     for name, title in JOINT_TITLES.items():
@@ -91,7 +94,8 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
     }
     return Section(
         "scores_agreement", "Agreement with the annotation", PARENT, "bargraph", data,
-        description="0 is chance, 1 is perfect. Learned domains are the consensus over seeds.",
+        description="Learned domains are the consensus over seeds; below them stand the controls."
+        + scores_explained(_AGREEMENT[name] for name in shown),
         config=config, categories=[categories] * len(shown),
     )  # fmt: skip
 
@@ -111,7 +115,15 @@ def _table(outcomes: Sequence[Outcome]) -> Section:
             "col1_header": "Slice · result", "sort_rows": False, "no_violin": True, "rows_are_samples": False,
         },
         headers={name: header for name, header in _headers().items() if name in filled},
+        description="A method's answer, and what it has to beat." + scores_explained(_titles(filled)),
     )  # fmt: skip
+
+
+def _titles(filled: set[str]) -> list[str]:
+    """Titles of the scores that the table holds."""
+    found = [title for name, title in _AGREEMENT.items() if name in filled]
+    found += ["Gain"] if "gain" in filled else []
+    return found + [title for name, (title, _) in _COHERENCE.items() if name in filled]
 
 
 def _cells(row: Mapping[str, Any], gains: Mapping[str, Any]) -> dict[str, Any]:

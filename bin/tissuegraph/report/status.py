@@ -8,12 +8,10 @@ from typing import Any
 
 from tissuegraph.records import FAILED, PASSED, WARNED
 from tissuegraph.report.outcomes import CohortOutcome, Outcome
+from tissuegraph.report.page import SCRIPT, STYLE
 from tissuegraph.report.section import Section, badge, count, html_table
 
 _LISTED = 8  # names of slices in a cell; more are counted
-
-# MultiQC greets every new reader with a link to its own tutorial video, above what failed.
-_STYLE = "<style>#mqc_welcome{display:none!important}</style>"
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -36,7 +34,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         )
     content += _notes(outcomes)
     parent = ("tissuegraph_status", "Slices that need attention", "")
-    return [Section("status", "Slices that need attention", parent, "html", _STYLE + content)]
+    return [Section("status", "Slices that need attention", parent, "html", STYLE + content + SCRIPT)]
 
 
 def _group_name(cohort: CohortOutcome, outcomes: Sequence[Outcome]) -> str:

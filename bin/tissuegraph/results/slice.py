@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tissuegraph.figures.save import FORMATS
 from tissuegraph.records import Record
 from tissuegraph.results.answers import judge
 from tissuegraph.results.h5ad import to_anndata
@@ -15,11 +16,13 @@ from tissuegraph.results.taught import untaught
 from tissuegraph.scores.below import far_below
 
 
-def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: Path) -> None:
+def assemble_slice(
+    record: Record, parts: Path, methods: Sequence[str], outdir: Path, formats: Sequence[str] = FORMATS
+) -> None:
     """Write <sample>.h5ad and the figures into `outdir`, and what the report shows into the record (inplace).
 
     parts: directory with the files of all steps, see `read_steps`. The first of the methods that answered
-    gives the final domains.
+    gives the final domains. formats: of the figures.
     """
     steps = read_steps(record.sample, parts, methods)
     answers = judge(steps, steps.methods[0].name)
@@ -29,7 +32,7 @@ def assemble_slice(record: Record, parts: Path, methods: Sequence[str], outdir: 
 
     curves = loss_curves(steps.records)
     stem = outdir / steps.sample
-    drawn = draw_slice(stem, steps, answers, curves) | draw_image(stem, steps)
+    drawn = draw_slice(stem, steps, answers, curves, formats) | draw_image(stem, steps, formats)
 
     _add_history(record, steps)
     for name, line in far_below(answers.scores).items():
