@@ -60,7 +60,8 @@ LOSSES = {
         "0.",
         "retention": "how much of the image is lost when it is fused with the genes: lower is better, from "
         "0.",
-        "total": _TOTAL,
+        "total": f"{_TOTAL} Where the slice has an image it starts again, with other terms, when that is "
+        f"fused in.",
     },
 }
 

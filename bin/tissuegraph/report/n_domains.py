@@ -24,9 +24,13 @@ def number_text(metrics: Mapping[str, Any]) -> str:
 
 
 def short_number(metrics: Mapping[str, Any]) -> str:
-    """As `number_text`, for a narrow column: '9 (7 to 11)'."""
+    """As `number_text`, for a narrow place: '9 (7 to 11)' of an estimate, '7 (estimated)' of a sure one."""
     number, bracket, rest = number_text(metrics).partition(" (estimated; ")
-    return number + bracket.replace("estimated; ", "") + rest.replace(" plausible", "")
+    if not bracket:
+        return number
+    return (
+        f"{number} (estimated)" if rest.startswith("only") else f"{number} ({rest.replace(' plausible', '')}"
+    )
 
 
 def domains_text(metrics: Mapping[str, Any]) -> str:
@@ -84,7 +88,7 @@ def _lines(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, Any]]:
         shared = [o for o in outcomes if group and o.row.get("group") == group]
         alike = all(o.metrics["n_domains_evidence"] == evidence for o in shared)
         name = f"group {group}" if len(shared) > 1 and alike else outcome.sample
-        lines[f"{name}: {number_text(outcome.metrics)}"] = outcome.metrics
+        lines[f"{name}: {short_number(outcome.metrics)}"] = outcome.metrics
     return lines
 
 

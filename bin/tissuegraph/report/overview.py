@@ -25,7 +25,8 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "tissuegraph_overview",
         "General statistics",
         f"One line per slice. {_capital(shared_unit(outcomes))}, genes and mitochondrial share are medians "
-        f"over the spots that passed quality control.{_unknown_mito(outcomes)}{_explained(filled)}",
+        f"over the spots that passed quality control.{_unknown_mito(outcomes)}{_explained(filled)} An empty "
+        f"cell is not known.",
     )
     return [
         Section(

@@ -10,10 +10,10 @@ from __future__ import annotations
 STYLE = """<style>
 #mqc_welcome{display:none!important}
 .interactive-switch-group,.mqc-section .btn-group{flex-wrap:wrap;height:auto;max-width:100%}
-.mqc-section,.mainpage{overflow-wrap:anywhere}
+.mqc-section,.mainpage{overflow-wrap:break-word}
 .tg-table{overflow:auto;position:relative}
 .tg-table thead{position:sticky;top:0;background:#fff;z-index:1}
-.tg-table th,.tg-table td{overflow-wrap:normal}
+.tg-table td:last-child:nth-child(n+4){min-width:14rem}
 .tg-cue{display:none;color:#8a4b00;font-size:.8rem;margin:2px 0 0}
 .tg-cue.tg-on{display:block}
 .tg-cut-right{box-shadow:inset -14px 0 10px -10px rgba(0,0,0,.45)}

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.claims import claim
-from tissuegraph.report.glossary import scores_explained
+from tissuegraph.report.glossary import SCORES, scores_explained
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count, signed, with_spread
 from tissuegraph.scores.gain import WORDS
@@ -29,7 +29,12 @@ _COHERENCE = {
     "morans_i": ("Moran's I", "Spatial autocorrelation of the domains: higher is smoother"),
 }
 _BEATEN = "an untrained network of the same shape, smoothed PCA and plain PCA"
-PARENT = ("tissuegraph_scores", "Scores beside the controls", "")
+PARENT = (
+    "tissuegraph_scores",
+    "Scores beside the controls",
+    "A method is worth its training only where it is above its controls: its own untrained network, "
+    "smoothed PCA, and plain PCA.",
+)
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -109,21 +114,24 @@ def _table(outcomes: Sequence[Outcome]) -> Section:
         for row in outcome.metrics["scores"]
     }
     filled = {name for row in data.values() for name in row}
+    headers = {name: header for name, header in _headers().items() if name in filled}
     return Section(
         "scores_table", "All scores", PARENT, "table", data,
         config={
             "col1_header": "Slice · result", "sort_rows": False, "no_violin": True, "rows_are_samples": False,
         },
-        headers={name: header for name, header in _headers().items() if name in filled},
-        description="A method's answer, and what it has to beat." + scores_explained(_titles(filled)),
+        headers=headers,
+        description="A method's answer, and what it has to beat." + scores_explained(_titles(headers)),
     )  # fmt: skip
 
 
-def _titles(filled: set[str]) -> list[str]:
-    """Titles of the scores that the table holds."""
-    found = [title for name, title in _AGREEMENT.items() if name in filled]
-    found += ["Gain"] if "gain" in filled else []
-    return found + [title for name, (title, _) in _COHERENCE.items() if name in filled]
+def _titles(headers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Titles of the scores that the table shows."""
+    return [
+        header["title"]
+        for header in headers.values()
+        if header["title"] in SCORES and not header.get("hidden")
+    ]
 
 
 def _cells(row: Mapping[str, Any], gains: Mapping[str, Any]) -> dict[str, Any]:

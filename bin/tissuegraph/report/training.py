@@ -13,7 +13,7 @@ _PARENT = (
     "tissuegraph_training",
     "Training",
     "Mean over seeds. The last epoch counts: no label is looked at to choose one. A curve that has not "
-    "levelled off asks for more epochs; one that jumps, for a lower learning rate.",
+    "levelled off asks for more epochs, a restless one for a lower learning rate.",
 )
 
 
@@ -45,11 +45,11 @@ def _lines(outcomes: Sequence[Outcome], method: str, term: str) -> dict[str, Any
 
 
 def _terms(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
-    """method -> its terms that any slice has a curve of, in the order first seen."""
+    """method -> its terms that any slice has a curve of, in the order of the run; of weight 0 they stay 0."""
     found: dict[str, dict[str, None]] = {}
     for outcome in outcomes:
         for method, terms in outcome.metrics.get("training", {}).items():
-            found.setdefault(method, {}).update(
-                dict.fromkeys(term for term, points in terms.items() if points)
-            )
-    return {method: list(terms) for method, terms in found.items() if terms}
+            used = (term for term, points in terms.items() if any(value for _, value in points))
+            found.setdefault(method, {}).update(dict.fromkeys(used))
+    order = [*methods_of(outcomes), *found]
+    return {method: list(found[method]) for method in dict.fromkeys(order) if found.get(method)}
