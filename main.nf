@@ -13,12 +13,14 @@ include { REGIONS          } from './subworkflows/local/regions/main'
 include { requireValues    } from './subworkflows/local/parameters/main'
 include { REPORT           } from './subworkflows/local/report/main'
 include { RESULTS          } from './subworkflows/local/results/main'
+include { sayFarewell      } from './subworkflows/local/farewell/main'
 
 workflow {
     main:
     answerQuestions(params)
     requireValues(params)
     claimOutdir(params)
+    sayFarewell(params)
 
     // Read: parameters, presets and every row are checked before any slice is touched
     READ_SAMPLESHEET(params)

@@ -10,6 +10,7 @@ import click
 from tissuegraph.cli import (
     existing_directory,
     failed_slice_is_a_result,
+    figures_option,
     outdir_option,
     record_option,
     sample_option,
@@ -25,14 +26,15 @@ from tissuegraph.records import Record
     required=True,
     help="Methods of the run, joined by commas; the first that answered gives the final domains.",
 )
+@figures_option
 @outdir_option
 @record_option
 @failed_slice_is_a_result("assemble")
-def main(record: Record, parts: Path, methods: str, outdir: Path) -> None:
-    """Write SAMPLE.h5ad and SAMPLE.<figure>.png and .svg into OUTDIR."""
+def main(record: Record, parts: Path, methods: str, outdir: Path, formats: tuple[str, ...]) -> None:
+    """Write SAMPLE.h5ad and SAMPLE.<figure>.png, and .svg where asked for, into OUTDIR."""
     from tissuegraph.results.slice import assemble_slice
 
-    assemble_slice(record, parts, methods.split(","), outdir)
+    assemble_slice(record, parts, methods.split(","), outdir, formats)
 
 
 if __name__ == "__main__":

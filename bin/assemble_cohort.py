@@ -10,6 +10,7 @@ import click
 from tissuegraph.cli import (
     existing_directory,
     failed_slice_is_a_result,
+    figures_option,
     outdir_option,
     record_option,
 )
@@ -23,14 +24,17 @@ from tissuegraph.records import Record
 @click.option(
     "--records", required=True, type=existing_directory, help="Records of the group and of its sections."
 )
+@figures_option
 @outdir_option
 @record_option
 @failed_slice_is_a_result("assemble_cohort")
-def main(record: Record, sections: Path, parts: Path, records: Path, outdir: Path) -> None:
-    """Write ID.h5ad and ID.<figure>.png and .svg into OUTDIR."""
+def main(
+    record: Record, sections: Path, parts: Path, records: Path, outdir: Path, formats: tuple[str, ...]
+) -> None:
+    """Write ID.h5ad and ID.<figure>.png, and .svg where asked for, into OUTDIR."""
     from tissuegraph.results.cohort import assemble_cohort
 
-    assemble_cohort(record, sections, parts, records, outdir)
+    assemble_cohort(record, sections, parts, records, outdir, formats)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def main(
     workers: int,
     features_path: Path,
 ) -> None:
-    """Write the features; a slice without image is warned about and gets none, one that fails neither."""
+    """Write the features; a slice without image gets none, which is a note; one that fails gets none."""
     from tissuegraph.histology.encode import Options, encode_slice
     from tissuegraph.histology.encoders import load_encoder
     from tissuegraph.histology.source import find_picture
@@ -69,11 +69,11 @@ def main(
     places = read_places(slice_path, spots_path)
     picture = find_picture(slice_path, places.xy, image, image_matrix, record.warn)
     if picture is None:
-        record.warn("the slice has no histology image: it is analysed by its genes alone")
+        record.note("the slice has no histology image: it is analysed by its genes alone")
         return
     options = Options(tile_um=tile_um, context_rings=context_rings, workers=workers)
     with picture.slide:
-        side = tile_side(tile_um, places.um_per_px, places.pitch, record.warn)
+        side = tile_side(tile_um, places.um_per_px, places.pitch, record.note)
         result, warnings = encode_slice(picture, places.xy, side, encoder, options, stain_method, reference)
     result.save(features_path)
 

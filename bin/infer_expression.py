@@ -11,6 +11,7 @@ from tissuegraph.cli import (
     device_option,
     existing_file,
     failed_slice_is_a_result,
+    figures_option,
     n_seeds_option,
     outdir_option,
     record_option,
@@ -51,6 +52,7 @@ files = {"required": True, "multiple": True, "type": existing_file}
 @n_seeds_option("Runs to average.")
 @seed_option
 @device_option
+@figures_option
 @outdir_option
 @record_option
 @failed_slice_is_a_result("infer_expression")
@@ -66,9 +68,10 @@ def main(
     n_seeds: int,
     seed: int,
     device: str,
+    formats: tuple[str, ...],
     outdir: Path,
 ) -> None:
-    """Write prediction.npz, SAMPLE.inferred.h5ad, .png and .svg into OUTDIR.
+    """Write prediction.npz, SAMPLE.inferred.h5ad, .png and, where asked for, .svg into OUTDIR.
 
     A slice without counts also gets on/slice.h5ad and on/spots.csv.gz, with inferred counts, to go on to
     the later steps. A slice with counts is held out and compared with its measurement.
@@ -94,13 +97,15 @@ def main(
     prediction.save(outdir / "prediction.npz")
     own = next(member for member in members if member.name == record.sample)
     first = next(member for member in members if member.name == references[0].name)
-    _write_all(record, own, first, target, references, prediction, settings, marker_genes, outdir)
+    _write_all(record, own, first, target, references, prediction, settings, marker_genes, formats, outdir)
     record.metrics |= {"role": own.role, "held_out_by": by, "settings": settings.as_dict()}
     for warning in dict.fromkeys(text for each in prediction.inferences for text in each.warnings):
         record.warn(warning)
 
 
-def _write_all(record, own, first, target, references, prediction, settings, marker_genes, outdir) -> None:
+def _write_all(
+    record, own, first, target, references, prediction, settings, marker_genes, formats, outdir
+) -> None:
     from tissuegraph.results.inferred import (
         described,
         draw,
@@ -116,7 +121,7 @@ def _write_all(record, own, first, target, references, prediction, settings, mar
     inferred = inferred_slice(data, table, prediction, var, notes)
     inferred.write_h5ad(outdir / f"{own.name}.inferred.h5ad", compression="gzip", compression_opts=1)
     wanted = [name.strip() for name in marker_genes.split(",") if name.strip()]
-    shown, pictures = draw(inferred, prediction, wanted, outdir / f"{own.name}.inferred")
+    shown, pictures = draw(inferred, prediction, wanted, outdir / f"{own.name}.inferred", formats)
     record.metrics |= (
         {"method": settings.method} | described(prediction) | {"files": shown, "pictures": pictures}
     )

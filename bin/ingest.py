@@ -69,6 +69,7 @@ def main(
         counts_needed=role != "target",
         **{name: row.get(name) for name in OF_READERS},
         warn=record.warn,
+        note=record.note,
     )
     if path is None:
         from tissuegraph.histology.spot_grid import read as read_grid

@@ -24,6 +24,8 @@ def main(record: Record, evidence: Path) -> None:
     found = pool({path.name.removesuffix(".evidence.npz"): Evidence.load(path) for path in paths})
     for doubt in found.doubts:
         record.warn(doubt)
+    for line in found.notes:
+        record.note(line)
     record.metrics |= {
         "n_domains": found.n_domains,
         "n_domains_low": found.low,

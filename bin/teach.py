@@ -100,7 +100,7 @@ def main(
     for line in model.about["not_left_out"]:
         record.warn(line)
     for name in model.about["too_small"]:
-        record.warn(f"region {name!r} has fewer than 3 labelled spots over all teachers and is not taught")
+        record.note(f"region {name!r} has fewer than 3 labelled spots over all teachers and is not taught")
     record.metrics |= model.about
 
 

@@ -88,8 +88,9 @@ def main(
         settings,
         seeds=seeds,
         device=device,
-        progress=lambda seed, epoch, loss: click.echo(
-            f"{record.sample} seed {seed} epoch {epoch} loss {loss:.4f}"
+        progress=lambda seed, epoch, epochs, loss: click.echo(
+            f"{record.sample} {method.title}: seed {seed}, epoch {epoch} of {epochs}, loss {loss:.4f}",
+            err=True,
         ),
         image=image,
         part_spots=part_spots,
@@ -98,6 +99,8 @@ def main(
     record.metrics |= _metrics(settings, arrays, results)
     for reason in results[0].warnings:
         record.warn(reason)
+    for note in results[0].notes:
+        record.note(note)
 
 
 def _metrics(

@@ -19,7 +19,8 @@ DOMAINS, EXPRESSION = "domains", "expression"  # what a method answers
 class Method:
     """One method.
 
-    name: in parameters, columns and files; title: as its paper writes it; citation: of that paper;
+    name: in parameters, columns and files; title: as its paper writes it; citation: of that paper, as
+    `arXiv 2512.16188` or a DOI; reference: its authors, title, journal and year;
     answers: DOMAINS, found on one slice, or EXPRESSION, inferred for one slice from others;
     settings: `module:class` of its settings; train: `module:function` that trains it. All that answer DOMAINS
     take (arrays, settings, *, seeds, device, image, part_spots, progress) and return one
@@ -34,6 +35,7 @@ class Method:
     settings: str
     train: str
     reads_image: bool | str
+    reference: str = ""
 
     def settings_class(self) -> type:
         """The frozen dataclass of its settings."""
@@ -58,6 +60,8 @@ METHODS = {
             name="stmfg",
             title="stMFG",
             citation="arXiv 2512.16188",
+            reference="Mei J, Ai S, Yuan Y. A multi-scale fused graph neural network with inter-view "
+            "contrastive learning for spatial transcriptomics data clustering. arXiv 2512.16188 (2025).",
             answers=DOMAINS,
             settings="tissuegraph.stmfg.settings:Settings",
             train="tissuegraph.stmfg.training:train_seeds",
@@ -67,6 +71,8 @@ METHODS = {
             name="multist",
             title="MultiST",
             citation="arXiv 2601.13331",
+            reference="Wang W, Ly Q-T, Yu C, Bai J. MultiST: a cross-attention-based multimodal model for "
+            "spatial transcriptomic. arXiv 2601.13331 (2026).",
             answers=DOMAINS,
             settings="tissuegraph.multist.settings:Settings",
             train="tissuegraph.multist.training:train_seeds",
@@ -76,6 +82,9 @@ METHODS = {
             name="spahgc",
             title="SpaHGC",
             citation="arXiv 2603.22821",
+            reference="Shi Z, Wang C, Wan J, Min W. Cross-slice knowledge transfer via masked multi-modal "
+            "heterogeneous graph contrastive learning for spatial gene expression inference. Proc IEEE/CVF "
+            "Conf Comput Vis Pattern Recognit (2026). arXiv 2603.22821.",
             answers=EXPRESSION,
             settings="tissuegraph.spahgc.settings:Settings",
             train="tissuegraph.spahgc.prediction:predict",

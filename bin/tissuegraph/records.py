@@ -17,7 +17,8 @@ _RANK = {PASSED: 0, WARNED: 1, FAILED: 2}
 class Record:
     """What one step did to one slice.
 
-    status is `passed`, `warned` or `failed`; reasons holds one line per warning or failure;
+    status is `passed`, `warned` or `failed`; reasons holds one line per warning or failure; notes holds one
+    line per fact that is told in its place and is no reason to look at the slice;
     metrics holds whatever the report or the cohort table shows (JSON-able values).
     """
 
@@ -26,17 +27,22 @@ class Record:
     status: str = PASSED
     reasons: list[str] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, fact: str) -> None:
+        """Say what is worth knowing and not worth a look; the status stays."""
+        self.notes.append(_one_line(fact))
 
     def warn(self, reason: str) -> None:
-        """Note a reason; the slice goes on."""
-        self._note(WARNED, reason)
+        """Give a reason to look at the slice, which goes on."""
+        self._add(WARNED, reason)
 
     def fail(self, reason: str) -> None:
-        """Note a reason; the slice leaves the run."""
-        self._note(FAILED, reason)
+        """Give the reason why the slice leaves the run."""
+        self._add(FAILED, reason)
 
-    def _note(self, status: str, reason: str) -> None:
-        self.reasons.append(" ".join(str(reason).split()))
+    def _add(self, status: str, reason: str) -> None:
+        self.reasons.append(_one_line(reason))
         self.status = worst(self.status, status)
 
     def write(self, path: str | Path) -> None:
@@ -58,6 +64,10 @@ def step_name(record: Record) -> str:
 def worst(*statuses: str) -> str:
     """The most severe of several statuses; `passed` when there is none."""
     return max(statuses, key=_RANK.__getitem__, default=PASSED)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(str(text).split())
 
 
 def _plain(value: Any) -> Any:

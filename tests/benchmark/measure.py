@@ -82,14 +82,19 @@ def _train(folder: Path, settings) -> dict[str, float]:
 
     keep_freed_memory()  # as train.py
     arrays = SliceArrays.load(folder / "arrays.npz")
-    epochs, marks = settings.optimiser.epochs, []
+    epochs, marks = settings.optimiser.epochs, []  # marks: (epoch, seconds)
     started = time.perf_counter()
     results = train_seeds(
-        arrays, settings, seeds=[0], device="cpu", progress=lambda *_: marks.append(time.perf_counter())
+        arrays,
+        settings,
+        seeds=[0],
+        device="cpu",
+        progress=lambda _seed, epoch, *_: marks.append((epoch, time.perf_counter())),
     )
     total = time.perf_counter() - started
     np.save(folder / "embeddings.npy", np.stack([result.embedding for result in results]))
-    between = np.diff(marks) / max(1, epochs // 10)  # a mark every tenth of the epochs
+    steps, seconds = np.diff(marks, axis=0).T
+    between = seconds / steps
     return {"seconds": statistics.median(between), "total": total, "epochs": epochs}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import anndata
@@ -68,7 +69,7 @@ def test_both_methods_answer_for_slices_with_and_without_image(finished, final, 
         assert (slice_.obs["domain"] == slice_.obs["domain_stmfg"]).all()  # the first method gives the answer
         assert np.isfinite(slice_.obsm["X_multist"]).all()
         assert ("X_histology" in slice_.obsm) == (row["sample"] != "patchy")
-    assert "genes alone" in finished.table()["patchy"]["reason"]
+    assert "genes alone" in finished.table()["patchy"]["notes"]
     report = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
     assert "MultiST" in report
     assert "Histology" in report
@@ -81,6 +82,17 @@ def test_scores_in_the_table_are_those_of_the_h5ad(finished, final):
             slice_.obs["annotation"][labelled], slice_.obs["domain_stmfg"][labelled]
         )
         assert float(finished.table()[sample]["ari_stmfg"]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_last_lines_say_how_it_ended_and_where_to_look(finished):
+    said = dict(re.findall(r"^(Slices|Report|Table|Figures): +(.+)$", finished.output, re.M))
+    rows = finished.table().values()
+    counts = [sum(row["status"] == status for row in rows) for status in ("passed", "warned", "failed")]
+    assert said["Slices"] == "{} passed, {} warned, {} failed".format(*counts)
+    assert counts[2] == 1
+    assert said["Report"] == str(finished.outdir / "multiqc" / "multiqc_report.html")
+    assert said["Table"] == str(finished.outdir / "slices.csv")
+    assert said["Figures"] == f"{finished.outdir / 'slices'}/<slice>/"
 
 
 def test_every_slice_has_its_pictures_as_png_and_svg(finished, sheet):

@@ -25,6 +25,7 @@ from tissuegraph.records import FAILED, Record
 # work where tasks share cores, as they do on a busy node.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+FIGURES = ("png,svg", "png")  # formats of figures that may be asked for, as nextflow_schema.json has them
 OUT_OF_MEMORY = 137  # exit status of a task that was killed for want of memory: the engine gives it more
 _CODE = Path(__file__).resolve().parents[2]
 
@@ -233,5 +234,14 @@ spots_option = click.option(
 seed_option = click.option("--seed", default=0, show_default=True, help="First random seed.")
 device_option = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+figures_option = click.option(
+    "--figures",
+    "formats",
+    type=click.Choice(FIGURES),
+    default=FIGURES[0],
+    show_default=True,
+    callback=lambda _context, _option, value: tuple(value.split(",")),
+    help="Formats of the figures.",
 )
 outdir_option = click.option("--outdir", default=".", type=output_directory, show_default=True)

@@ -18,7 +18,7 @@ from tissuegraph.clustering.n_domains import Evidence
 MARGIN = 0.05  # the smallest number whose criterion is within this share of the best is taken
 _WIDE = 3  # a plausible range from n to n + 3 is a flat curve
 _LOW = 0.5  # a best criterion below this: halves of the spots tell different domains
-_FAR = 2  # seeds whose numbers differ by this disagree
+_FAR = 2  # seeds whose numbers differ by this disagree; by _WIDE, they do not tell the number
 _LEAST_WEIGHT = 0.5  # share of the independent spots behind every number
 
 
@@ -29,7 +29,8 @@ class PooledNumber:
     low, high: range of all numbers whose pooled criterion is within the margin of the best, and of those
     chosen by a seed or a section alone; criterion, stability, gain: number -> value in [0, 1], means over
     seeds and sections; by_seed: choice of each seed over all sections; by_section: choice of each section
-    over all seeds; doubts: one line for each reason not to trust the number.
+    over all seeds; doubts: one line for each reason not to trust the number; notes: what is worth knowing
+    of a number that can be trusted.
     """
 
     n_domains: int
@@ -41,6 +42,7 @@ class PooledNumber:
     by_seed: tuple[int, ...] = ()
     by_section: dict[str, int] = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def curves(self) -> dict[str, dict[int, float]]:
@@ -85,6 +87,7 @@ def pool(sections: Mapping[str, Evidence]) -> PooledNumber:
         by_seed=by_seed,
         by_section=by_section,
         doubts=tuple(_doubts(chosen, (min(within), max(within)), float(mean.max()), by_seed)),
+        notes=(_disagreement(by_seed),) if _FAR <= max(by_seed) - min(by_seed) < _WIDE else (),
     )
 
 
@@ -127,5 +130,9 @@ def _doubts(chosen: int, within: tuple[int, int], best: float, by_seed: Sequence
             f"the evidence for {chosen} domains is weak: its criterion is {best:.2f} of at most 1; give "
             f"n_domains if you know it"
         )
-    if max(by_seed) - min(by_seed) >= _FAR:
-        yield f"seeds disagree on the number of domains: {', '.join(map(str, by_seed))}"
+    if max(by_seed) - min(by_seed) >= _WIDE:
+        yield f"{_disagreement(by_seed)}; give n_domains if you know it"
+
+
+def _disagreement(by_seed: Sequence[int]) -> str:
+    return f"seeds disagree on the number of domains: {', '.join(map(str, by_seed))}"

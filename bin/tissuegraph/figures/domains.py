@@ -50,7 +50,7 @@ def domain_figure(
     """
     pictures = ([None] if tissue.image is not None else []) + list(panels)
     with matplotlib.rc_context(STYLE):
-        lines = _legend_lines(panels, min(len(pictures), _MAX_COLUMNS) * _PANEL, names)
+        lines = _legend_lines(panels, _columns(len(pictures)) * _PANEL, names)
         figure, axes, legend = _grid(len(pictures), tissue.aspect, len(lines), title)
         for ax, panel in zip(axes, pictures, strict=True):
             if panel is None:
@@ -118,7 +118,7 @@ def legend_grid(
 
     head: of one legend for all panels; without it every panel with names has a legend of its own.
     """
-    lines = _legend_lines(panels, min(n_panels, _MAX_COLUMNS) * _PANEL, {}, head)
+    lines = _legend_lines(panels, _columns(n_panels) * _PANEL, {}, head)
     figure, axes, legend = _grid(n_panels, aspect, len(lines), title)
     if lines:
         _draw_legend(legend, lines)
@@ -130,9 +130,15 @@ def panel_head(ax, title: str, note: str) -> None:
     _head(ax, title, note)
 
 
+def _columns(n_panels: int) -> int:
+    """As many columns as fill the rows best: five panels stand as three and two, not as four and one."""
+    rows = -(-n_panels // _MAX_COLUMNS)
+    return -(-n_panels // rows)
+
+
 def _grid(n_panels: int, aspect: float, legend_rows: int, title: str):
     """Panels on a grid in inches, so that a tall and a wide slice both use the page."""
-    columns = min(n_panels, _MAX_COLUMNS)
+    columns = _columns(n_panels)
     rows = -(-n_panels // columns)
     height = float(np.clip(_PANEL * aspect, 1.2, 1.6 * _PANEL))
     top = 0.3 if title else 0.0

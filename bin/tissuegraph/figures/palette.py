@@ -10,11 +10,14 @@ import numpy as np
 # unlabelled spots; saturated colours that tire the eye over large areas were left out.
 DOMAIN_COLOURS = (
     "#0072B2", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#56B4E9", "#D55E00", "#5A2D00",
-    "#001E96", "#5AFF96", "#4B2D5A", "#E10F4B", "#8778FF", "#D2B45A", "#781E3C", "#A5D2A5",
-    "#87E1FF", "#A53C00", "#5A4BC3", "#695A78", "#4B2D87", "#00783C", "#FF4B78", "#C3F069",
+    "#001E96", "#5AFF96", "#4B2D5A", "#E10F4B", "#0F2D1E", "#7896F0", "#B4B4D2", "#D2783C",
+    "#A587C3", "#874BF0", "#B42DA5", "#D296A5", "#4B005A", "#C30078", "#5AD22D", "#96B469",
+    # from FIRST_REGION on
+    "#8778FF", "#D2B45A", "#781E3C", "#A5D2A5", "#87E1FF", "#A53C00", "#5A4BC3", "#695A78",
+    "#4B2D87", "#00783C", "#FF4B78", "#C3F069",
 )  # fmt: skip
 UNLABELLED = "#DCDCDC"
-FIRST_REGION = 13  # number of the first region that was taught: the colours before it are of domains
+FIRST_REGION = 25  # number of the first region that was taught: the colours before it are of domains
 SEQUENTIAL = "viridis"  # counts, genes: perceptually even and safe for colour-deficient vision
 CONFIDENCE = "cividis"
 
@@ -29,7 +32,7 @@ def domain_colour(number: int) -> str:
 def region_number(place: int) -> int:
     """Number of a taught region, hence its colour, by its place (from 0) among the names that were taught.
 
-    The same in every section of a group, and, for up to 12 domains and 12 regions, of no domain: a domain
+    The same in every section of a group, and, for up to 24 domains and 12 regions, of no domain: a domain
     and a region of one colour would claim to be the same tissue.
     """
     return FIRST_REGION + place

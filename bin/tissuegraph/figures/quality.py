@@ -14,16 +14,21 @@ from tissuegraph.figures.tissue import Tissue, draw_labels, draw_scale_bar, draw
 
 
 def quality_figure(
-    tissue: Tissue, counts: np.ndarray, genes: np.ndarray, mito: np.ndarray, keep: np.ndarray
+    tissue: Tissue,
+    counts: np.ndarray,
+    genes: np.ndarray,
+    mito: np.ndarray,
+    keep: np.ndarray,
+    unit: str = "counts",
 ) -> Figure:
-    """Four maps over all N spots of the slice: UMIs, genes, mitochondrial per cent, spots that were dropped.
+    """Four maps over all N spots of the slice: counts, genes, mitochondrial per cent, dropped spots.
 
     counts, genes, mito: (N,) float, mito all NaN where the slice has no mitochondrial genes (its map is
-    then left out); keep: (N,) bool.
+    then left out); keep: (N,) bool; unit: what one count is, such as UMIs or transcripts.
     """
-    maps = [("UMIs per spot", counts, True), ("Genes per spot", genes, True)]
+    maps = [(f"{unit[:1].upper()}{unit[1:]} per spot", counts, True), ("Genes per spot", genes, True)]
     if np.isfinite(mito).any():
-        maps.append(("Mitochondrial UMIs (%)", mito, False))
+        maps.append((f"Mitochondrial {unit} (%)", mito, False))
     dropped = int((~keep).sum())
     with matplotlib.rc_context(STYLE):
         figure, axes = panel_grid(len(maps) + bool(dropped), tissue.aspect)

@@ -1,9 +1,10 @@
-"""Write a figure as PNG and SVG, and as the small picture that the report carries."""
+"""Write a figure as PNG and, where asked for, SVG, and as the small picture that the report carries."""
 
 from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -24,14 +25,31 @@ STYLE = {
     "image.composite_image": False,
 }
 
+FORMATS = ("png", "svg")
+SVG_DPI = 150
+PANEL_INCHES = 3.4  # a panel with its margin
+PANEL_PX = 400  # of a panel where two or three fill the card
+CARD_PX = 1200  # a card on a laptop
 
-def save(figure: Figure, stem: Path, dpi: int = 200) -> list[Path]:
-    """Write `stem`.png and `stem`.svg; returns the two paths."""
-    written = [Path(f"{stem}.png"), Path(f"{stem}.svg")]
+
+def save(figure: Figure, stem: Path, dpi: int = 200, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Write `stem`.png, and `stem`.svg where `formats` has it; returns the paths, the PNG first.
+
+    Spots and images of an SVG are pixels at no more than SVG_DPI, its text and lines are not.
+    """
+    png, svg = Path(f"{stem}.png"), Path(f"{stem}.svg")
     with matplotlib.rc_context(STYLE):
-        figure.savefig(written[0], dpi=dpi, facecolor="white")
-        figure.savefig(written[1], dpi=dpi, facecolor="white", metadata={"Date": None})
-    return written
+        figure.savefig(png, dpi=dpi, facecolor="white")
+        if "svg" not in formats:
+            return [png]
+        figure.savefig(svg, dpi=min(dpi, SVG_DPI), facecolor="white", metadata={"Date": None})
+    return [png, svg]
+
+
+def report_picture(figure: Figure) -> str:
+    """The figure as a data URI for the report, where it fills a card: fine enough for that, no finer."""
+    panels = figure.get_figwidth() / PANEL_INCHES
+    return thumbnail(figure, min(round(panels * PANEL_PX), CARD_PX))
 
 
 def thumbnail(figure: Figure, width_px: int) -> str:

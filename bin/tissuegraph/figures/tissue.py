@@ -16,10 +16,10 @@ from PIL import Image
 from tissuegraph.figures.geometry import SpotShape, label_positions, scale_bar, spot_shape
 from tissuegraph.figures.palette import UNLABELLED, domain_colour, text_colour
 
-_VECTOR_LIMIT = 2_000  # more spots than this are pixels, not shapes, in the SVG
 _POLYGON_LIMIT = 40_000  # more than this are painted into an array: matplotlib takes seconds per panel
 _RASTER_SIDE = 900  # pixels along the longer side of such an array
-_IMAGE_SIDE = 900  # pixels along the longer side of the histology; behind spots half of it will do
+_IMAGE_SIDE = 900  # pixels along the longer side of the histology
+_BEHIND_SIDE = 300  # likewise where spots cover most of it
 _DIM = 0.55  # share of white over the histology behind coloured spots
 
 
@@ -90,7 +90,7 @@ def draw_spots(ax: Axes, tissue: Tissue, rgba: np.ndarray) -> None:
             facecolors=rgba,
             edgecolors="none",
             zorder=2,
-            rasterized=len(rgba) > _VECTOR_LIMIT,
+            rasterized=True,  # a thousand shapes per panel make an SVG that no program likes to open
         )
         ax.add_collection(spots)
     frame(ax, tissue)
@@ -107,7 +107,7 @@ def draw_image(ax: Axes, tissue: Tissue, *, dim: float = 0.0) -> None:
     if x0 >= x1 or y0 >= y1:
         return
     crop = Image.fromarray(np.ascontiguousarray(tissue.image[y0:y1, x0:x1, :3]))
-    crop = crop.reduce(max(1, max(crop.size) // (_IMAGE_SIDE // 2 if dim else _IMAGE_SIDE)))
+    crop = crop.reduce(max(1, max(crop.size) // (_BEHIND_SIDE if dim else _IMAGE_SIDE)))
     crop = (np.asarray(crop, dtype=np.float32) * (1 - dim) + 255 * dim).astype(np.uint8)
     extent = np.array([x0, x1, y1, y0]) / tissue.image_scale
     ax.imshow(crop, extent=tuple(extent), interpolation="bilinear", zorder=1)

@@ -14,19 +14,21 @@ MOST_GLASS = 0.3  # share of the tiles that may show more glass than tissue
 FEW_PIXELS = 16  # a tile of fewer pixels shows colour and hardly any texture
 
 
-def tile_side(tile_um: float, um_per_px: float | None, pitch: float, warn: Callable[[str], None]) -> float:
+def tile_side(tile_um: float, um_per_px: float | None, pitch: float, note: Callable[[str], None]) -> float:
     """Side of a tile in full-resolution pixels.
 
     Where micrometres per pixel are unknown, one pitch (pixels between neighbouring spots) counts as
-    PITCH_UM, with a warning. Raises SettingsError for a side that is not positive.
+    PITCH_UM, which is noted. Raises SettingsError for a side that is not positive.
     """
     if not (np.isfinite(tile_um) and tile_um > 0):
         raise SettingsError(f"the tile side must be a positive number of micrometres, got {tile_um}")
     if um_per_px is not None:
         return tile_um / um_per_px
-    warn(
+    times = f"{tile_um / PITCH_UM:.2g}"
+    wide = "as wide as that" if times == "1" else f"{times} times as wide as that"
+    note(
         f"micrometres per pixel are unknown: the distance of neighbouring spots ({pitch:.0f} px) counts as "
-        f"{PITCH_UM:.0f} um, so a tile is {tile_um / PITCH_UM:g} times as wide"
+        f"{PITCH_UM:.0f} um, and a tile is {wide}"
     )
     return tile_um / PITCH_UM * pitch
 

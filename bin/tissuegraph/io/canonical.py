@@ -74,7 +74,7 @@ def without_counts(
     return RawSlice(platform, None, barcodes, nothing, nothing, xy, array_position)
 
 
-def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
+def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = None) -> anndata.AnnData:
     """Check a slice and put it into the canonical form.
 
     Returns AnnData with X (N, G) float32 CSR raw counts, obsm['spatial'] (N, 2) float64 pixels,
@@ -96,7 +96,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn) -> anndata.AnnData:
     names = unique_names(symbols)
     n_repeated = int((names != symbols).sum())
     if n_repeated:
-        warn(f"{n_repeated} gene names were not unique and got a suffix, e.g. {names[names != symbols][0]}")
+        told = f"{n_repeated} gene names were not unique and got a suffix, e.g. {names[names != symbols][0]}"
+        (note or warn)(told)
 
     obs = pd.DataFrame(index=pd.Index(barcodes.astype(object)))
     if raw.array_position is not None:

@@ -37,13 +37,14 @@ FAR = 5.0  # widths of the slice (5 % to 95 % of the spots) from which a spot li
 FEW = 20  # spots below which nobody can say what lies elsewhere
 
 
-def clean(raw: RawSlice, warn: Warn) -> RawSlice:
+def clean(raw: RawSlice, warn: Warn, note: Warn | None = None) -> RawSlice:
     """The slice without spots off the tissue or without a position, and without features that are no genes.
 
-    Raises InputError where nothing is left, where positions are no positions, and for empty barcodes.
+    note: receives what is usual, `warn` where it is None. Raises InputError where nothing is left, where
+    positions are no positions, and for empty barcodes.
     """
-    raw = _on_tissue(replace(raw, barcodes=_named(raw.barcodes)), warn)
-    raw = _genes_only(raw, warn)
+    raw = _on_tissue(replace(raw, barcodes=_named(raw.barcodes)), note or warn)
+    raw = _genes_only(raw, note or warn)
     raw = _placed(raw, warn)
     _check_scale(raw.um_per_px)
     return replace(raw, array_position=_array_position(raw.array_position, warn))
@@ -61,17 +62,17 @@ def _named(barcodes: np.ndarray) -> np.ndarray:
     return barcodes
 
 
-def _on_tissue(raw: RawSlice, warn: Warn) -> RawSlice:
+def _on_tissue(raw: RawSlice, note: Warn) -> RawSlice:
     inside = raw.in_tissue
     if inside is None or inside.all():
         return raw
     if not inside.any():
         raise InputError(f"none of the {len(inside)} spots lies under tissue (in_tissue is 0 for all)")
-    warn(f"{int((~inside).sum())} of {len(inside)} spots lie outside the tissue and were left out")
+    note(f"{int((~inside).sum())} of {len(inside)} spots lie outside the tissue and were left out")
     return raw.select(inside)
 
 
-def _genes_only(raw: RawSlice, warn: Warn) -> RawSlice:
+def _genes_only(raw: RawSlice, note: Warn) -> RawSlice:
     """Without features that are no genes; the counts of controls among them go to obs, as a sign of noise.
 
     Every slice of an imaging platform has controls, so these are noted and are no reason for a warning.
@@ -83,7 +84,7 @@ def _genes_only(raw: RawSlice, warn: Warn) -> RawSlice:
     if raw.feature_types is not None:
         controls |= are_control_types(raw.feature_types)
         genes = are_genes(raw.feature_types) & ~controls
-        _say_other_types(raw.feature_types, genes, controls, warn)
+        _say_other_types(raw.feature_types, genes, controls, note)
     if not genes.any():
         shown = ", ".join(raw.gene_symbols[controls][:3])
         raise InputError(
@@ -102,8 +103,8 @@ def _genes_only(raw: RawSlice, warn: Warn) -> RawSlice:
     )
 
 
-def _say_other_types(types: np.ndarray, genes: np.ndarray, controls: np.ndarray, warn: Warn) -> None:
-    """Warn of features that are neither genes nor controls, masks (G,); InputError where nothing else is."""
+def _say_other_types(types: np.ndarray, genes: np.ndarray, controls: np.ndarray, note: Warn) -> None:
+    """Tell of features that are neither genes nor controls, masks (G,); InputError where nothing else is."""
     odd = ~genes & ~controls
     others = sorted(set(types[odd].tolist()))
     if odd.any() and not genes.any():
@@ -112,7 +113,7 @@ def _say_other_types(types: np.ndarray, genes: np.ndarray, controls: np.ndarray,
             f"matrix of gene expression"
         )
     if odd.any():
-        warn(
+        note(
             f"{int(odd.sum())} features that are not gene expression ({', '.join(others[:3])}) were left out"
         )
 

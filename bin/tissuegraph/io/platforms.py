@@ -15,7 +15,8 @@ class Platform:
 
     name: in the samplesheet; holds: what `path` is, in words; reader: module that reads it; suffixes: endings
     of `path`; folder: whether it may be a directory of any name; counts: whether its slices can have counts;
-    columns: of the samplesheet that say what is read.
+    columns: of the samplesheet that say what is read; unit: what one count is, `counts` where the files of
+    several technologies are read.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Platform:
     folder: bool = False
     counts: bool = True
     columns: tuple[str, ...] = ()
+    unit: str = "counts"
 
     def fits(self, suffix: str) -> bool:
         """Whether a path with this ending (lower case, with its dot) may be the platform's output."""
@@ -37,18 +39,21 @@ PLATFORMS = {
         Platform(
             name="xenium",
             holds="a Xenium output directory",
+            unit="transcripts",
             reader="tissuegraph.io.readers.xenium",
             folder=True,
         ),
         Platform(
             name="cosmx",
             holds="a directory of CosMx flat files",
+            unit="transcripts",
             reader="tissuegraph.io.readers.cosmx",
             folder=True,
         ),
         Platform(
             name="merscope",
             holds="the directory of a MERSCOPE region",
+            unit="transcripts",
             reader="tissuegraph.io.readers.merscope",
             folder=True,
         ),
@@ -63,12 +68,14 @@ PLATFORMS = {
         Platform(
             name="visium_hd_cells",
             holds="segmented_outputs of Space Ranger 4",
+            unit="UMIs",
             reader="tissuegraph.io.readers.visium_hd_cells",
             folder=True,
         ),
         Platform(
             name="slideseq",
             holds="a directory of Slide-seq bead locations and expression",
+            unit="UMIs",
             reader="tissuegraph.io.readers.slideseq",
             folder=True,
         ),
@@ -81,6 +88,7 @@ PLATFORMS = {
         Platform(  # after all others that are directories: it takes any
             name="visium",
             holds="a Space Ranger outs directory",
+            unit="UMIs",
             reader="tissuegraph.io.spaceranger",
             folder=True,
             columns=("bin_um",),
@@ -88,6 +96,7 @@ PLATFORMS = {
         Platform(  # before h5ad, among whose files it finds its own
             name="stereoseq",
             holds="a Stereo-seq .gef",
+            unit="UMIs",
             reader="tissuegraph.io.readers.stereoseq",
             suffixes=(".gef", ".h5ad"),
             columns=("bin_um", "library"),
@@ -112,6 +121,12 @@ _KNOWN_SUFFIXES = frozenset(suffix for platform in PLATFORMS.values() for suffix
 COLUMNS = tuple(dict.fromkeys(name for platform in PLATFORMS.values() for name in platform.columns))
 WITH_COUNTS = tuple(name for name, platform in PLATFORMS.items() if platform.counts)
 POSITION_SUFFIXES = tuple(suffix for p in PLATFORMS.values() if not p.counts for suffix in p.suffixes)
+
+
+def unit_of(platform: object) -> str:
+    """What one count of a platform is: UMIs, transcripts, or counts where that is not known."""
+    found = PLATFORMS.get(str(platform))
+    return found.unit if found else "counts"
 
 
 def expected(names: tuple[str, ...] = WITH_COUNTS) -> str:

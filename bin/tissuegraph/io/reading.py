@@ -48,7 +48,7 @@ def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
     table = None
     if request.annotation and request.annotation_column is None:
         table = read_annotation(Path(request.annotation), np.asarray(raw.barcodes, dtype=str).tolist())
-    raw = clean(raw, warn)
+    raw = clean(raw, warn, request.note)
     check_one_plane(raw, warn)
     if table is not None:
         raw.annotation = labels_from_table(table, raw.barcodes, warn)
@@ -61,7 +61,7 @@ def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
         if off.any():
             warn(f"{int(off.sum())} of {len(off)} spots lie off the image and were left out")
             raw = raw.select(~off)
-    return to_canonical(raw, request.sample, warn)
+    return to_canonical(raw, request.sample, warn, request.note)
 
 
 def detect_platform(path: Path, counts_needed: bool = True) -> str:

@@ -26,7 +26,8 @@ class Request:
     counts_needed: False also takes an `outs` without matrix, an .h5ad without counts, a table of positions.
     spot_spacing: pixels between the spots of a grid. bin_um: side of the bins of Visium HD and Stereo-seq;
     library: which section of a file with several; table, coordinate_system: of SpatialData.
-    warn: receives one line for everything odd that does not stop the slice.
+    warn: receives one line for everything odd that does not stop the slice; note: likewise of what is as it
+    should be and yet worth knowing, `warn` where it is None.
     """
 
     sample: str
@@ -42,6 +43,11 @@ class Request:
     table: str | None = None
     coordinate_system: str | None = None
     warn: Warn = _silent
+    note: Warn | None = None
+
+    def tell(self, line: str) -> None:
+        """Give a line that is no reason for a warning."""
+        (self.note or self.warn)(line)
 
     @property
     def annotation_column(self) -> str | None:

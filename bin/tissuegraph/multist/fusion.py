@@ -6,7 +6,6 @@ N spots, B spots of a batch, L latent width of the genes, W width of the fusion.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +16,7 @@ from tissuegraph.multist.attention import Fused, FusionNetwork
 from tissuegraph.multist.settings import Fusion
 from tissuegraph.multist.tokens import ImageTokens
 from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.progress import StageProgress, Teller
 from tissuegraph.nn.random import drawing_from
 from tissuegraph.nn.sparse import SparseOperator
 
@@ -56,13 +56,13 @@ class FusionTrainer:
             network = FusionNetwork(settings, genes.shape[1], image.values.shape[1])
         self.network = network.to(genes.device)
 
-    def train(self, progress: Callable[[int, float], None] | None = None) -> list[dict[str, float]]:
+    def train(self, progress: StageProgress | None = None) -> list[dict[str, float]]:
         """AdamW on a cosine schedule; per epoch the mean terms (unweighted) and the weighted `total`."""
         chosen = self.settings
         optimiser = Adam(self.network.parameters(), lr=chosen.lr)
         self.network.train()
         n_batches = -(-len(self.usable) // chosen.batch)
-        curves = []
+        curves, teller = [], Teller(chosen.epochs)
         for epoch in range(chosen.epochs):
             shuffled = torch.randperm(len(self.usable), generator=self.draws)
             order = self.usable[shuffled.to(self.usable.device)]
@@ -78,8 +78,8 @@ class FusionTrainer:
                 optimiser.step()
                 sums = {name: sums.get(name, 0) + value.detach() for name, value in terms.items()}
             curves.append({name: float(value) / n_batches for name, value in sums.items()})
-            if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
-                progress(epoch + 1, curves[-1]["total"])
+            if progress and teller.due(epoch + 1):
+                progress(epoch + 1, chosen.epochs, curves[-1]["total"])
         return curves
 
     def loss(self, spots: Tensor) -> dict[str, Tensor]:

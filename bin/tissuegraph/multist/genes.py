@@ -5,7 +5,6 @@ N spots, D input features, L latent width, K cluster centres.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +28,7 @@ from tissuegraph.multist.losses import (
 from tissuegraph.multist.model import Critic, GeneEncoding, GeneNetwork, Generator, adversary_width
 from tissuegraph.multist.settings import Adversary, Settings
 from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.progress import StageProgress, Teller
 from tissuegraph.nn.sparse import SparseOperator, sparse_operator
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import normalise_adjacency
@@ -36,7 +36,6 @@ from tissuegraph.slices.graphs import normalise_adjacency
 TERMS = ("reconstruction", "graph", "masked", "adversarial", "dec")
 PENALTY_WEIGHT = 10.0  # of the critic's gradient penalty (Gulrajani et al. 2017)
 TARGET_EVERY = 20  # epochs between refreshes of the clustering target
-Progress = Callable[[int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +85,7 @@ class GeneTrainer:
         self.network.eval()
         return self.network.encode(self.data.x, self.data.adjacency).z
 
-    def train(self, progress: Progress | None = None) -> list[dict[str, float]]:
+    def train(self, progress: StageProgress | None = None) -> list[dict[str, float]]:
         """Both stages; the unweighted terms and the weighted `total` of each epoch."""
         curves = self._epochs(self.settings.optimiser.epochs, progress)
         if self.settings.genes.dec_clusters and self.settings.genes.dec_epochs:
@@ -94,11 +93,12 @@ class GeneTrainer:
             curves += self._epochs(self.settings.genes.dec_epochs, progress)
         return curves
 
-    def _epochs(self, n_epochs: int, progress: Progress | None) -> list[dict[str, float]]:
+    def _epochs(self, n_epochs: int, progress: StageProgress | None) -> list[dict[str, float]]:
         chosen = self.settings.optimiser
         parameters = [*self.network.parameters(), *([] if self.centres is None else [self.centres])]
         optimiser = Adam(parameters, lr=chosen.lr, weight_decay=chosen.weight_decay)
         curves: list[dict[str, Tensor]] = []
+        teller = Teller(n_epochs)
         for epoch in range(n_epochs):
             if self.centres is not None and epoch % TARGET_EVERY == 0:
                 self.target = target_distribution(soft_assignment(self.embed(), self.centres.detach()))
@@ -107,8 +107,8 @@ class GeneTrainer:
             terms["total"].backward()
             optimiser.step()
             curves.append({name: value.detach() for name, value in terms.items()})
-            if progress and (epoch + 1) % max(1, n_epochs // 10) == 0:
-                progress(epoch + 1, float(curves[-1]["total"]))
+            if progress and teller.due(epoch + 1):
+                progress(epoch + 1, n_epochs, float(curves[-1]["total"]))
         return [{name: float(value) for name, value in terms.items()} for terms in curves]
 
     def loss(self, epoch: int) -> dict[str, Tensor]:

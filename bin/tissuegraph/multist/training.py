@@ -7,8 +7,9 @@ A slice without image has the gene branch alone. No label is ever read.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,12 +25,12 @@ from tissuegraph.multist.genes import GeneData, GeneTrainer, gene_data
 from tissuegraph.multist.settings import Settings
 from tissuegraph.multist.tokens import ImageTokens, image_tokens
 from tissuegraph.nn.device import resolve_device
+from tissuegraph.nn.progress import Progress
 from tissuegraph.nn.random import generator
 from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 
 OWN, NEIGHBOURS, GENES = "own tile", "neighbouring tiles", "genes"
-Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,8 @@ class _Slice:
     genes: GeneData
     image: ImageTokens | None
     trust: float | None  # share of the image in the embedding
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def train_seeds(
@@ -55,7 +57,7 @@ def train_seeds(
     """Train one network per seed. Same seed, settings and thread count give the same bits on a CPU.
 
     image: (N, F) features of the spots' tiles, a row with NaN where a spot has none; None: no image.
-    progress: called with seed, epoch and total loss every tenth of each stage's epochs.
+    progress: called with seed, epoch, epochs and total loss of each stage, see nn.progress.
     attention of a result: weight of the spot's own tile and of its neighbours' together, (N, 2), sums to 1;
     with tokens: spot (N, 1), all 1; without image (N, 1) for the genes.
     Raises InputError where a seed diverges or image features do not fit the slice, SettingsError for
@@ -73,10 +75,10 @@ def _prepare(
 ) -> _Slice:
     genes = gene_data(arrays, device)
     if image is None:
-        return _Slice(genes, None, None, ("the slice has no image; MultiST ran on its genes alone",))
+        return _Slice(genes, None, None, notes=("the slice has no image; MultiST ran on its genes alone",))
     images = spot_images(image, arrays.n_spots)
     if images.flaw is not None:
-        return _Slice(genes, None, None, (f"{images.flaw}; MultiST ran on the genes alone",))
+        return _Slice(genes, None, None, warnings=(f"{images.flaw}; MultiST ran on the genes alone",))
     tokens = image_tokens(arrays, images, settings.fusion, device)
     present, setting = images.present, settings.fusion.image_trust
 
@@ -87,17 +89,17 @@ def _prepare(
         )
 
     trust = chosen_trust(setting, judge)
-    warnings = ()
+    notes = ()
     if trust == 0 and setting == "auto":
-        warnings = ("the image follows no structure that the genes support; it has no part in the embedding",)
-    return _Slice(genes, tokens, trust, warnings)
+        notes = ("the image follows no structure that the genes support; it has no part in the embedding",)
+    return _Slice(genes, tokens, trust, notes=notes)
 
 
 def _train_one(
     ready: _Slice, settings: Settings, seed: int, device: torch.device, progress: Progress | None
 ) -> TrainingResult:
     started, draws = time.perf_counter(), generator(seed)
-    report = None if progress is None else lambda epoch, loss: progress(seed, epoch, loss)
+    report = None if progress is None else partial(progress, seed)
     trainer = GeneTrainer(ready.genes, settings, draws)
     untrained = trainer.embed()
     if ready.image is not None:
@@ -119,6 +121,7 @@ def _train_one(
         seconds=time.perf_counter() - started,
         device=device.type,
         warnings=ready.warnings,
+        notes=ready.notes,
         views=views,
         image_trust=ready.trust,
     )

@@ -23,6 +23,7 @@ class TrainingResult:
     device: str
     views: tuple[str, ...]  # V names
     warnings: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())  # worth knowing, no reason to look at the slice
     image_trust: float | None = None  # share that the image deserves, 0: not used; None: no image
 
 

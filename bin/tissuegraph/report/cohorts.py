@@ -25,9 +25,9 @@ _VERDICTS = {  # colours of badge and text
 _FIGURES = {
     "share_in_one_section": "share of domains that lie in one section",
     "mixing": "mixing of sections among neighbours in expression (1: as by chance)",
-    "agreement": "agreement of joint and separate domains (ARI)",
-    "stability": "agreement over seeds (ARI)",
-    "depth_ratio": "deepest over shallowest section (median UMIs)",
+    "agreement": "agreement of joint and separate domains (ARI: 1 is the same, 0 is chance)",
+    "stability": "agreement over seeds (ARI: 1 is the same, 0 is chance)",
+    "depth_ratio": "deepest over shallowest section (median counts per spot)",
 }
 _RESULTS = {"baseline": CONTROLS["baseline"].title}
 _OUTSTANDING = 3.0  # robust z from which a section is marked

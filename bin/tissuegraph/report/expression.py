@@ -10,6 +10,7 @@ from typing import Any
 from tissuegraph.methods import title_of
 from tissuegraph.report.claims import claim
 from tissuegraph.report.gallery import gallery
+from tissuegraph.report.glossary import scores_explained
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, count, html_table
 from tissuegraph.scores.gain import Result, gain_over
@@ -139,6 +140,7 @@ def _methods(compared: Sequence[Outcome]) -> Section:
             "col1_header": "Method", "sort_rows": False, "no_violin": True, "rows_are_samples": False,
         },
         headers={name: header for name, header in headers.items() if name in filled},
+        description=scores_explained(("PCC", "RMSE")),
     )  # fmt: skip
 
 

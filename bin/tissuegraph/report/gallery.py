@@ -21,8 +21,8 @@ def gallery(pictured: Sequence[tuple[str, str, Mapping[str, str]]], budget: int 
         budget -= size
         images = "".join(
             f'<p style="margin:8px 0 2px">{escape(caption)}</p>'
-            f'<img style="max-width:100%;background:#fff" alt="{escape(caption)} of {escape(sample)}" '
-            f'src="{picture}">'
+            f'<img class="tg-zoom" style="width:100%;background:#fff" '
+            f'alt="{escape(caption)} of {escape(sample)}" src="{picture}">'
             for caption, picture in pictures.items()
         )
         opened = " open" if len(pictured) == 1 else ""

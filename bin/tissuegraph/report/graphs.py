@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section
+from tissuegraph.report.section import Section, legend
 
 ONE_PIECE = 0.99  # share of the spots in the largest piece, from which the others are strays
 MOST_NAMED = 8
@@ -29,13 +29,19 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             labels.append({"name": title, "xlab": "Neighbours", "ylab": "Spots (%)"})
     if not datasets:
         return []
-    parent = ("tissuegraph_graphs", "Graphs", "How many neighbours each spot has.")
+    parent = (
+        "tissuegraph_graphs",
+        "Graphs",
+        "How many neighbours each spot has: none or very "
+        "few leave it to itself, very many blur what lies beside it.",
+    )
     config = {
         "title": "Graphs: neighbours per spot",
         "data_labels": labels,
         "xlab": "Neighbours",
         "ylab": "Spots (%)",
         "ymin": 0,
+        **legend(max(map(len, datasets))),
     }
     described = _pieces(outcomes)
     return [

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
+from tissuegraph.records import WARNED
 from tissuegraph.report.n_domains import domains_text
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, badge
@@ -48,8 +49,8 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "tissuegraph_maps",
         "Tissue domains",
         "Equal colours within a slice mean matching domains: learned, baseline and annotation can be "
-        "compared by eye. Full-size figures (PNG, SVG) are in <code>slices/&lt;sample&gt;/</code>, as is the "
-        "page to explore each slice.",
+        "compared by eye. Click or tap a figure to enlarge it; full-size ones and the page to explore each "
+        "slice are in <code>slices/&lt;sample&gt;/</code>.",
     )
     hint = note or "<!-- the gallery stands above -->"  # a section without content would not be shown
     return [Section("tissue_maps", "Tissue domains", parent, "html", hint, extra=body)]
@@ -74,7 +75,7 @@ def _chooser(outcomes: Sequence[Outcome]) -> str:
     cards = "".join(
         f'<button type="button" class="tg-card" data-slice="{escape(o.sample)}" title="{escape(o.sample)}">'
         f'<img alt="Domains of {escape(o.sample)}" src="{o.metrics["pictures"]["card"]}">'
-        f"<span>{escape(o.sample)} {_mark(o)}</span><small>{_caption(o)}</small></button>"
+        f"<span>{escape(o.sample)} {_mark(o)}</span><small>{_facts(o)}</small></button>"
         for o in outcomes
     )
     options = "".join(f"<option>{escape(o.sample)}</option>" for o in outcomes)
@@ -95,15 +96,15 @@ def _slice(outcome: Outcome, kinds: Sequence[str]) -> str:
         for kind in present
     )
     images = "".join(
-        f'<img class="tg-figure" data-kind="{kind}" alt="{_FIGURES[kind]} of {escape(outcome.sample)}" '
-        f'src="{pictures[kind]}">'
+        f'<img class="tg-figure tg-zoom" data-kind="{kind}" '
+        f'alt="{_FIGURES[kind]} of {escape(outcome.sample)}" src="{pictures[kind]}">'
         for kind in present
     )
     return (
         f'<div class="tg-slice" data-slice="{escape(outcome.sample)}">'
         f"<h4>{escape(outcome.sample)} {_mark(outcome)}"
         f'<small>{_caption(outcome)}{_page_link(outcome)}</small></h4><p class="tg-tabs">{tabs}</p>{images}'
-        f"{_numbering(outcome)}</div>"
+        f"{_told(outcome)}</div>"
     )
 
 
@@ -116,13 +117,26 @@ def _page_link(outcome: Outcome) -> str:
     return f' · <a href="{escape(place)}" target="_blank" rel="noopener">explore this slice</a>'
 
 
-def _numbering(outcome: Outcome) -> str:
-    """Beside the maps: whose numbers these are, and which have no counterpart."""
-    told = outcome.metrics.get("numbering") or []
-    return f'<p class="tg-note">{escape(" ".join(told))}</p>' if told else ""
+def _told(outcome: Outcome) -> str:
+    """Under the maps: whose numbers these are and which have no counterpart, warnings, notes."""
+    numbering = " ".join(outcome.metrics.get("numbering") or [])
+    lines = [escape(numbering)] if numbering else []
+    lines += [f"{badge(WARNED)} {escape(reason)}" for reason in outcome.reasons]
+    lines += [f"Note: {escape(note)}" for note in outcome.notes]
+    return f'<p class="tg-note">{"<br>".join(lines)}</p>' if lines else ""
 
 
 def _caption(outcome: Outcome) -> str:
+    """What is said of a slice above its figures."""
+    regions = outcome.metrics.get("regions")
+    if not regions or regions["guard"] == SHOWN:
+        return _facts(outcome)
+    told = escape(regions.get("sentence") or f"transfer of regions {regions['guard']}")
+    return f"{_facts(outcome)} · {told}"
+
+
+def _facts(outcome: Outcome) -> str:
+    """A few numbers, short enough for a card."""
     metrics = outcome.metrics
     parts = [f"{metrics['n_spots']:,} spots", domains_text(metrics)]
     ari = outcome.score(metrics.get("final_method", ""), "ari")
@@ -131,8 +145,6 @@ def _caption(outcome: Outcome) -> str:
     regions = metrics.get("regions")
     if regions:
         parts.append(f"{regions['coverage']:.0%} of spots called by {escape(_teachers(regions))}")
-        if regions["guard"] != SHOWN:
-            parts.append(escape(regions.get("sentence") or f"transfer of regions {regions['guard']}"))
     return " · ".join(parts)
 
 
@@ -159,12 +171,14 @@ _STYLE = """<style>
 .tg-card span{font-weight:600;font-size:.8rem;line-height:1.2;overflow-wrap:anywhere}
 .tg-card small{color:#555;font-size:.72rem;line-height:1.25}
 .tg-card.tg-on{border-color:#0072B2;box-shadow:0 0 0 2px #0072B2}
-.tg-bar{display:flex;gap:8px;align-items:end}.tg-bar label{display:flex;gap:8px;align-items:center}
+.tg-bar{display:flex;flex-wrap:wrap;gap:8px;align-items:end}
+.tg-bar label{display:flex;gap:8px;align-items:center}
 .tg-slice{border:1px solid #ddd;border-radius:6px;padding:12px 14px;margin-bottom:14px;background:#fff;
  color:#222}
 .tg-slice h4{font-size:1.05rem;margin:0 0 6px}.tg-slice h4 small{color:#555;font-weight:400;margin-left:10px;
  font-size:.85rem}
-.tg-tabs{margin:0 0 8px;display:flex;gap:6px}.tg-figure{display:block}
+.tg-tabs{margin:0 0 8px;display:flex;flex-wrap:wrap;gap:6px}.tg-figure{display:block;width:100%}
+.tg-note{font-size:.85rem;margin:8px 0 0}
 .tg-maps .badge{font-size:.65rem;vertical-align:middle}
 .tg-js .tg-hidden{display:none}
 </style>"""

@@ -10,7 +10,7 @@ from typing import Any
 from tissuegraph import __version__
 from tissuegraph.clustering import clusterer_title
 from tissuegraph.methods import title_of
-from tissuegraph.report.outcomes import Outcome, methods_of
+from tissuegraph.report.outcomes import Outcome, methods_of, shared_unit
 from tissuegraph.report.references import is_cited, reference
 from tissuegraph.report.section import Section, count
 from tissuegraph.scores.labellings import JOINTS
@@ -48,7 +48,8 @@ def _sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any], cited: 
         f"{'was' if len(outcomes) == 1 else 'were'} analysed with tissuegraph {escape(__version__)} "
         f"under Nextflow {cite('nextflow')}.",
         "Total counts, detected genes and the mitochondrial percentage were computed per spot; "
-        f"{_thresholds(settings)}. Genes were ranked by variance beyond the trend of the mean {cite('hvg')}.",
+        f"{_thresholds(settings, shared_unit(outcomes))}. Genes were ranked by variance beyond the trend of "
+        f"the mean {cite('hvg')}.",
         *_expression_sentences(outcomes, settings, cite),
         *(_method_sentence(method, outcomes, settings, cite) for method in methods_of(outcomes)),
         _baseline_sentence(outcomes, cite),
@@ -161,14 +162,14 @@ def _judging_sentences(outcomes: Sequence[Outcome], settings: Mapping[str, Any],
         )
 
 
-def _thresholds(settings: Mapping[str, Any]) -> str:
+def _thresholds(settings: Mapping[str, Any], unit: str) -> str:
     rules = []
     if settings.get("min_counts"):
-        rules.append(f"fewer than {settings['min_counts']} UMIs")
+        rules.append(f"fewer than {settings['min_counts']} {unit}")
     if settings.get("min_genes"):
         rules.append(f"fewer than {settings['min_genes']} genes")
     if settings.get("max_mito") is not None:
-        rules.append(f"more than {settings['max_mito']} % mitochondrial UMIs")
+        rules.append(f"more than {settings['max_mito']} % mitochondrial {unit}")
     if settings.get("n_mads") is not None:
         rules.append(
             f"a value more than {settings['n_mads']} median absolute deviations from its slice's median"

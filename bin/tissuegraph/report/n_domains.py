@@ -7,7 +7,7 @@ from typing import Any
 
 from tissuegraph.figures.palette import domain_colour
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section
+from tissuegraph.report.section import Section, legend
 
 _TITLES = {"criterion": "Both together", "stability": "Stability", "gain": "Gain in likelihood"}
 
@@ -21,6 +21,16 @@ def number_text(metrics: Mapping[str, Any]) -> str:
     low, high = metrics.get("n_domains_low"), metrics.get("n_domains_high")
     plausible = f"only {low} plausible" if low == high else f"{low} to {high} plausible"
     return f"{text} (estimated; {plausible})"
+
+
+def short_number(metrics: Mapping[str, Any]) -> str:
+    """As `number_text`, for a narrow place: '9 (7 to 11)' of an estimate, '7 (estimated)' of a sure one."""
+    number, bracket, rest = number_text(metrics).partition(" (estimated; ")
+    if not bracket:
+        return number
+    return (
+        f"{number} (estimated)" if rest.startswith("only") else f"{number} ({rest.replace(' plausible', '')}"
+    )
 
 
 def domains_text(metrics: Mapping[str, Any]) -> str:
@@ -55,7 +65,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "data_labels": labels,
         "xlab": "Number of domains",
         "ymin": 0,
-        "showlegend": True,
+        **legend(len(lines)),
         "colors": {label: domain_colour(k) for k, label in enumerate(lines, start=1)},
         "x_lines": [
             {"color": domain_colour(k), "value": metrics["n_domains_asked"], "dash": "dash", "width": 2}
@@ -78,7 +88,7 @@ def _lines(outcomes: Sequence[Outcome]) -> dict[str, Mapping[str, Any]]:
         shared = [o for o in outcomes if group and o.row.get("group") == group]
         alike = all(o.metrics["n_domains_evidence"] == evidence for o in shared)
         name = f"group {group}" if len(shared) > 1 and alike else outcome.sample
-        lines[f"{name}: {number_text(outcome.metrics)}"] = outcome.metrics
+        lines[f"{name}: {short_number(outcome.metrics)}"] = outcome.metrics
     return lines
 
 

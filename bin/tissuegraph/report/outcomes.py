@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tissuegraph.io.platforms import unit_of
 from tissuegraph.methods import title_of
 from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, step_name, worst
 
@@ -25,8 +26,8 @@ _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing whe
 class CohortOutcome:
     """What became of one group of slices.
 
-    group: its name in the samplesheet, group_id: in paths; status, reasons: of the steps over its sections;
-    metrics: step -> what its record measured.
+    group: its name in the samplesheet, group_id: in paths; status, reasons, notes: of the steps over its
+    sections; metrics: step -> what its record measured.
     """
 
     group_id: str
@@ -34,6 +35,7 @@ class CohortOutcome:
     status: str = PASSED
     reasons: tuple[str, ...] = ()
     metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Outcome:
     """What became of one slice.
 
     row: its row of the samplesheet; status: passed, warned or failed; reasons: `step: reason` lines;
+    notes: likewise, of what is worth knowing and no reason for a status;
     metrics: what assembly and QC measured, with fewer entries where the slice left the run early;
     cohort: what became of its group, the same object for all its slices; None without a group.
     """
@@ -51,6 +54,7 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     metrics: Mapping[str, Any] = field(default_factory=dict)
     cohort: CohortOutcome | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def assembled(self) -> bool:
@@ -60,6 +64,12 @@ class Outcome:
     def agreement_known(self) -> bool:
         """Whether an annotation of two regions or more was there to compare with."""
         return any(row.get("ari") is not None for row in self.metrics.get("scores") or ())
+
+    @property
+    def unit(self) -> str:
+        """What one of its counts is: UMIs, transcripts or counts."""
+        told = self.metrics.get("steps", {}).get("ingest", self.metrics)
+        return unit_of(told.get("platform") or self.row.get("platform"))
 
     def score(self, key: str, name: str) -> float | None:
         """One score of one result, such as score("baseline", "ari"); None where it was not scored."""
@@ -133,8 +143,15 @@ def _cohorts(
         reasons += lost.get(f"{GROUP}{group_id}", [])
         metrics = {step_name(entry): entry.metrics for entry in records}
         status = WARNED if reasons else PASSED
-        found[group_id] = CohortOutcome(group_id, group, status, tuple(dict.fromkeys(reasons)), metrics)
+        found[group_id] = CohortOutcome(
+            group_id, group, status, tuple(dict.fromkeys(reasons)), metrics, _notes(records)
+        )
     return found
+
+
+def _notes(records: Iterable[Record]) -> tuple[str, ...]:
+    """`step: note` lines, each once."""
+    return tuple(dict.fromkeys(f"{entry.step}: {note}" for entry in records for note in entry.notes))
 
 
 def _outcome(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[str]) -> Outcome:
@@ -160,6 +177,12 @@ def _reason_of_lost(task: Mapping[str, Any]) -> str:
     )
 
 
+def shared_unit(outcomes: Iterable[Outcome]) -> str:
+    """The unit of the counts of all slices, `counts` where they differ."""
+    units = {outcome.unit for outcome in outcomes}
+    return units.pop() if len(units) == 1 else "counts"
+
+
 def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
     """Every method that found domains, by its name in columns, with its title; in the order first seen."""
     names = (name for outcome in outcomes for name in outcome.metrics.get("methods", ()))
@@ -179,7 +202,8 @@ def _finished(
     explored = next((entry for entry in records if entry.step == EXPLORED and entry.status != FAILED), None)
     if explored is not None and "page" in explored.metrics:
         metrics["page"] = explored.metrics["page"]
-    return Outcome(row["sample"], row, WARNED if reasons else done.status, reasons, metrics)
+    status = WARNED if reasons else done.status
+    return Outcome(row["sample"], row, status, reasons, metrics, notes=tuple(done.notes))
 
 
 def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
@@ -193,6 +217,7 @@ def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:
         status=worst(outcome.status, WARNED if reasons else PASSED),
         reasons=tuple(dict.fromkeys([*outcome.reasons, *reasons])),
         metrics={**outcome.metrics, **unmeasured, "expression": entry.metrics},
+        notes=(*outcome.notes, *(note for note in _notes([entry]) if note not in outcome.notes)),
     )
 
 
@@ -206,7 +231,7 @@ def _stopped(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[s
     for entry in records:
         if entry.step in _MEASURING:
             metrics |= entry.metrics
-    return Outcome(row["sample"], row, FAILED, tuple(dict.fromkeys(reasons)), metrics)
+    return Outcome(row["sample"], row, FAILED, tuple(dict.fromkeys(reasons)), metrics, notes=_notes(records))
 
 
 def verdict_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.report.n_domains import number_text
-from tissuegraph.report.outcomes import Outcome, methods_of
+from tissuegraph.report.glossary import scores_explained
+from tissuegraph.report.n_domains import short_number
+from tissuegraph.report.outcomes import Outcome, methods_of, shared_unit
 from tissuegraph.report.section import STATUS_COLOURS, Section, count, signed
 from tissuegraph.scores.gain import WORDS
 from tissuegraph.scores.labellings import JOINT_TITLES
@@ -23,8 +24,9 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     parent = (
         "tissuegraph_overview",
         "General statistics",
-        "One line per slice. UMIs, genes and mitochondrial share are medians over the spots that passed "
-        f"quality control.{_unknown_mito(outcomes)}",
+        f"One line per slice. {_capital(shared_unit(outcomes))}, genes and mitochondrial share are medians "
+        f"over the spots that passed quality control.{_unknown_mito(outcomes)}{_explained(filled)} An empty "
+        f"cell is not known.",
     )
     return [
         Section(
@@ -37,6 +39,22 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             headers={name: header for name, header in headers.items() if name in filled},
         )
     ]
+
+
+def _explained(columns: Iterable[str]) -> str:
+    """What the scores among the columns mean."""
+    shown = {name.partition("_")[0] for name in columns}
+    titles = {"ari": "ARI", "nmi": "NMI", "gain": "Gain"}
+    named = [title for name, title in titles.items() if name in shown]
+    if "region_macro_f1" in columns:
+        named.append("Macro-F1")
+    if "region_coverage" in columns:
+        named.append("Called")
+    return scores_explained(named)
+
+
+def _capital(word: str) -> str:
+    return word[:1].upper() + word[1:]
 
 
 def _unknown_mito(outcomes: Sequence[Outcome]) -> str:
@@ -54,6 +72,7 @@ def _unknown_mito(outcomes: Sequence[Outcome]) -> str:
 
 def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
     """Results first: on a laptop the last columns are reached by scrolling."""
+    unit = shared_unit(outcomes)
     headers: dict[str, dict[str, Any]] = {
         "status": {
             "title": "Status",
@@ -76,7 +95,8 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         "n_spots": _number("Spots", "Spots that passed quality control", "Blues", "{:,.0f}"),
         "n_domains": {
             "title": "Domains",
-            "description": "Tissue domains in the final answer",
+            "description": "Tissue domains in the final answer; in brackets the plausible range where the "
+            "number was estimated",
             "scale": False,
         },
     }
@@ -111,10 +131,10 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
         "mean_confidence": _unit(
             "Confidence", "Agreement of seeds and votes, mean over spots", "Purples", hidden=True
         ),
-        "median_counts": _number("UMIs", "Median UMIs per spot", "Greens", "{:,.0f}"),
+        "median_counts": _number(_capital(unit), f"Median {unit} per spot", "Greens", "{:,.0f}"),
         "median_genes": _number("Genes", "Median genes per spot", "PuBu", "{:,.0f}"),
         "median_mito": _number(
-            "Mito", "Median mitochondrial share of UMIs", "Oranges", "{:,.1f}", suffix="%"
+            "Mito", f"Median mitochondrial share of {unit}", "Oranges", "{:,.1f}", suffix="%"
         ),
         "control_share": _number(
             "Controls",
@@ -143,7 +163,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         row["expression"] = "inferred" if metrics["expression"].get("goes_on") else "measured"
     if not outcome.assembled:
         return row
-    row["n_domains"] = number_text(metrics)
+    row["n_domains"] = _unbroken(short_number(metrics))
     for key in (*metrics.get("methods", ()), *JOINT_TITLES, "baseline"):
         row |= {f"{name}_{key}": outcome.score(key, name) for name in ("ari", "nmi")}
     regions = metrics.get("regions")
@@ -152,9 +172,14 @@ def _row(outcome: Outcome) -> dict[str, Any]:
         row |= {"region_coverage": regions["coverage"], "region_guard": _text(regions["guard"])}
     for method, gain in metrics.get("gain", {}).items():
         if gain:
-            text = f"{signed(gain['gain'], gain['spread'])}, {WORDS[gain['verdict']]}"
-            row[f"gain_{method}"] = f'<span style="white-space:nowrap">{text}</span>'
+            row[f"gain_{method}"] = _unbroken(
+                f"{signed(gain['gain'], gain['spread'])}, {WORDS[gain['verdict']]}"
+            )
     return row
+
+
+def _unbroken(text: str) -> str:
+    return f'<span style="white-space:nowrap">{text}</span>'
 
 
 def _text(value: Any) -> str | None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from math import log10, sqrt
 from typing import Any
 
-from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section
+from tissuegraph.report.outcomes import Outcome, shared_unit
+from tissuegraph.report.section import Section, legend
 
 _PARENT = (
     "tissuegraph_quality",
@@ -15,24 +15,27 @@ _PARENT = (
     "Every spot under tissue, before any was dropped; slices that failed are shown too. Maps of the same "
     "values are under Tissue domains.",
 )
-# metric, title, whether QC binned it on a logarithmic scale
+# metric, title with the unit of counts, whether QC binned it on a logarithmic scale
 _PLOTS = (
-    ("counts", "UMIs per spot", True),
+    ("counts", "{unit} per spot", True),
     ("genes", "Genes per spot", True),
-    ("mito", "Mitochondrial UMIs per spot (%)", False),
+    ("mito", "Mitochondrial share of {unit} per spot (%)", False),
 )
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """One line graph per metric that any slice has."""
     found = []
-    for name, title, logarithmic in _PLOTS:
+    shared = shared_unit(outcomes)
+    for name, words, logarithmic in _PLOTS:
+        title = words.format(unit=shared)
+        title = title[:1].upper() + title[1:]
         lines = {o.sample: density(o.metrics.get("histograms", {}).get(name), logarithmic) for o in outcomes}
         lines = {sample: points for sample, points in lines.items() if points}
         if lines:
             unit = "tenth of a decade" if logarithmic else "percentage point"
             config = {"xlab": title, "ylab": f"Spots (%) per {unit}", "xlog": logarithmic, "ymin": 0}
-            config |= {"style": "lines", "height": 380}
+            config |= {"style": "lines", "height": 380, **legend(len(lines))}
             found.append(Section(f"qc_{name}", title, _PARENT, "linegraph", lines, config=config))
     return found
 

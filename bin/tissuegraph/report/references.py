@@ -54,8 +54,11 @@ def reference(key: str) -> str:
 
 
 def _of_method(name: str) -> tuple[str, str]:
-    """A preprint is cited as `arXiv 2512.16188`, anything else by its DOI."""
+    """A preprint's citation is `arXiv 2512.16188`, any other one a DOI."""
     method = METHODS[name]
     archive, _, number = method.citation.partition(" ")
     doi = _ARXIV + number if archive == "arXiv" else method.citation
-    return f"{method.title}. {method.citation}.", doi
+    return (
+        f"{method.title}: {method.reference}" if method.reference else f"{method.title}. {method.citation}.",
+        doi,
+    )

@@ -7,15 +7,18 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.claims import claim
+from tissuegraph.report.glossary import SCORES, scores_explained
 from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count, signed, with_spread
 from tissuegraph.scores.gain import WORDS
 from tissuegraph.scores.labellings import JOINT, JOINT_STMFG, JOINT_TITLES
 from tissuegraph.scores.table import CONTROL, CONTROLS, LEARNED, UNREFINED
 
-_LEARNED = ("#0072B2", "#CC79A7", "#56B4E9", "#E69F00")  # one per method
-_JOINT = {JOINT: "#009E73", JOINT_STMFG: "#00783C"}
-_CONTROLS = {"untrained": "#8C8C8C", "baseline": "#5A2D00", "pca_kmeans": "#D2B45A"}
+# One per method; its untrained network, a control of that method alone, has the same hue and is paler
+_LEARNED = ("#0072B2", "#B0307A", "#117A8B", "#C25E00")
+_UNTRAINED = ("#9CC9E8", "#E9B3D2", "#9AD3DB", "#F5C48F")
+_JOINT = {JOINT: "#009E73", JOINT_STMFG: "#00573B"}
+_CONTROLS = {"baseline": "#5A2D00", "pca_kmeans": "#B9A06A"}
 _AGREEMENT = {
     "ari": "ARI", "nmi": "NMI", "ami": "AMI", "homogeneity": "Homogeneity", "completeness": "Completeness",
 }  # fmt: skip
@@ -26,7 +29,12 @@ _COHERENCE = {
     "morans_i": ("Moran's I", "Spatial autocorrelation of the domains: higher is smoother"),
 }
 _BEATEN = "an untrained network of the same shape, smoothed PCA and plain PCA"
-PARENT = ("tissuegraph_scores", "Scores beside the controls", "")
+PARENT = (
+    "tissuegraph_scores",
+    "Scores beside the controls",
+    "A method is worth its training only where it is above its controls: its own untrained network, "
+    "smoothed PCA, and plain PCA.",
+)
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -62,9 +70,9 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
     categories = {
         key: {"name": CONTROLS[key].title, "color": _CONTROLS[key]} for key in reversed(list(CONTROLS))
     }
-    for method, title in methods.items():
-        name = "Untrained network" if len(methods) == 1 else f"{title}, untrained"
-        categories[f"{method}_untrained"] = {"name": name, "color": _CONTROLS["untrained"]}
+    for index, (method, title) in enumerate(methods.items()):
+        colour = _UNTRAINED[index % len(_UNTRAINED)]
+        categories[f"{method}_untrained"] = {"name": f"{title}, untrained", "color": colour}
     for index, (method, title) in enumerate(methods.items()):  # last is drawn on top
         categories[method] = {"name": title, "color": _LEARNED[index % len(_LEARNED)]}
     for name, title in JOINT_TITLES.items():
@@ -91,7 +99,8 @@ def _bars(outcomes: Sequence[Outcome]) -> Section:
     }
     return Section(
         "scores_agreement", "Agreement with the annotation", PARENT, "bargraph", data,
-        description="0 is chance, 1 is perfect. Learned domains are the consensus over seeds.",
+        description="Learned domains are the consensus over seeds; below them stand the controls."
+        + scores_explained(_AGREEMENT[name] for name in shown),
         config=config, categories=[categories] * len(shown),
     )  # fmt: skip
 
@@ -105,13 +114,24 @@ def _table(outcomes: Sequence[Outcome]) -> Section:
         for row in outcome.metrics["scores"]
     }
     filled = {name for row in data.values() for name in row}
+    headers = {name: header for name, header in _headers().items() if name in filled}
     return Section(
         "scores_table", "All scores", PARENT, "table", data,
         config={
             "col1_header": "Slice · result", "sort_rows": False, "no_violin": True, "rows_are_samples": False,
         },
-        headers={name: header for name, header in _headers().items() if name in filled},
+        headers=headers,
+        description="A method's answer, and what it has to beat." + scores_explained(_titles(headers)),
     )  # fmt: skip
+
+
+def _titles(headers: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Titles of the scores that the table shows."""
+    return [
+        header["title"]
+        for header in headers.values()
+        if header["title"] in SCORES and not header.get("hidden")
+    ]
 
 
 def _cells(row: Mapping[str, Any], gains: Mapping[str, Any]) -> dict[str, Any]:

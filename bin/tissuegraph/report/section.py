@@ -11,6 +11,7 @@ from typing import Any
 
 # Status colours that differ in lightness too, from Okabe and Ito's palette.
 STATUS_COLOURS = {"passed": "#009E73", "warned": "#E69F00", "failed": "#B23A00"}
+MOST_NAMED = 40  # lines of a legend
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,19 @@ def badge(status: str) -> str:
 
 
 def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, height: int = 480) -> str:
-    """A plain table that scrolls when it is long. Cells are HTML: escape what users wrote."""
+    """A plain table that scrolls where it is cut, and says so (page.py). Cells are HTML: escape texts."""
     cells = "".join(f"<th>{name}</th>" for name in head)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return (
-        f'<div style="max-height:{height}px;overflow:auto"><table class="table table-sm table-striped">'
-        f'<thead style="position:sticky;top:0;background:#fff"><tr>{cells}</tr></thead>'
+        f'<div class="tg-table" style="max-height:{height}px"><table class="table table-sm table-striped">'
+        f"<thead><tr>{cells}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def legend(n_lines: int) -> dict[str, bool]:
+    """Settings of a line graph: its lines are named beside it, unless there are too many to be read."""
+    return {"showlegend": n_lines <= MOST_NAMED}
 
 
 def count(number: int, singular: str, plural: str | None = None) -> str:

@@ -7,11 +7,11 @@ from html import escape
 from typing import Any
 
 from tissuegraph.records import FAILED, PASSED, WARNED
-from tissuegraph.report.outcomes import Outcome
+from tissuegraph.report.outcomes import CohortOutcome, Outcome
+from tissuegraph.report.page import SCRIPT, STYLE
 from tissuegraph.report.section import Section, badge, count, html_table
 
-# MultiQC greets every new reader with a link to its own tutorial video, above what failed.
-_STYLE = "<style>#mqc_welcome{display:none!important}</style>"
+_LISTED = 8  # names of slices in a cell; more are counted
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -22,7 +22,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     if failed or warned or cohorts:
         rows = [row for outcome in failed for row in _rows(outcome.sample, outcome.status, outcome.reasons)]
         for cohort in cohorts.values():
-            rows += _rows(f"group {cohort.group}", cohort.status, cohort.reasons)
+            rows += _rows(_group_name(cohort, outcomes), cohort.status, cohort.reasons)
         for outcome in warned:
             rows += _rows(outcome.sample, outcome.status, _own_reasons(outcome))
         content = _headline(len(outcomes), len(failed), len(warned), len(cohorts))
@@ -32,8 +32,35 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         content = (
             f'<div class="alert alert-success" role="alert">{everything} passed without a warning.</div>'
         )
+    content += _notes(outcomes)
     parent = ("tissuegraph_status", "Slices that need attention", "")
-    return [Section("status", "Slices that need attention", parent, "html", _STYLE + content)]
+    return [Section("status", "Slices that need attention", parent, "html", STYLE + content + SCRIPT)]
+
+
+def _group_name(cohort: CohortOutcome, outcomes: Sequence[Outcome]) -> str:
+    """The group with its slices: a warning of the group is one of each of them."""
+    names = [outcome.sample for outcome in outcomes if outcome.cohort is cohort]
+    return (
+        f"group {cohort.group}: {', '.join(names) if len(names) <= _LISTED else count(len(names), 'slice')}"
+    )
+
+
+def _notes(outcomes: Sequence[Outcome]) -> str:
+    """What is worth knowing and needs no look, folded; a note that several slices share stands once."""
+    slices: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        for note in outcome.notes:
+            slices.setdefault(note, []).append(outcome.sample)
+    if not slices:
+        return ""
+    rows = []
+    for note, names in slices.items():
+        step, _, text = note.partition(": ")
+        who = ", ".join(names) if len(names) <= _LISTED else count(len(names), "slice")
+        rows.append([escape(who), escape(step), escape(text)])
+    table = html_table(["Slices", "Step", "Note"], rows)
+    told = count(len(rows), "note")
+    return f"<details><summary>{told} on what was done, no reason to worry</summary>{table}</details>"
 
 
 def _headline(total: int, failed: int, warned: int, groups: int) -> str:

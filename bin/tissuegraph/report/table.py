@@ -46,7 +46,7 @@ def table_row(outcome: Outcome) -> dict[str, Any]:
         }
     if row.get("annotation") is None:
         row["teaches"] = False  # its labels were on none of the spots that are left
-    row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons)}
+    row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons), "notes": "; ".join(outcome.notes)}
     wanted = ("n_spots", "n_dropped", "n_genes", "median_counts", "median_genes", "median_mito", "n_labelled")
     row |= {name: metrics.get(name) for name in wanted}
     given = metrics.get(

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.regions.members import member_title
+from tissuegraph.report.glossary import scores_explained
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import count, html_table
 from tissuegraph.scores.transfer import LEAST_CARRIED
@@ -63,6 +64,11 @@ def teaching_words(taught: Mapping[str, Any], sections: Sequence[Outcome]) -> st
         lines.append(_left_out(left_out))
     if named:
         lines.append(_targets(named))
+    lines.append(
+        scores_explained(
+            ("Macro-F1", "Accuracy", "ARI", "Called", *(["Calibration error"] if left_out else []))
+        )
+    )
     return "".join(lines)
 
 

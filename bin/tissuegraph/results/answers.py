@@ -149,11 +149,11 @@ def explain_numbers(answers: Answers, titles: Mapping[str, str], matched: bool) 
         found = set(np.unique(answers.columns[column]).tolist())
         missing, extra = sorted(own - found), sorted(found - own)
         if missing:
-            told.append(f"{title} has no counterpart of {_listed(missing)}.")
+            told.append(f"{title} has no counterpart of {_domains(missing)} of the answer.")
         if extra:
-            told.append(f"{_listed(extra)} of {title} matches no domain of the answer.")
+            told.append(f"{title} has {_domains(extra)} without a counterpart in the answer.")
     return told
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
+def _domains(numbers: Sequence[int]) -> str:
+    return f"domain{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

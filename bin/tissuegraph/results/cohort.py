@@ -12,7 +12,7 @@ from tissuegraph import keys
 from tissuegraph.figures.cohort import cohort_figure
 from tissuegraph.figures.domains import LabelPanel
 from tissuegraph.figures.palette import region_number
-from tissuegraph.figures.save import save
+from tissuegraph.figures.save import FORMATS, save
 from tissuegraph.records import Record
 from tissuegraph.results.cohort_h5ad import shared_genes, write_cohort
 from tissuegraph.results.cohort_sections import (
@@ -37,11 +37,13 @@ _TOLD = (
 )  # steps over the group whose findings travel in uns
 
 
-def assemble_cohort(record: Record, folder: Path, parts: Path, records: Path, outdir: Path) -> None:
+def assemble_cohort(
+    record: Record, folder: Path, parts: Path, records: Path, outdir: Path, formats: Sequence[str] = FORMATS
+) -> None:
     """Write <group_id>.h5ad, .domains.png and .svg, and .regions.* where regions were taught, into `outdir`.
 
     record: of the group (inplace); folder: the sections' final h5ad files; parts: their shared components;
-    records: of the group's steps and of the sections' assembly.
+    records: of the group's steps and of the sections' assembly; formats: of the figures.
     """
     group_id = record.sample.removeprefix(GROUP)
     sections, told = read_sections(folder, parts), read_records(records)
@@ -68,7 +70,7 @@ def assemble_cohort(record: Record, folder: Path, parts: Path, records: Path, ou
         "n_spots": sum(len(section.obs) for section in sections),
         "n_genes": len(genes),
         "matched": matched,
-        "files": _draw(sections, outdir / group_id, group_id, matched=matched),
+        "files": _draw(sections, outdir / group_id, group_id, formats, matched=matched),
     }
 
 
@@ -96,7 +98,9 @@ def _facts(
     }
 
 
-def _draw(sections: Sequence[CohortSection], stem: Path, group_id: str, *, matched: bool) -> dict[str, str]:
+def _draw(
+    sections: Sequence[CohortSection], stem: Path, group_id: str, formats: Sequence[str], *, matched: bool
+) -> dict[str, str]:
     """Figures of the group; returns {figure: file name of its PNG}."""
     panels = {"domains": _domain_panels(sections, matched=matched)}
     names = next((tuple(s.obs[keys.REGION].cat.categories) for s in sections if keys.REGION in s.obs), ())
@@ -108,7 +112,7 @@ def _draw(sections: Sequence[CohortSection], stem: Path, group_id: str, *, match
         readers = [section.tissue for section in sections]
         figure = cohort_figure(drawn, readers, aspects, f"{group_id}: {name}", name.capitalize())
         dpi = _FINE if len(sections) <= _MANY else _COARSE
-        files[name] = save(figure, Path(f"{stem}.{name}"), dpi)[0].name
+        files[name] = save(figure, Path(f"{stem}.{name}"), dpi, formats)[0].name
     return files
 
 

@@ -54,6 +54,7 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
         "final_method": answers.name,
         "settings": {step: storable(metrics) for step, metrics in _by_step(steps.records).items()},
         "warnings": [reason for record in steps.records for reason in record.reasons],
+        "notes": [note for record in steps.records for note in record.notes],
         "scores": _score_frame(answers.scores),
         "versions": versions(),
     }

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.figures.expression import GeneMap, expression_figure
-from tissuegraph.figures.save import save, thumbnail
+from tissuegraph.figures.save import FORMATS, report_picture, save
 from tissuegraph.io.stored import open_own
 from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import kept_slice
@@ -90,7 +90,11 @@ def chosen_genes(prediction: Prediction, wanted: Sequence[str]) -> list[int]:
 
 
 def draw(
-    inferred: anndata.AnnData, prediction: Prediction, wanted: Sequence[str], stem: Path
+    inferred: anndata.AnnData,
+    prediction: Prediction,
+    wanted: Sequence[str],
+    stem: Path,
+    formats: Sequence[str] = FORMATS,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Write `stem`.png and .svg; returns {figure: file name} and {figure: data URI}, as the report wants."""
     maps = [
@@ -103,8 +107,8 @@ def draw(
         for column in chosen_genes(prediction, wanted)
     ]
     figure = expression_figure(tissue_of(inferred), maps)
-    files = {"inferred": save(figure, stem)[0].name}
-    return files, {"inferred": thumbnail(figure, round(figure.get_figwidth() / 3.4 * _PANEL_PX))}
+    files = {"inferred": save(figure, stem, formats=formats)[0].name}
+    return files, {"inferred": report_picture(figure)}
 
 
 def described(prediction: Prediction) -> dict[str, Any]:

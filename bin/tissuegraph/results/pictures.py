@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from tissuegraph.figures.histology import stain_figure, tiles_figure
 from tissuegraph.figures.palette import region_number, region_numbers
 from tissuegraph.figures.quality import quality_figure
 from tissuegraph.figures.regions import region_figure
-from tissuegraph.figures.save import save, thumbnail
+from tissuegraph.figures.save import FORMATS, report_picture, save, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
+from tissuegraph.io.platforms import unit_of
 from tissuegraph.methods import title_of
 from tissuegraph.results.answers import Answers, numbers_of_regions
 from tissuegraph.results.steps import Steps
@@ -27,7 +28,6 @@ from tissuegraph.results.summary import LossCurves, image_facts
 from tissuegraph.scores.labellings import JOINT_TITLES
 from tissuegraph.scores.transfer import SHOWN
 
-_PANEL_PX = 300  # width of one panel in the report: four fit a laptop's page
 _CARD_PX = 240
 
 
@@ -50,8 +50,10 @@ def tissue_of(data: anndata.AnnData) -> Tissue:
     return Tissue(position, image, scale, float(um_per_px) if um_per_px else None)
 
 
-def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -> Drawn:
-    """Draw domains, confidence, quality and training of a slice as `stem`.<figure>.png and .svg."""
+def draw_slice(
+    stem: Path, steps: Steps, answers: Answers, curves: LossCurves, formats: Sequence[str] = FORMATS
+) -> Drawn:
+    """Draw domains, confidence, quality and training of a slice as `stem`.<figure>.<format>."""
     tissue, numbers = tissue_of(steps.kept), answers.domain
     figures = {
         "domains": domain_figure(tissue, label_panels(steps, answers), names=_names(answers)),
@@ -64,6 +66,7 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
             steps.spots[keys.N_GENES].to_numpy(float),
             steps.spots[keys.PCT_MITO].to_numpy(float),
             steps.spots[keys.KEEP].to_numpy(bool),
+            unit_of(steps.whole.uns.get(keys.TISSUEGRAPH, {}).get("platform")),
         )
     if steps.taught is not None:
         figures["regions"] = region_figure(
@@ -74,7 +77,7 @@ def draw_slice(stem: Path, steps: Steps, answers: Answers, curves: LossCurves) -
         )
     if curves:
         figures["training"] = training_figure({title_of(method): terms for method, terms in curves.items()})
-    drawn = _written(stem, figures)
+    drawn = _written(stem, figures, formats)
     return drawn | Drawn(pictures=_cards(tissue, steps, answers))
 
 
@@ -141,7 +144,7 @@ def region_panel(steps: Steps, answers: Answers, numbers: np.ndarray) -> LabelPa
     return LabelPanel("Regions (taught)", numbers, ", ".join(facts), names=names, rest=keys.UNSURE)
 
 
-def draw_image(stem: Path, steps: Steps) -> Drawn:
+def draw_image(stem: Path, steps: Steps, formats: Sequence[str] = FORMATS) -> Drawn:
     """Tiles on the tissue, and before and after stain normalisation; nothing for a slice without image."""
     image = steps.image
     if image is None:
@@ -151,7 +154,7 @@ def draw_image(stem: Path, steps: Steps) -> Drawn:
     stain_method = image_facts(steps)["stain_method"]
     if stain_method != "none":
         figures["stain"] = stain_figure(image, tissue.position, stain_method, tissue.um_per_px)
-    return _written(stem, figures)
+    return _written(stem, figures, formats)
 
 
 def _note(row: Mapping[str, Any]) -> str:
@@ -162,11 +165,11 @@ def _note(row: Mapping[str, Any]) -> str:
     return f"ARI {row['ari']:.2f}{spread}"
 
 
-def _written(stem: Path, figures: Mapping[str, Figure]) -> Drawn:
+def _written(stem: Path, figures: Mapping[str, Figure], formats: Sequence[str]) -> Drawn:
     files, small = {}, {}
     for name, figure in figures.items():
-        files[name] = save(figure, Path(f"{stem}.{name}"))[0].name
-        small[name] = thumbnail(figure, round(figure.get_figwidth() / 3.4 * _PANEL_PX))
+        files[name] = save(figure, Path(f"{stem}.{name}"), formats=formats)[0].name
+        small[name] = report_picture(figure)
     return Drawn(files, small)
 
 

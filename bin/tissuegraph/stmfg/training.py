@@ -6,7 +6,7 @@ Full graph, full batch, fixed number of epochs; the result is the last epoch's. 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.nn.optimiser import Adam
+from tissuegraph.nn.progress import Progress, Teller
 from tissuegraph.nn.random import drawing_from, generator
 from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
@@ -50,7 +51,7 @@ def train_seeds(
     seeds: Sequence[int],
     device: str = "auto",
     part_spots: int = 0,
-    progress: Callable[[int, int, float], None] | None = None,
+    progress: Progress | None = None,
     image: np.ndarray | None = None,
 ) -> list[TrainingResult]:
     """Train one network per seed, preparing graphs and targets once.
@@ -58,7 +59,7 @@ def train_seeds(
     part_spots: encode contiguous parts of at most so many spots instead of the whole graph; 0: whole.
     The gradients are the same, activations take less memory. When a GPU runs out of memory, training
     starts again in parts, and if that fails too on the CPU; the result's warnings say so.
-    progress: called with seed, epoch and total loss every tenth of the epochs.
+    progress: called with seed, epoch, epochs and total loss, see nn.progress.
     image: (N, F) image features, a row of NaN where a spot has none; they become a third view unless
     settings.model.image_trust, or the data, say otherwise. Without image the paper's two views remain.
     settings.model.image_view is for the caller: it says whether there is anything to give as image.
@@ -97,7 +98,7 @@ def _train_one(
     settings: Settings,
     seed: int,
     device: torch.device,
-    progress: Callable[[int, int, float], None] | None,
+    progress: Progress | None,
 ) -> TrainingResult:
     started = time.perf_counter()
     model = build_model(problem, settings, seed).to(device)
@@ -106,12 +107,13 @@ def _train_one(
     optimiser = Adam(model.parameters(), lr=chosen.lr, weight_decay=chosen.weight_decay)
     draws = np.random.default_rng(seed)
     curves: list[Tensor] = []
+    teller = Teller(chosen.epochs)
     for epoch in range(chosen.epochs):
         optimiser.zero_grad()
         curves.append(backward_one_step(model, problem, settings, draws))
         optimiser.step()
-        if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
-            progress(seed, epoch + 1, curves[-1][-1].item())
+        if progress and teller.due(epoch + 1):
+            progress(seed, epoch + 1, chosen.epochs, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
     names = TERMS if problem.image_weight is None else TERMS_WITH_IMAGE
     values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(names)))

@@ -6,6 +6,7 @@ process ASSEMBLE {
     input:
     tuple val(meta), path(parts, stageAs: 'parts/*') // slice.h5ad, spots.csv.gz, baseline.npz, stmfg.domains.npz, qc.json, ...
     val methods                                      // [ 'stmfg', 'multist' ]  the first one that answered gives the final domains
+    val figures                                      // 'png,svg' or 'png'
 
     output:
     tuple val(meta), path("${meta.id}.h5ad")       , emit: h5ad, optional: true
@@ -20,6 +21,7 @@ process ASSEMBLE {
         --sample '${meta.id}' \\
         --parts parts \\
         --methods ${methods.join(',')} \\
+        --figures ${figures} \\
         --outdir . \\
         --record assemble.json
     """

@@ -5,6 +5,7 @@ process ASSEMBLE_COHORT {
 
     input:
     tuple val(meta), path(sections, stageAs: 'sections/*'), path(parts, stageAs: 'parts/*'), path(records, stageAs: 'records/?/*') // cortex_1.h5ad, ...; cortex_1.components.npz, ...; assemble.json, teach.json, ...
+    val figures // 'png,svg' or 'png'
 
     output:
     tuple val(meta), path("${meta.group_id}.h5ad")       , emit: h5ad, optional: true
@@ -20,6 +21,7 @@ process ASSEMBLE_COHORT {
         --sections sections \\
         --parts parts \\
         --records records \\
+        --figures ${figures} \\
         --outdir . \\
         --record assemble_cohort.json
     """

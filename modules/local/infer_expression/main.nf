@@ -6,7 +6,7 @@ process INFER_EXPRESSION {
     input:
     tuple val(meta), val(members), path(slices, stageAs: 'slice?/*'), path(spots, stageAs: 'spots?/*'), path(features, stageAs: 'features?/*')
     val settings // of the method: [ panel: [...], graph: [...], ... ]
-    val options  // [ by: slice or patient, seed: first seed, n_seeds: runs to average, marker_genes: text or null ]
+    val options  // [ by: slice or patient, seed: first seed, n_seeds: runs to average, marker_genes: text or null, figures: formats ]
 
     output:
     tuple val(meta), path("${meta.id}.inferred.h5ad")         , emit: h5ad, optional: true
@@ -38,6 +38,7 @@ process INFER_EXPRESSION {
         --n-seeds ${options.n_seeds} \\
         --marker-genes '${options.marker_genes ?: ''}' \\
         --device ${task.ext.device ?: 'auto'} \\
+        --figures ${options.figures} \\
         --outdir . \\
         --record infer_expression.json
     """

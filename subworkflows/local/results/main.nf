@@ -8,13 +8,13 @@ workflow RESULTS {
     ch_slices // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
     ch_found  // [ meta, [path], [path], ... ]  records and files of all steps
     ch_places // [ meta, [ group: 'group:a', size: 4 ] ]  group: null where a slice stands alone
-    ch_run    // [ methods: [[ name: 'stmfg', ... ]], ... ]
+    ch_run    // [ methods: [[ name: 'stmfg', ... ]], figures: 'png,svg', ... ]
 
     main:
     ch_parts = ch_slices
         .join(ch_found)
         .map { parts -> [parts[0], parts.drop(1).flatten()] }
-    ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
+    ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }, ch_run.map { run -> run.figures }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
     // A page to explore each slice; a slice goes on without it
     EXPLORE(ASSEMBLE.out.h5ad)
@@ -30,7 +30,7 @@ workflow RESULTS {
         .groupTuple(remainder: true)
         .map { group, sections -> [group.toString(), sections.sort { section -> section.meta.id }] }
         .filter { _group, sections -> sections.size() > 1 }
-    ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) })
+    ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) }, ch_run.map { run -> run.figures })
 
     emit:
     slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_pages)                // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, path(html), [] ]

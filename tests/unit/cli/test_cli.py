@@ -131,3 +131,10 @@ def test_settings_and_usage_stop_the_run(run, tmp_path, error):
     assert (record, outcome.exit_code) == (None, 2)
     assert "Error: lr must be positive" in outcome.stderr
     assert files(tmp_path) == {}
+
+
+def test_the_formats_of_figures_are_those_of_the_parameter(root):
+    schema = json.loads((root / "nextflow_schema.json").read_text())
+    parameter = schema["$defs"]["report_options"]["properties"]["figures"]
+    assert tuple(parameter["enum"]) == cli.FIGURES
+    assert parameter["default"] == cli.FIGURES[0]

@@ -92,6 +92,13 @@ def test_seeds_that_disagree_are_a_doubt_and_widen_the_range():
     assert any("seeds disagree on the number of domains: 2, 8" in doubt for doubt in found.doubts)
 
 
+def test_seeds_that_differ_by_two_are_worth_a_note_and_no_doubt():
+    found = pool({"a": evidence((2, 4, 6), (0.95, 0.5, 0.5), (0.6, 0.95, 0.5))})
+    assert found.by_seed == (2, 4)
+    assert found.notes == ("seeds disagree on the number of domains: 2, 4",)
+    assert found.doubts == ()
+
+
 def test_a_number_that_no_seed_chose_is_not_taken():
     # 11 is each seed's best by a hair, so each takes a smaller one within 5 %; the mean knows 11 alone
     rows = ([0.75, 0.5, 0.78], [0.5, 0.77, 0.80], [0.5, 0.78, 0.80])

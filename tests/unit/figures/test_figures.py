@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from itertools import combinations
 
 import numpy as np
 import pytest
 from helpers.fake_slices import lattice
+from PIL import Image
 from skimage.color import rgb2lab
 
 from tissuegraph.figures.cohort import cohort_figure
 from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_figure
 from tissuegraph.figures.geometry import label_positions, scale_bar, spot_shape
-from tissuegraph.figures.palette import DOMAIN_COLOURS, UNLABELLED, domain_colour, text_colour
+from tissuegraph.figures.palette import DOMAIN_COLOURS, UNLABELLED, domain_colour, region_number, text_colour
 from tissuegraph.figures.quality import quality_figure
-from tissuegraph.figures.save import save, thumbnail
+from tissuegraph.figures.save import report_picture, save, thumbnail
 from tissuegraph.figures.tissue import Tissue, paint
 from tissuegraph.figures.training import training_figure
 
@@ -44,11 +47,16 @@ def seen_as(colours, matrix) -> np.ndarray:
 def test_no_two_domain_colours_look_alike(matrix):
     # A difference of 2.3 in CIELAB is just noticeable side by side; 12 is told apart at a glance.
     lab = seen_as([*DOMAIN_COLOURS, UNLABELLED], matrix)
-    assert min(np.linalg.norm(a - b) for a, b in combinations(lab, 2)) > 12
+    nearest = min(np.linalg.norm(a - b) for a, b in combinations(lab, 2))
+    assert nearest > (15 if np.array_equal(matrix, np.eye(3)) else 11)
+    first = seen_as(DOMAIN_COLOURS[:12], matrix)
+    assert min(np.linalg.norm(a - b) for a, b in combinations(first, 2)) > 14
 
 
-def test_there_are_colours_for_twenty_domains_and_then_they_repeat():
-    assert len(set(DOMAIN_COLOURS)) >= 20
+def test_24_domains_and_12_regions_have_colours_of_their_own_and_then_they_repeat():
+    domains = [domain_colour(number) for number in range(1, 25)]
+    regions = [domain_colour(region_number(place)) for place in range(12)]
+    assert len({*domains, *regions}) == 36
     assert domain_colour(len(DOMAIN_COLOURS) + 1) == domain_colour(1)
     with pytest.raises(ValueError, match="counted from 1, got 0"):
         domain_colour(0)
@@ -205,3 +213,51 @@ def test_a_name_with_dollar_signs_is_drawn_as_it_is_written(tmp_path):
     }
     for stem, figure in figures.items():
         assert name in save(figure, tmp_path / stem, 50)[1].read_text()
+
+
+def test_a_thousand_cells_are_pixels_in_an_svg_whose_text_stays_text(tmp_path):
+    position = np.random.default_rng(0).uniform(0, 1000, (1000, 2))
+    figure = domain_figure(Tissue(position), [LabelPanel("stMFG", np.arange(1000) % 4 + 1)])
+    svg = save(figure, tmp_path / "cells")[1]
+    text = svg.read_text()
+    assert text.count("<path") + text.count("<use") < 100
+    assert text.count("<image") == 1
+    assert ">stMFG<" in text
+    assert svg.stat().st_size < 300_000
+
+
+def test_without_svg_there_is_the_png_alone(tmp_path):
+    figure = domain_figure(Tissue(lattice(6, 6)), [LabelPanel("a", np.ones(36, dtype=int))])
+    assert [path.name for path in save(figure, tmp_path / "x", formats=("png",))] == ["x.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.png"]
+
+
+@pytest.mark.parametrize(("n_panels", "columns"), [(2, 2), (3, 3), (4, 4), (5, 3), (6, 3), (7, 4), (9, 3)])
+def test_panels_stand_in_rows_that_are_filled(n_panels, columns):
+    panels = [LabelPanel(str(k), np.ones(36, dtype=int)) for k in range(n_panels)]
+    figure = domain_figure(Tissue(lattice(6, 6)), panels)
+    lefts = {round(ax.get_position().x0, 3) for ax in figure.axes[:n_panels]}
+    assert len(lefts) == columns
+
+
+@pytest.mark.parametrize(("n_panels", "width"), [(2, 790), (3, 1186), (4, 1200)])
+def test_a_picture_of_the_report_is_as_fine_as_its_card_and_no_finer(n_panels, width):
+    panels = [LabelPanel(str(k), np.ones(36, dtype=int)) for k in range(n_panels)]
+    uri = report_picture(domain_figure(Tissue(lattice(6, 6)), panels))
+    picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    assert picture.width == pytest.approx(width, abs=15)
+
+
+def test_a_picture_of_half_a_million_cells_stays_light():
+    rng = np.random.default_rng(0)
+    position = rng.uniform(0, 10_000, (500_000, 2))
+    numbers = rng.integers(1, 13, 500_000)  # the hardest to compress: no two neighbours alike
+    figure = domain_figure(Tissue(position), [LabelPanel(str(k), numbers) for k in range(2)])
+    assert len(report_picture(figure)) < 400_000  # base64 of 300 kB
+
+
+def test_quality_maps_name_the_unit_of_the_counts():
+    tissue, values = Tissue(lattice(6, 6)), np.arange(1.0, 37.0)
+    figure = quality_figure(tissue, values, values, values, np.ones(36, dtype=bool), "transcripts")
+    words = {text.get_text() for ax in figure.axes for text in ax.texts}
+    assert {"Transcripts per spot", "Mitochondrial transcripts (%)"} <= words

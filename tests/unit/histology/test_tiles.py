@@ -20,10 +20,17 @@ def test_a_tile_of_100_um_at_half_a_micrometre_per_pixel_is_200_pixels_wide():
     assert tile_side(100.0, 0.5, 137.0, refuse) == pytest.approx(200.0)
 
 
-def test_without_a_scale_one_pitch_counts_as_100_um_and_a_warning_says_so():
+def test_without_a_scale_one_pitch_counts_as_100_um_and_a_note_says_so():
     said = []
     assert tile_side(150.0, None, 40.0, said.append) == pytest.approx(60.0)
-    assert re.search(r"\(40 px\) counts as 100 um, so a tile is 1.5 times", said[0])
+    assert re.search(r"\(40 px\) counts as 100 um, and a tile is 1.5 times as wide", said[0])
+
+
+@pytest.mark.parametrize("tile_um", [100.0, 101.0])
+def test_no_tile_is_called_once_as_wide(tile_um):
+    said = []
+    tile_side(tile_um, None, 40.0, said.append)
+    assert said[0].endswith("and a tile is as wide as that")
 
 
 @pytest.mark.parametrize("side", [0.0, -1.0, np.nan, np.inf])

@@ -416,3 +416,19 @@ def test_a_chapter_that_cannot_be_made_says_so_and_costs_no_other(three, monkeyp
     _, content = summarise(three)
     assert "ValueError: &lt;no&gt; numbers" in section(content, "composition_missing")["data"]
     assert section(content, "status")["data"]
+
+
+def test_a_note_is_told_and_turns_no_status(tmp_path):
+    fake_run(tmp_path, 2)
+    for place in ("0", "1"):
+        path = tmp_path / "records" / place / "assemble.json"
+        entry = json.loads(path.read_text())
+        path.write_text(json.dumps({**entry, "notes": ["encode_histology: the slice has no <image>"]}))
+    rows, content = summarise(tmp_path)
+    assert [row["status"] for row in rows] == ["passed", "passed"]
+    assert rows[0]["notes"] == "encode_histology: the slice has no <image>"
+    told = section(content, "status")["data"]
+    assert "All 2 slices passed without a warning" in told
+    assert (
+        f"<td>{SAMPLE_0}, {SAMPLE_1}</td><td>encode_histology</td><td>the slice has no &lt;image&gt;" in told
+    )

@@ -169,3 +169,29 @@ def test_the_effect_of_refinement_is_scored_before_and_after(files, taken_home):
     scores = taken_home.uns["tissuegraph"]["scores"]
     assert scores.loc["stmfg_unrefined", "what"] == "before spatial refinement"
     assert scores.loc["stmfg_unrefined", "ari"] < scores.loc["stmfg", "ari"] == 1
+
+
+def test_an_answer_far_below_the_baseline_is_worth_a_look(files):
+    with np.load(files / "stmfg.domains.npz") as stored:
+        found = dict(stored)
+    np.savez(files / "stmfg.domains.npz", **found | {"domain": np.arange(len(found["domain"])) % 2})
+    assert run(files).exit_code == 0
+    reasons = read_record(files / "out" / "assemble.json").reasons
+    assert any(line.startswith("scores: stMFG is far below the baseline: ARI") for line in reasons)
+
+
+def test_a_method_that_is_not_the_answer_is_no_reason_for_a_warning(files):
+    words = assemble_words(files, "stmfg", "multist")
+    with np.load(files / "stmfg.domains.npz") as stored:
+        found = dict(stored)
+    np.savez(files / "multist.domains.npz", **found | {"domain": np.arange(len(found["domain"])) % 2})
+    assert invoke_script("assemble", *words).exit_code == 0
+    entry = read_record(files / "out" / "assemble.json")
+    assert entry.reasons == ["qc: few counts"]
+    assert any(line.startswith("scores: MultiST is far below the baseline") for line in entry.notes)
+
+
+def test_figures_are_written_in_the_formats_asked_for(files):
+    assert invoke_script("assemble", *assemble_words(files, "stmfg"), "--figures", "png").exit_code == 0
+    drawn = {path.suffix for path in (files / "out").iterdir()} - {".json", ".h5ad"}
+    assert drawn == {".png"}

@@ -91,9 +91,9 @@ def test_regions_come_before_domains_only_where_transfer_was_shown(files, guard,
     regions = panels[titles.index("Regions (taught)")]
     assert (guard in regions.note) == (guard == "not shown")
     # one name has one number, and so one colour, in annotation and regions
-    assert panels[0].names == regions.names == {13: "white/matter", 14: "L2", 15: "L10"}
+    assert panels[0].names == regions.names == {25: "white/matter", 26: "L2", 27: "L10"}
     # and no domain has it
-    assert max(panel.numbers.max() for panel in panels if not panel.names) < 13
+    assert max(panel.numbers.max() for panel in panels if not panel.names) < 25
     labelled = (panels[0].numbers > 0) & (regions.numbers > 0)
     assert (panels[0].numbers[labelled] == regions.numbers[labelled]).all()
 
@@ -103,7 +103,7 @@ def test_a_teacher_has_the_colours_of_the_sections_that_it_teaches(files):
     Record("group:g", "teach", metrics={"names": names, "teachers": ["a.b"]}).write(files / "teach.json")
     steps = read_steps("a.b", files, ["stmfg"])
     panel = label_panels(steps, judge(steps, "stmfg"))[0]
-    assert panel.names == {13: "white/matter", 14: "L10", 15: "L2"}
+    assert panel.names == {25: "white/matter", 26: "L10", 27: "L2"}
 
 
 def test_regions_of_other_spots_are_refused_in_one_line(files):

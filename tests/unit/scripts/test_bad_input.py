@@ -71,10 +71,10 @@ def test_a_missing_file_is_a_failed_slice(ingest):
     assert (record["status"], record["reasons"]) == ("failed", ["nowhere.h5ad does not exist"])
 
 
-def test_warnings_travel_in_the_record(ingest, tmp_path):
+def test_what_is_usual_travels_in_the_record_as_a_note(ingest, tmp_path):
     record, _ = ingest(write_outs(tmp_path / "outs"))
-    assert record["status"] == "warned"
-    assert record["reasons"] == ["1 gene names were not unique and got a suffix, e.g. GFAP-1"]
+    assert record["status"] == "passed"
+    assert record["notes"] == ["1 gene names were not unique and got a suffix, e.g. GFAP-1"]
 
 
 def test_a_slice_with_too_few_spots_fails_quality_control_with_its_numbers(ingest, tmp_path):

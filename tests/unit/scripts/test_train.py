@@ -1,6 +1,7 @@
 """train.py: image features in, views and trust in the record."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -54,6 +55,16 @@ def test_record_names_the_views_and_the_trust_in_the_image(files):
     assert np.shape(metrics["attention"]) == (2, 3)
     with np.load(files / "embedding.npz") as stored:
         assert stored["attention"].shape == (2, N_SPOTS, 3)
+
+
+def test_a_training_says_how_far_it_is(files):
+    arguments = ["--sample", "S1", "--arrays", files / "arrays.npz", "--embedding", files / "embedding.npz"]
+    arguments += ["--record", files / "train.json", "--device", "cpu", "--preset", "stmfg/default"]
+    for override in FEW:
+        arguments += ["--set", override]
+    told = invoke_script("train", *arguments).stderr
+    assert re.search(r"^S1 stMFG: seed 0, epoch 1 of 2, loss [-\d.]+$", told, re.M)
+    assert re.search(r"^S1 stMFG: seed 0, epoch 2 of 2, loss [-\d.]+$", told, re.M)
 
 
 def test_without_features_the_record_has_two_views_and_no_trust(files):

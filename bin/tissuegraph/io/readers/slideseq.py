@@ -43,7 +43,7 @@ def read(request: Request) -> RawSlice:
     beads, xy = read_xy(path / locations)
     order = match(barcodes, beads, f"do expression and {locations} belong to one puck?", warn)
     kept = order >= 0
-    warn(f"bead locations are taken as pixels of {UM_PER_PX} micrometres, as Slide-seq is imaged")
+    request.tell(f"bead locations are taken as pixels of {UM_PER_PX} micrometres, as Slide-seq is imaged")
     return RawSlice(
         platform="slideseq",
         counts=counts[kept],
