@@ -76,7 +76,7 @@ workflow {
         ch_run,
         READ_SAMPLESHEET.out.json,
         params,
-        RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)),
+        RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures), RESULTS.out.exports.map { meta, files -> [meta, files, []] }),
         RESULTS.out.cohorts,
         REGIONS.out.models,
     )
@@ -85,6 +85,7 @@ workflow {
     // (mix: 25.04 cannot publish a value channel that stays empty, and would hide why a run stopped)
     slices     = RESULTS.out.slices
     inferred   = EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)
+    exports    = RESULTS.out.exports
     cohorts    = RESULTS.out.cohorts
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
@@ -100,6 +101,10 @@ output {
     // slices/cortex_1/cortex_1.inferred.h5ad, slices/cortex_1/cortex_1.inferred.png, ...
     inferred {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+    }
+    // slices/cortex_1/cortex_1.spatialdata.zarr, slices/cortex_1/cortex_1.loupe.domain.csv, ...
+    exports {
+        path { meta, _files -> "slices/${meta.id}" }
     }
     // cohort/cortex/cortex.h5ad, cohort/cortex/cortex.domains.png, ...
     cohorts {

@@ -1,5 +1,6 @@
 include { ASSEMBLE        } from '../../../modules/local/assemble/main'
 include { ASSEMBLE_COHORT } from '../../../modules/local/assemble_cohort/main'
+include { EXPORT          } from '../../../modules/local/export/main'
 
 // What the user takes home: every slice with all that was found on it, and the sections of each group in one object.
 workflow RESULTS {
@@ -7,13 +8,16 @@ workflow RESULTS {
     ch_slices // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
     ch_found  // [ meta, [path], [path], ... ]  records and files of all steps
     ch_places // [ meta, [ group: 'group:a', size: 4 ] ]  group: null where a slice stands alone
-    ch_run    // [ methods: [[ name: 'stmfg', ... ]], ... ]
+    ch_run    // [ methods: [[ name: 'stmfg', ... ]], export: [ 'spatialdata' ], ... ]
 
     main:
     ch_parts = ch_slices
         .join(ch_found)
         .map { parts -> [parts[0], parts.drop(1).flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
+
+    // Each slice for other tools, where the run asks for some
+    EXPORT(ASSEMBLE.out.h5ad.combine(ch_run.map { run -> [run.export] }).filter { _meta, _h5ad, formats -> formats })
 
     // The sections of a group, whatever became of its other ones
     ch_sections = ASSEMBLE.out.h5ad
@@ -30,7 +34,8 @@ workflow RESULTS {
     emit:
     slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures)               // [ meta, path(h5ad), [path(png), path(svg)] ]
     cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures) // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
-    records = ASSEMBLE.out.record.mix(ASSEMBLE_COHORT.out.record)        // [ meta, path(json) ]  failed ones too
+    exports = EXPORT.out.files                                           // [ meta, [path(spatialdata.zarr), path(csv), ...] ]
+    records = ASSEMBLE.out.record.mix(EXPORT.out.record, ASSEMBLE_COHORT.out.record) // [ meta, path(json) ]  failed ones too
 }
 
 // The group, the slices, their shared components, and the records that tell about them.

@@ -15,6 +15,7 @@ import pytest
 from helpers.fake_slices import fake_run, summarise_words
 from helpers.scripts import invoke_script
 
+from tissuegraph.records import Record
 from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, scores
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
@@ -122,6 +123,17 @@ def test_a_lost_task_without_exit_status_says_so(tmp_path):
     (tmp_path / "records" / "1" / "assemble.json").unlink()
     rows = lose(tmp_path, process="QC", tag=SAMPLE_1, attempt=6, exitStatus=2**31 - 1, said=None)
     assert rows[1]["reason"] == "qc: the task left no result, was lost without an exit status, attempt 6"
+
+
+def test_what_a_step_after_assembly_warns_of_is_told_of_the_slice(tmp_path):
+    fake_run(tmp_path, 2)
+    entry = Record(SAMPLE_0, "export")
+    entry.warn("loupe left out: names")
+    (tmp_path / "records" / "exported").mkdir()
+    entry.write(tmp_path / "records" / "exported" / "export.json")
+    told, other = outcomes_of(tmp_path)
+    assert (told.status, told.reasons) == ("warned", ("export: loupe left out: names",))
+    assert other.status == "passed"
 
 
 def test_a_slice_that_lost_one_method_is_warned_and_keeps_the_rest(tmp_path):
