@@ -56,6 +56,14 @@ def test_x_is_what_scanpy_makes_of_the_counts_and_its_tests_of_genes_run(taken_h
         sc.tl.rank_genes_groups(taken_home, "domain", method="t-test")
 
 
+def test_squidpy_draws_the_domains_and_finds_its_own_neighbours(taken_home, tmp_path):
+    sq = pytest.importorskip("squidpy")
+    sq.pl.spatial_scatter(taken_home, color="domain", save=tmp_path / "domains.png")
+    assert (tmp_path / "domains.png").stat().st_size > 1000
+    sq.gr.spatial_neighbors(taken_home)
+    assert taken_home.obsp["spatial_connectivities"].nnz
+
+
 def test_layers_and_columns_of_genes_that_the_user_came_with_are_in_the_result(files):
     data = anndata.read_h5ad(files / "slice.h5ad")
     data.layers["spliced"] = data.X * 2
