@@ -46,13 +46,7 @@ workflow {
     NUMBERS(EXPRESSION.out.slices, ch_rows, ch_run)
 
     // Domains: those of each method, and the baseline they are measured against
-    DOMAINS(
-        EXPRESSION.out.slices,
-        NUMBERS.out.numbers,
-        HISTOLOGY.out.features,
-        ch_run,
-        params.methods.toString().tokenize(',')*.trim(),
-    )
+    DOMAINS(EXPRESSION.out.slices, NUMBERS.out.numbers, HISTOLOGY.out.features, ch_run, params.methods.toString().count(',') + 1)
 
     // Cohorts: the same number for the same tissue in all sections of a group
     COHORTS(EXPRESSION.out.slices, NUMBERS.out.numbers, DOMAINS.out.files, ch_rows, ch_run)
@@ -95,7 +89,7 @@ workflow {
 }
 
 output {
-    // slices/cortex_1/cortex_1.h5ad, slices/cortex_1/cortex_1.html, slices/cortex_1/cortex_1.domains.png, ...
+    // slices/cortex_1/cortex_1.h5ad, cortex_1.html, cortex_1.domains.png, cortex_1.loupe.domain.csv, ...
     slices {
         path { meta, _h5ad, _figures -> "slices/${meta.id}" }
     }

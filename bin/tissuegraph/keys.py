@@ -9,7 +9,9 @@ ANNOTATION = (
 )
 ARRAY_ROW, ARRAY_COL = "array_row", "array_col"  # obs: lattice position where the platform has one
 COUNTS = "counts"  # layers: raw counts
+LOG1P = "log1p"  # uns: says that X is on a log scale, as scanpy writes it
 GENE_ID, GENE_SYMBOL = "gene_id", "gene_symbol"  # var
+IN_MODEL = "in_model"  # var: whether the networks saw the gene
 DOMAIN = "domain"  # obs: the final answer
 DOMAIN_JOINT = "domain_joint"  # obs: one clustering over all sections of the slice's group
 DOMAIN_BASELINE = "domain_baseline"  # obs: smoothed PCA with the vote of mixtures
@@ -44,6 +46,11 @@ def is_own_column(name: str) -> bool:
     """Whether the pipeline writes, or may write, an obs column of this name."""
     own = {ANNOTATION, ARRAY_ROW, ARRAY_COL, SECTION, TOTAL_COUNTS, N_GENES, PCT_MITO, KEEP, DROP_REASON}
     return name in own or re.fullmatch(f"({DOMAIN}|{REGION})(_.*)?", name) is not None
+
+
+def is_own_of_gene(name: str) -> bool:
+    """Whether the pipeline writes a var column of this name."""
+    return name in {GENE_ID, GENE_SYMBOL, IN_MODEL}
 
 
 def is_own_array(name: str) -> bool:

@@ -93,7 +93,7 @@ def score_controls(out: Path, n_seeds: int) -> None:
         data = anndata.read_h5ad(path)
         codes, _ = annotation_codes(data)
         for seed in range(n_seeds):
-            found = baseline(data.X, data.obsm["spatial"], entry.n_domains, seed)
+            found = baseline(data.layers["counts"], data.obsm["spatial"], entry.n_domains, seed)
             for key, labels in (("baseline", found.labels), ("pca_kmeans", found.pca_kmeans)):
                 scores[key].setdefault(entry.sample, []).append(agreement_scores(labels, codes))
     (out / CONTROLS).write_text(json.dumps(scores), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Small final h5ad files, as ASSEMBLE writes them, with names that a page must not trip over."""
+"""A final h5ad as small as can be, for what is made of it."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-COLOURS = ["#0072B2", "#E69F00", "#009E73"]
-ODD = "</script><b>&amp;'\"$1 Ünï"  # a gene's name, and a label's
-PITCH = 100.0
-SCALE = 0.05  # pixels of the image per full-resolution pixel
+from tissuegraph.exports.write import export_slice
+from tissuegraph.records import Record
+from tissuegraph.slices.preprocess import log_normalised
+
+COUNTS = np.array([[1, 0, 5], [0, 2, 0], [3, 0, 7], [0, 1, 1]], dtype=np.float32)  # 4 spots x 3 genes
+XY = np.array([[10.0, 20.0], [30.0, 20.0], [10.0, 40.0], [30.0, 40.0]])  # pixels; 20 from one to the next
+BARCODES = ["AAACAAGTATCTCCCA-1", "AAACACCAATAACTGC-1", "AAACAGAGCGACTCCT-1", "AAACAGCTTTCAGAAG-1"]
+CELLS = ["aaaabcde-1", "aaaabcdf-1", "aaaabcdg-1", "aaaabcdh-1"]
+BINS = [f"s_008um_0000{row}_0000{column}-1" for row in range(2) for column in range(2)]
+IDS = ["ENSG00000141510", "ENSG00000111640", "ENSG00000075624"]  # TP53, GAPDH, ACTB
 
 
-def final_slice(columns: int = 12, rows: int = 10, n_genes: int = 20) -> anndata.AnnData:
-    """A square lattice in three upright bands of domains; gene k is high in domain k % 3 + 1."""
-    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(columns), np.arange(rows)))
-    domain = x * 3 // columns
-    rate = np.where(np.arange(n_genes) % 3 == domain[:, None], 8.0, 1.0)
-    counts = np.random.default_rng(0).poisson(rate)
-    data = anndata.AnnData(sparse.csr_matrix(counts.astype(np.float32)))
-    data.obs_names = [f"SPOT{k:05d}-1" for k in range(data.n_obs)]
-    data.var_names = [f"ID{k}" for k in range(n_genes)]
-    symbols = np.array([f"Gene{k}" for k in range(n_genes)], dtype=object)
-    symbols[3], symbols[5] = ODD, symbols[4]  # two genes of one symbol
-    data.var["gene_symbol"] = symbols
-    labels = np.array([ODD, "L2", "L3"], dtype=object)[domain]
-    labels[:4] = None
-    data.obs["domain"] = data.obs["domain_stmfg"] = pd.Categorical((domain + 1).astype(str))
-    data.obs["domain_baseline"] = pd.Categorical((domain[::-1] + 1).astype(str))
-    data.obs["annotation"] = pd.Categorical(labels)
-    data.obs["domain_confidence"] = np.linspace(0, 1, data.n_obs).astype(np.float32)
-    data.obs["total_counts"], data.obs["n_genes_by_counts"] = counts.sum(axis=1), (counts > 0).sum(axis=1)
-    data.obs["pct_counts_mt"] = np.nan  # no mitochondrial genes
-    data.obs["array_row"], data.obs["array_col"] = y, x
-    data.obsm["spatial"] = np.column_stack([x, y]) * PITCH + 500.0
-    image = np.full((120, 140, 3), 200, dtype=np.uint8)
-    image[:60] = (180, 120, 160)
-    factors = {"tissue_hires_scalef": SCALE, "spot_diameter_fullres": 55.0}
-    data.uns["spatial"] = {"s": {"images": {"hires": image}, "scalefactors": factors}}
-    data.uns["tissuegraph"] = {
-        "platform": "visium",
-        "final_method": "stmfg",
-        "um_per_px": 1.0,
-        "pitch_px": PITCH,
-    }
-    data.uns["domain_colors"] = COLOURS
+def final_data(names=BARCODES, platform="visium", image=None, um_per_px=0.5, ids=IDS, **obs):
+    """Two domains side by side, and a baseline that agrees with them in all spots but the first."""
+    counts = sparse.csr_matrix(COUNTS)
+    data = anndata.AnnData(log_normalised(counts), layers={"counts": counts})
+    data.obs_names, data.var_names = list(names), ["TP53", "GAPDH", "ACTB"]
+    data.obs["domain"] = data.obs["domain_stmfg"] = pd.Categorical(["1", "2", "1", "2"])
+    data.obs["domain_baseline"] = pd.Categorical(["2", "2", "1", "2"])
+    data.obs["domain_pca_kmeans"] = pd.Categorical(["2", "1", "1", "2"])
+    data.obs["domain_confidence"] = np.float32([1, 0.5, 1, 1])
+    data.obs["annotation"] = pd.Categorical(["grey, matter", None, "grey, matter", "white"])
+    for name, values in obs.items():
+        data.obs[name] = values
+    data.var["gene_id"], data.var["gene_symbol"] = ids, list(data.var_names)
+    data.obsm["spatial"] = XY.copy()
+    data.obsm["X_stmfg"] = np.arange(12, dtype=np.float32).reshape(4, 3)
+    data.obsp["spatial_graph"] = sparse.csr_matrix(np.eye(4, dtype=np.float32)[[1, 0, 3, 2]])
+    settings = {"sample": "S", "platform": platform, "pitch_px": 20.0}
+    data.uns["tissuegraph"] = settings | ({} if um_per_px is None else {"um_per_px": um_per_px})
+    data.uns["log1p"], data.uns["domain_colors"] = {}, ["#1b9e77", "#d95f02"]
+    white = np.full((30, 25, 3), 255, dtype=np.uint8)
+    factors = {"tissue_hires_scalef": 0.5, "spot_diameter_fullres": 11.0}
+    images = {"hires": white if image is None else image}
+    data.uns["spatial"] = {"S": {"images": images, "scalefactors": factors}}
     return data
 
 
-def write_final(path: Path, data: anndata.AnnData | None = None) -> Path:
-    (final_slice() if data is None else data).write_h5ad(path, compression="gzip")
-    return path
+def exported(folder: Path, formats: str, data: anndata.AnnData) -> Record:
+    """Write the h5ad and export it into `folder`/out; returns the record."""
+    (folder / "out").mkdir()
+    data.write_h5ad(folder / "S.h5ad")
+    record = Record("S", "export")
+    export_slice(record, folder / "S.h5ad", formats.split(","), folder / "out")
+    return record

@@ -49,7 +49,7 @@ def test_broken_slice_is_named_in_the_table_and_the_report_and_keeps_its_path(fi
 def test_final_h5ad_holds_raw_counts_domains_embedding_and_graphs(final, sheet):
     for row in sheet:
         slice_ = final[row["sample"]]
-        counts = slice_.layers.get("counts", slice_.X)
+        counts = slice_.layers["counts"]
         assert counts.min() >= 0
         assert np.array_equal(counts.data, np.round(counts.data))
         for column in ("domain", "domain_stmfg", "domain_baseline", "domain_confidence"):

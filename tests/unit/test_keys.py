@@ -8,7 +8,7 @@ from tissuegraph import keys
 
 # Words that mean other things too: an annotation is also a column of the samplesheet
 WORDS = {"annotation", "barcode", "counts", "domain", "inferred", "measured", "spatial", "tissuegraph"}
-WORDS |= {"region", "section"}
+WORDS |= {"region", "section", "log1p"}
 SLOTS = {value for name, value in vars(keys).items() if name.isupper() and value not in WORDS}
 # The files of other tools, which these modules read or write, have names of their own
 FOREIGN = {

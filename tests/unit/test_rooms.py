@@ -19,7 +19,7 @@ FLOORS = (
     ("histology",),
     ("stmfg", "multist", "spahgc", "figures"),
     ("regions",),
-    ("report", "results", "explore"),
+    ("report", "results", "explore", "exports"),
     ("synthetic",),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

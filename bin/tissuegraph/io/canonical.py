@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,8 @@ class RawSlice:
     uint8; fluorescence: these are no histology; scalefactors: Space Ranger's
     names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
     feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart; obs:
-    table of N rows, numbers or text, with what else the platform says of each spot, or None; n_controls:
+    table of N rows, numbers or text, with what else the platform says of each spot, or None; var: the
+    same of each gene, G rows; obsm, layers: name to (N, ...) and to (N, G), dense or sparse; n_controls:
     features that were left out as controls.
     """
 
@@ -54,6 +54,8 @@ class RawSlice:
     groups: dict[str, np.ndarray] = field(default_factory=dict)
     obs: pd.DataFrame | None = None
     obsm: dict[str, np.ndarray] = field(default_factory=dict)
+    var: pd.DataFrame | None = None
+    layers: dict[str, Any] = field(default_factory=dict)
     n_controls: int = 0
 
     def select(self, spots: np.ndarray) -> RawSlice:
@@ -63,7 +65,21 @@ class RawSlice:
         kept = {name: None if v is None else v[spots] for name, v in values.items()}
         kept["obs"] = None if self.obs is None else self.obs.iloc[np.flatnonzero(spots)]
         kept["obsm"] = {name: array[spots] for name, array in self.obsm.items()}
+        kept["layers"] = {name: layer[spots] for name, layer in self.layers.items()}
         return replace(self, **kept, groups={name: values[spots] for name, values in self.groups.items()})
+
+    def select_genes(self, genes: np.ndarray) -> RawSlice:
+        """The genes of a mask (G,) only."""
+        columns = np.flatnonzero(genes)
+        return replace(
+            self,
+            counts=self.counts[:, columns],
+            gene_ids=self.gene_ids[genes],
+            gene_symbols=self.gene_symbols[genes],
+            feature_types=None if self.feature_types is None else self.feature_types[genes],
+            var=None if self.var is None else self.var.iloc[columns],
+            layers={name: layer[:, columns] for name, layer in self.layers.items()},
+        )
 
 
 def without_counts(
@@ -78,8 +94,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
     """Check a slice and put it into the canonical form.
 
     Returns AnnData with X (N, G) float32 CSR raw counts, obsm['spatial'] (N, 2) float64 pixels,
-    var['gene_id'] and var['gene_symbol'], obs['annotation'] where known, the platform's own columns in obs,
-    images and settings in uns.
+    var['gene_id'] and var['gene_symbol'], obs['annotation'] where known, the platform's own columns in obs
+    and var, its arrays and layers, images and settings in uns.
     A slice without counts has zero genes, and says so in uns['tissuegraph']['has_counts'].
     Raises InputError for what is not a slice of raw counts with a position per spot.
     """
@@ -105,7 +121,7 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
     if raw.annotation is not None:
         obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
     if raw.obs is not None:
-        for name, values in _named_columns(raw.obs, raw.platform).items():
+        for name, values in _named_columns(raw.obs, raw.platform, keys.is_own_column).items():
             obs[name] = values.array
     var = pd.DataFrame(
         {
@@ -114,6 +130,9 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
         },
         index=pd.Index(names.astype(object)),
     )
+    if raw.var is not None:
+        for name, values in _named_columns(raw.var, raw.platform, keys.is_own_of_gene).items():
+            var[name] = values.array
     settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
     if not has_counts:
         settings[keys.HAS_COUNTS] = False
@@ -129,14 +148,20 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
         settings |= {keys.FLUORESCENCE: True} if raw.fluorescence else {}
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
     obsm = {_free_name(name, raw.platform, keys.is_own_array): array for name, array in raw.obsm.items()}
-    return anndata.AnnData(X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, uns=uns)
+    layers = {
+        _free_name(name, raw.platform, lambda name: name == keys.COUNTS): layer
+        for name, layer in raw.layers.items()
+    }
+    return anndata.AnnData(
+        X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, layers=layers, uns=uns
+    )
 
 
-def _named_columns(table: pd.DataFrame, platform: str) -> dict[str, pd.Series]:
+def _named_columns(table: pd.DataFrame, platform: str, is_own: Callable[[str], bool]) -> dict[str, pd.Series]:
     """Columns of a platform's table under their own names, those that the pipeline uses with its prefix."""
     named: dict[str, pd.Series] = {}
     for column in table.columns:
-        name = _free_name(str(column), platform, lambda name: keys.is_own_column(name) or name in named)
+        name = _free_name(str(column), platform, lambda name: is_own(name) or name in named)
         named[name] = table[column]
     return named
 
@@ -276,47 +301,3 @@ def nearest_neighbour_distance(xy: np.ndarray) -> float:
             "more than half of the spots share their coordinates; expected one position per spot"
         )
     return pitch
-
-
-def labels_from_table(table: Mapping[str, str], barcodes: np.ndarray, warn: Warn) -> np.ndarray:
-    """Labels (N,) of the spots from barcode to label, None where the table has none.
-
-    Raises InputError if no barcode of the table is a spot.
-    """
-    known = set(barcodes)
-    n_strange = sum(barcode not in known for barcode in table)
-    if n_strange == len(table):
-        example = next(iter(table), "none")
-        raise InputError(
-            f"annotation: none of its {len(table)} barcodes is a spot of the slice (annotation: {example}, "
-            f"slice: {barcodes[0]}); is it the annotation of another slice, or does it lack the suffix -1?"
-        )
-    if n_strange:
-        warn(f"annotation: {n_strange} of {len(table)} barcodes are no spots of the slice and were ignored")
-    return checked_labels(np.array([table.get(barcode) for barcode in barcodes], dtype=object), warn)
-
-
-def checked_labels(labels: np.ndarray, warn: Warn) -> np.ndarray:
-    """Labels (N,) str or None; raises InputError where they cannot be domains.
-
-    A column of whole numbers with gaps, which pandas writes as 1.0 and 2.0, has the labels 1 and 2 however it
-    was saved: else the same region would have two names in two files.
-    """
-    values = {label for label in labels if label is not None}
-    if any(_WHOLE.fullmatch(label) for label in values) and all(map(_NUMBER.fullmatch, values)):
-        labels = np.array([label and _WHOLE.sub(r"\1", label) for label in labels], dtype=object)
-        values = {label for label in labels if label is not None}
-    if not values:
-        raise InputError("annotation: no spot has a label; leave the column annotation empty")
-    if len(values) > MAX_LABELS:
-        raise InputError(
-            f"annotation: {len(values)} different values, e.g. {min(values)}; expected labels of regions "
-            f"(at most {MAX_LABELS}), not a measurement or an identifier"
-        )
-    if len(values) == 1:
-        warn(f"annotation: all labelled spots are {values.pop()!r}, so agreement with it says nothing")
-    return labels
-
-
-MAX_LABELS = 200
-_NUMBER, _WHOLE = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?"), re.compile(r"([+-]?[0-9]+)\.0+")

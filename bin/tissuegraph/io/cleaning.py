@@ -93,11 +93,7 @@ def _genes_only(raw: RawSlice, note: Warn) -> RawSlice:
     if genes.all():
         return raw
     return replace(
-        raw,
-        counts=raw.counts[:, np.flatnonzero(genes)],
-        gene_ids=raw.gene_ids[genes],
-        gene_symbols=raw.gene_symbols[genes],
-        feature_types=None if raw.feature_types is None else raw.feature_types[genes],
+        raw.select_genes(genes),
         obs=_with_control_counts(raw, controls) if controls.any() else raw.obs,
         n_controls=int(controls.sum()),
     )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -15,11 +15,12 @@ from scipy import sparse
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.budget import check_declared
-from tissuegraph.io.canonical import RawSlice, check_positions_shape, checked_labels, first_non_count
+from tissuegraph.io.canonical import RawSlice, check_positions_shape, first_non_count
 from tissuegraph.io.elements import column, columns, declared, index, is_old, matrix, rewritten
 from tissuegraph.io.h5ad_images import read_images
 from tissuegraph.io.hdf5 import group_of, open_hdf5, values
-from tissuegraph.io.own_columns import own_obs, own_obsm
+from tissuegraph.io.labels import labels_from_values
+from tissuegraph.io.own_columns import own_layers, own_obs, own_obsm, own_var
 from tissuegraph.io.planes import is_section_name, select_library
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import as_flags, is_missing
@@ -33,6 +34,14 @@ IN_TISSUE_NAMES = {"intissue", "isintissue", "ontissue", "undertissue", "spatial
 # Columns of a table in obsm['spatial'] that are taken by name
 X_NAMES = ("x", "pxl_col_in_fullres", "pxl_col", "imagecol", "col", "column", "x_centroid")
 Y_NAMES = ("y", "pxl_row_in_fullres", "pxl_row", "imagerow", "row", "y_centroid")
+
+
+class Counts(NamedTuple):
+    """matrix: (N, G), None without counts; var: the table of its genes; place: where in the file it was."""
+
+    matrix: Any = None
+    var: Any = None
+    place: str = ""
 
 
 def detect(path: Path) -> bool:
@@ -61,13 +70,18 @@ def read(request: Request) -> RawSlice:
 
 
 def read_file(
-    file: Any, request: Request, platform: str = "h5ad", given: Any = None, xy: np.ndarray | None = None
+    file: Any,
+    request: Request,
+    platform: str = "h5ad",
+    given: Counts | None = None,
+    xy: np.ndarray | None = None,
 ) -> RawSlice:
-    """As `read`, of an open file; given: counts and var, and xy (N, 2), where they are known already."""
+    """As `read`, of an open file; given: the counts, and xy (N, 2), where they are known already."""
     warn = request.warn
     obs = file["obs"]
     barcodes = index(obs)
-    counts, var = given or _measured_counts(file, len(barcodes), request.counts_needed, warn)
+    found = given or _measured_counts(file, len(barcodes), request.counts_needed, warn)
+    counts, var = found.matrix, found.var
     names = index(var) if counts is not None else np.zeros(0, dtype=str)
     groups = _groups(obs, len(barcodes))
     library = None if request.library is None else select_library(groups, request.library)
@@ -90,6 +104,8 @@ def read_file(
         groups=groups,
         obs=own_obs(obs, len(barcodes), _is_ours(file), warn),
         obsm=own_obsm(file, len(barcodes), _is_ours(file), warn),
+        var=None if counts is None else own_var(var, len(names), _is_ours(file), warn),
+        layers={} if counts is None else own_layers(file, names, found.place, _is_ours(file), warn),
     )
     return raw if library is None else _selected(raw, library)
 
@@ -122,8 +138,8 @@ def _groups(obs: Any, n: int) -> dict[str, np.ndarray]:
     return found
 
 
-def _measured_counts(file: Any, n_spots: int, needed: bool, warn: Warn) -> tuple[Any, Any]:
-    """Counts and var; (None, None) where there are none and none are needed."""
+def _measured_counts(file: Any, n_spots: int, needed: bool, warn: Warn) -> Counts:
+    """The counts, or none where there are none and none are needed."""
     inferred = file.get(f"uns/{keys.TISSUEGRAPH}/{keys.INFERRED}")
     if inferred is not None and bool(values(inferred, "b", 0)):
         if needed:
@@ -132,18 +148,18 @@ def _measured_counts(file: Any, n_spots: int, needed: bool, warn: Warn) -> tuple
                 "measured counts: give it the role target, with --infer_expression"
             )
         warn("expression in the file was inferred, not measured: it is left out and inferred again")
-        return None, None
+        return Counts()
     if needed:
         return _read_counts(file, n_spots)
     try:
-        counts, var = _read_counts(file, n_spots)
+        found = _read_counts(file, n_spots)
     except InputError as error:
         warn(f"the slice is taken as one without counts: {error}")
-        return None, None
-    return (counts, var) if counts.shape[1] and counts.sum() else (None, None)
+        return Counts()
+    return found if found.matrix.shape[1] and found.matrix.sum() else Counts()
 
 
-def _read_counts(file: Any, n_spots: int) -> tuple[Any, Any]:
+def _read_counts(file: Any, n_spots: int) -> Counts:
     """The first matrix that holds counts, with the var that belongs to it."""
     places = [("layers/counts", "var"), ("X", "var"), ("raw/X", "raw/var")]
     found = [(place, var) for place, var in places if place in file and not _is_null(file[place])]
@@ -159,7 +175,7 @@ def _read_counts(file: Any, n_spots: int) -> tuple[Any, Any]:
         counts = matrix(file[place], (n_spots, len(index(group_of(file, var)))))
         value = first_non_count(counts.data if sparse.issparse(counts) else counts.ravel())
         if value is None:
-            return counts, file[var]
+            return Counts(counts, file[var], place)
         odd = odd or (place, value)
     raise not_counts(odd)
 
@@ -271,7 +287,7 @@ def _labels(obs: Any, name: str | None, ours: bool, n: int, warn: Warn) -> np.nd
             warn("obs['annotation'] is not read: name it in the column annotation if it holds manual labels")
             return None
         found = _sized(obs, keys.ANNOTATION, n)
-        return None if all(is_missing(value) for value in found) else _checked(found, warn)
+        return None if all(is_missing(value) for value in found) else labels_from_values(found, warn)
     if name not in columns(obs):
         known = columns(obs)
         near = difflib.get_close_matches(name, known, n=1)
@@ -281,16 +297,4 @@ def _labels(obs: Any, name: str | None, ours: bool, n: int, warn: Warn) -> np.nd
             else f"obs has: {brief(', '.join(known), 200) or 'no columns'}"
         )
         raise InputError(f"annotation: obs has no column {name!r}; {remedy}")
-    return _checked(_sized(obs, name, n), warn)
-
-
-def _checked(found: np.ndarray, warn: Warn) -> np.ndarray:
-    labels = [None if is_missing(value) else _label(value) for value in found]
-    return checked_labels(np.array(labels, dtype=object), warn)
-
-
-def _label(value: Any) -> str:
-    """Whole numbers stored as floats (a column with gaps) are labels 1, 2, not 1.0, 2.0."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        value = int(value)
-    return str(value).strip()
+    return labels_from_values(_sized(obs, name, n), warn)

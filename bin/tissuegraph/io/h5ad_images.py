@@ -45,11 +45,16 @@ def read_images(
         try:
             check_pixels(name, getattr(node, "shape", None) or ())
             rgb = as_rgb(values(node))
-            if rgb.min(initial=255) < 255:  # an empty one is what our own results have where there is none
+            if not is_blank(rgb):
                 images[name] = rgb
         except InputError as error:  # a slice without its picture is still a slice
             warn(f"image left out: {name}: {error}")
     return images, scalefactors
+
+
+def is_blank(rgb: np.ndarray) -> bool:
+    """Whether a picture is white all over: what our own results have where there is none."""
+    return int(rgb.min(initial=255)) == 255
 
 
 def _library(spatial: Any, sample: str, groups: Mapping[str, np.ndarray]) -> Any:

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice, first_non_count
-from tissuegraph.io.h5ad import not_counts, read_file
+from tissuegraph.io.h5ad import Counts, not_counts, read_file
 from tissuegraph.io.request import Request
 
 
@@ -24,7 +24,7 @@ def read_frames(adata: Any, request: Request, *, platform: str, counts: Any, xy:
 
     with h5py.File("frames.h5ad", "w", driver="core", backing_store=False) as file:
         write_elem(file, "/", anndata.AnnData(obs=adata.obs, var=adata.var))
-        return read_file(file, request, platform, (counts, file["var"]), xy)
+        return read_file(file, request, platform, Counts(counts, file["var"]), xy)
 
 
 def counts_in_memory(adata: Any) -> tuple[Any, Any]:

@@ -1,6 +1,7 @@
-"""What users keep in an h5ad beside counts and positions: columns of obs and arrays of obsm, for the result.
+"""What users keep in an h5ad beside counts and positions, for the result: of obs, var, obsm and layers.
 
-N spots. Nothing here decides anything: what cannot be carried is left out and said, and the slice goes on.
+N spots, G genes. Nothing here decides anything: what cannot be carried is left out and said, and the slice
+goes on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.elements import column, columns
+from tissuegraph.io.elements import column, columns, index, matrix
 from tissuegraph.io.hdf5 import values
 from tissuegraph.io.request import Warn
 from tissuegraph.io.text import brief
@@ -20,7 +21,7 @@ from tissuegraph.io.text import brief
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_COLUMNS = 500  # of obs, and of one array of obsm; more is a matrix, not a description
+MOST_COLUMNS = 500  # of obs, of var, and of one array of obsm; more is a matrix, not a description
 _RESERVED = {"_index"}  # anndata refuses to write it
 
 
@@ -29,27 +30,38 @@ def own_obs(obs: Any, n_spots: int, ours: bool, warn: Warn) -> pd.DataFrame:
 
     ours: whether this pipeline wrote the file: what it writes itself is made anew then and left out here.
     """
+    names = [name for name in columns(obs) if not (ours and keys.is_own_column(name))]
+    return _own_columns(obs, "obs", names, n_spots, warn)
+
+
+def own_var(var: Any, n_genes: int, ours: bool, warn: Warn) -> pd.DataFrame:
+    """As `own_obs`, of var, (G, ...); identifiers and symbols of genes are read as such."""
+    read = {keys.GENE_ID, keys.GENE_SYMBOL}
+    names = [name for name in columns(var) if name not in read and not (ours and keys.is_own_of_gene(name))]
+    return _own_columns(var, "var", names, n_genes, warn)
+
+
+def _own_columns(frame: Any, where: str, names: list[str], n_rows: int, warn: Warn) -> pd.DataFrame:
     import pandas as pd
 
-    names = [name for name in columns(obs) if name not in _RESERVED]
-    names = [name for name in names if not (ours and keys.is_own_column(name))]
+    names = [name for name in names if name not in _RESERVED]
     if len(names) > MOST_COLUMNS:
         n_lost = len(names) - MOST_COLUMNS
-        warn(f"{n_lost} of {len(names)} columns of obs are not kept (at most {MOST_COLUMNS})")
+        warn(f"{n_lost} of {len(names)} columns of {where} are not kept (at most {MOST_COLUMNS})")
     found, lost = {}, []
     for name in names[:MOST_COLUMNS]:
         try:
-            given = column(obs, name)
+            given = column(frame, name)
         except InputError:
             lost.append(name)
             continue
-        if len(given) == n_spots:
+        if len(given) == n_rows:
             found[name] = _typed(given)
         else:
             lost.append(name)
     if lost:
-        warn(f"columns of obs that cannot be read are not kept: {brief(', '.join(lost))}")
-    return pd.DataFrame(found, index=pd.RangeIndex(n_spots))
+        warn(f"columns of {where} that cannot be read are not kept: {brief(', '.join(lost))}")
+    return pd.DataFrame(found, index=pd.RangeIndex(n_rows))
 
 
 def _typed(given: np.ndarray) -> Any:
@@ -91,4 +103,34 @@ def own_obsm(file: Mapping[str, Any], n_spots: int, ours: bool, warn: Warn) -> d
             f"obsm is kept where it holds numbers, one row per spot and at most {MOST_COLUMNS} columns; left "
             f"out: {brief(', '.join(lost))}"
         )
+    return found
+
+
+def own_layers(
+    file: Mapping[str, Any], genes: np.ndarray, read: str, ours: bool, warn: Warn
+) -> dict[str, Any]:
+    """Layers of numbers (N, G), sparse ones as they are; genes: names (G,) of those that were counted.
+
+    read: where the counts were read, which is not carried twice. Counts of `raw` may have other genes than
+    the layers, of which none is kept then. ours: as in `own_obs`.
+    """
+    group = file.get("layers")
+    names = list(group) if hasattr(group, "keys") else []
+    names = [name for name in names if read != f"layers/{name}" and not (ours and name == keys.COUNTS)]
+    if not names:
+        return {}
+    if not np.array_equal(index(file["var"]), genes):
+        warn(f"layers are not kept, as their genes are not the {len(genes)} of raw, which has the counts")
+        return {}
+    found, lost = {}, []
+    shape = (len(index(file["obs"])), len(genes))
+    for name in names:
+        try:
+            found[name] = matrix(group[name], shape)
+        except (InputError, ValueError):  # (scipy has no sparse matrix of such numbers)
+            lost.append(name)
+    if lost:
+        size = f"{shape[0]} x {shape[1]}"
+        names = brief(", ".join(lost))
+        warn(f"layers are kept where they hold numbers, {size} as the counts; left out: {names}")
     return found

@@ -10,9 +10,10 @@ import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.canonical import RawSlice, labels_from_table, to_canonical
+from tissuegraph.io.canonical import RawSlice, to_canonical
 from tissuegraph.io.cleaning import clean
 from tissuegraph.io.images import add_image, check_images
+from tissuegraph.io.labels import labels_from_table
 from tissuegraph.io.planes import check_one_plane
 from tissuegraph.io.platforms import COLUMNS, PLATFORMS, WITH_COUNTS, expected
 from tissuegraph.io.request import Request

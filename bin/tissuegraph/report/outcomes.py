@@ -14,10 +14,11 @@ from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, ste
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
 GROUP = "group:"  # starts the sample of a group's records; no slice has a colon in its name
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
+EXPLORED = "explore"  # the step whose record names the page of a slice
+AFTERWARDS = (EXPLORED, "export")  # steps on the assembled slice, whose warnings its own record cannot have
 _NO_EXIT_STATUS = 2**31 - 1  # what the engine says of a task that it lost sight of
 _NAMED = 10  # failed slices named in a sentence
 _MEASURING = ("ingest", "qc")  # steps whose metrics describe a slice that was not assembled
-EXPLORED = "explore"  # the step whose record names the page of a slice
 _READ = ("control_share",)  # what only ingest knows of a slice that was assembled
 _MEASURED = ("median_counts", "median_genes", "median_mito")  # says nothing where counts are inferred
 
@@ -192,11 +193,10 @@ def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:
 def _finished(
     row: Mapping[str, Any], done: Record, records: Sequence[Record], lost: Sequence[str]
 ) -> Outcome:
-    """A slice that was assembled: with the reasons of the steps that it went on without."""
-    failed = [
-        f"{entry.step}: {reason}" for entry in records if entry.status == FAILED for reason in entry.reasons
-    ]
-    reasons = tuple(dict.fromkeys([*done.reasons, *failed, *lost]))
+    """A slice that was assembled, with the reasons of steps that it went on without or that came after."""
+    told = [entry for entry in records if entry.status == FAILED or entry.step in AFTERWARDS]
+    others = [f"{entry.step}: {reason}" for entry in told for reason in entry.reasons]
+    reasons = tuple(dict.fromkeys([*done.reasons, *others, *lost]))
     ingested = next((entry.metrics for entry in records if entry.step == "ingest"), {})
     metrics = {name: ingested[name] for name in _READ if name in ingested} | done.metrics
     explored = next((entry for entry in records if entry.step == EXPLORED and entry.status != FAILED), None)

@@ -16,6 +16,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.stored import open_own
 from tissuegraph.results.cohort_sections import CohortSection, in_turn, joined_obs, libraries
 from tissuegraph.results.colours import category_colours
+from tissuegraph.slices.preprocess import log_normalised
 
 _CHUNK = 1 << 18  # counts per chunk of the file
 _WITH_ALL_IMAGES = 20  # up to so many sections keep all sizes of their image
@@ -55,7 +56,7 @@ def _common(sections: Sequence[CohortSection], by: str | None) -> set[str]:
 def write_cohort(
     path: Path, sections: Sequence[CohortSection], uns: Mapping[str, Any], *, matched: bool
 ) -> None:
-    """Write all sections into one h5ad that scanpy and squidpy open; raw counts in X.
+    """Write all sections into one h5ad that scanpy and squidpy open; X and raw counts as in the slices.
 
     uns: what uns['tissuegraph'] says. matched: whether numbers of domains mean the same in all sections.
     """
@@ -68,19 +69,24 @@ def write_cohort(
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         write_elem(file, "obs", obs)
         write_elem(file, "var", _var(sections[0], genes))
-        _write_counts(file, sections, _shared_keys(sections[0], by, genes), by)
+        write_elem(file, "layers", {})
+        _write_expression(file, sections, _shared_keys(sections[0], by, genes), by)
         obsm = {keys.SPATIAL: np.concatenate([section.position for section in sections])}
         if all(section.components is not None for section in sections):
             obsm[keys.COHORT] = np.concatenate([section.components for section in sections]).astype(
                 np.float32
             )
         write_elem(file, "obsm", obsm)
-        for name in ("layers", "obsp", "varm", "varp"):
+        for name in ("obsp", "varm", "varp"):
             write_elem(file, name, {})
         write_elem(
             file,
             "uns",
-            {keys.TISSUEGRAPH: dict(uns), **category_colours(obs, (keys.DOMAIN, keys.domain("joint")))},
+            {
+                keys.TISSUEGRAPH: dict(uns),
+                keys.LOG1P: {},
+                **category_colours(obs, (keys.DOMAIN, keys.domain("joint"))),
+            },
         )
         for section in sections:
             library = libraries(section, smallest_only=len(sections) > _WITH_ALL_IMAGES)
@@ -109,31 +115,42 @@ def _shared_keys(section: CohortSection, by: str | None, genes: Sequence[str]) -
     return gene_keys(section, by)[section.var.index.get_indexer(list(genes))]
 
 
-def _write_counts(
+def _write_expression(
     file: h5py.File, sections: Sequence[CohortSection], genes: pd.Index, by: str | None
 ) -> None:
-    """X as CSR, appended section by section. Both index arrays are of one type, which scipy insists on."""
-    group = file.create_group("X")
-    attrs = {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"}
-    n_spots = sum(len(section.obs) for section in sections)
-    group.attrs.update({**attrs, "shape": np.array([n_spots, len(genes)], dtype=np.int64)})
+    """X and the layer of raw counts as CSR, appended section by section.
+
+    All index arrays are of one type, which scipy insists on. X is normalised over the genes that are in the
+    file, as scanpy would from the layer.
+    """
+    shape = (sum(len(section.obs) for section in sections), len(genes))
     index = index_type(sum(_n_counts(section) for section in sections))
-    kinds = {"data": np.float32, "indices": index}
-    stored = {
-        name: group.create_dataset(
-            name, (0,), kind, maxshape=(None,), chunks=(_CHUNK,), compression="gzip", compression_opts=1
-        )
-        for name, kind in kinds.items()
-    }
-    indptr = np.zeros(n_spots + 1, dtype=index)
+    places = {"X": log_normalised, f"layers/{keys.COUNTS}": lambda counts: counts}
+    groups = {place: _empty_csr(file, place, shape, index) for place in places}
+    indptr = np.zeros(shape[0] + 1, dtype=index)
     for section, rows in in_turn(sections):
         counts = _counts(section, genes, by)
-        before = stored["data"].shape[0]
+        before = indptr[rows.start]
         indptr[rows.start + 1 : rows.stop + 1] = before + counts.indptr[1:]
-        for name, dataset in stored.items():
-            dataset.resize((before + counts.nnz,))
-            dataset[before:] = getattr(counts, name)
-    group.create_dataset("indptr", data=indptr)
+        for place, made in places.items():
+            values = made(counts)
+            for name in ("data", "indices"):
+                groups[place][name].resize((before + values.nnz,))
+                groups[place][name][before:] = getattr(values, name)
+    for group in groups.values():
+        group.create_dataset("indptr", data=indptr)
+
+
+def _empty_csr(file: h5py.File, place: str, shape: tuple[int, int], index: type) -> h5py.Group:
+    """A sparse matrix to which rows are appended."""
+    group = file.create_group(place)
+    attrs = {"encoding-type": "csr_matrix", "encoding-version": "0.1.0"}
+    group.attrs.update({**attrs, "shape": np.array(shape, dtype=np.int64)})
+    for name, kind in (("data", np.float32), ("indices", index)):
+        group.create_dataset(
+            name, (0,), kind, maxshape=(None,), chunks=(_CHUNK,), compression="gzip", compression_opts=1
+        )
+    return group
 
 
 def index_type(n_counts: int) -> type[np.signedinteger]:
@@ -144,7 +161,7 @@ def index_type(n_counts: int) -> type[np.signedinteger]:
 def _n_counts(section: CohortSection) -> int:
     """Stored counts, of which the shared genes have no more."""
     with open_own(section.path) as file:
-        return int(file["X/data"].shape[0])
+        return int(file[f"layers/{keys.COUNTS}/data"].shape[0])
 
 
 def _counts(section: CohortSection, genes: pd.Index, by: str | None) -> sparse.csr_matrix:
@@ -152,7 +169,7 @@ def _counts(section: CohortSection, genes: pd.Index, by: str | None) -> sparse.c
     from anndata.io import read_elem
 
     with open_own(section.path) as file:
-        counts = sparse.csr_matrix(read_elem(file["X"]), dtype=np.float32)
+        counts = sparse.csr_matrix(read_elem(file[f"layers/{keys.COUNTS}"]), dtype=np.float32)
     columns = gene_keys(section, by).get_indexer(genes)
     if len(columns) != counts.shape[1] or (columns != np.arange(len(columns))).any():
         counts = counts[:, columns]

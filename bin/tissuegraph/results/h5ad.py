@@ -19,21 +19,22 @@ from tissuegraph.results.colours import category_colours
 from tissuegraph.results.drawable import drawable
 from tissuegraph.results.steps import Steps
 from tissuegraph.results.taught import described
+from tissuegraph.slices.preprocess import log_normalised
 
 _REPORTED = ("numpy", "scipy", "pandas", "anndata", "scikit-learn", "torch", "torch-geometric")
 _BULKY = ("losses", "histograms")  # record metrics that the report shows instead
 
 
 def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
-    """Everything about one slice in one object; raw counts stay in X."""
+    """Everything about one slice in one object: raw counts in a layer, log-normalised ones in X."""
     kept = steps.kept
     slice_ = anndata.AnnData(  # a new object over the same counts: they may be the largest array of the task
-        X=kept.X,
+        X=log_normalised(kept.X),
         obs=kept.obs.copy(),
         var=kept.var.copy(),
-        uns=dict(kept.uns),
+        uns={**kept.uns, keys.LOG1P: {}},
         obsm=dict(kept.obsm),
-        layers=dict(kept.layers),
+        layers={**kept.layers, keys.COUNTS: kept.X},
     )
     for column, numbers in answers.columns.items():
         slice_.obs[column] = _categories(numbers)
@@ -48,7 +49,7 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
         slice_.obsm[keys.HISTOLOGY] = steps.image.features
     slice_.obsp[keys.SPATIAL_GRAPH] = steps.arrays.spatial.astype(np.float32)
     slice_.obsp[keys.FEATURE_GRAPH] = steps.arrays.feature.astype(np.float32)
-    slice_.var["in_model"] = slice_.var_names.isin(steps.arrays.genes)
+    slice_.var[keys.IN_MODEL] = slice_.var_names.isin(steps.arrays.genes)
     slice_.uns[keys.TISSUEGRAPH] = {
         **storable(dict(slice_.uns.get(keys.TISSUEGRAPH, {}))),
         "final_method": answers.name,

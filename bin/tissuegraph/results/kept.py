@@ -28,6 +28,11 @@ def kept_slice(data: anndata.AnnData, spots: pd.DataFrame) -> anndata.AnnData:
     return kept
 
 
+def without_matrices(data: anndata.AnnData) -> anndata.AnnData:
+    """Spots, positions and images alone, which are drawn of all spots, without their counts."""
+    return anndata.AnnData(obs=data.obs, obsm=dict(data.obsm), uns=data.uns)
+
+
 def annotation_codes(
     data: anndata.AnnData, known: Sequence[str] = ()
 ) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.intermediate import reading
 from tissuegraph.records import Record, read_record
-from tissuegraph.results.kept import annotation_codes, kept_slice
+from tissuegraph.results.kept import annotation_codes, kept_slice, without_matrices
 from tissuegraph.results.taught import FILE, Taught, known_names, read_taught
 from tissuegraph.scores.labellings import (
     JOINT,
@@ -36,7 +36,8 @@ _NUMBERS = ".numbers.json"
 class Steps:
     """What the steps found out about one slice, of which N spots passed QC.
 
-    whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
+    whole: the canonical slice, all its spots but not their counts, with `spots` their QC table; kept: the N
+    spots that passed, raw counts in X;
     methods: at least one; joints: domains of the slice's group by name, empty without; numbers: result -> the
     group's number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
     annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; known: names that the
@@ -90,6 +91,7 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
     whole, spots = read_whole(parts / "slice.h5ad", parts / "spots.csv.gz")
     kept = kept_slice(whole, spots)
+    whole = without_matrices(whole)
     records = tuple(map(_read_record, _record_paths(parts)))
     taught = read_taught(parts / FILE, records, kept.n_obs)
     known = known_names(taught, records)

@@ -10,6 +10,7 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.methods import DOMAINS, EXPRESSION, METHODS, Method
 from tissuegraph.presets import load_settings
 from tissuegraph.presets.method import read_by
+from tissuegraph.sheet.exports import export_names
 from tissuegraph.sheet.schema import show
 
 TEACHING = "stmfg"  # the method whose network learns regions from annotated sections
@@ -23,12 +24,14 @@ def resolve_run(
 
     values: typed parameters; own: the user's preset files by method; directory: presets that names stand for.
     The run holds all values, `methods` with the settings of each in the order given (see `_described`),
-    `expression`, the settings of the method that infers expression or None, `teaching` likewise, and
-    `reads_image`.
+    `export`, the formats for other tools, `expression`, the settings of the method that infers expression or
+    None, `teaching` likewise, and `reads_image`.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
     chosen = [METHODS[name] for name in names]
+    exports, wrong = export_names(str(values["export"])) if "export" in values else ([], [])
+    problems += wrong
     inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
     settings: dict[str, Any] = {}
     needed = [*chosen, *([inferring] if values.get("infer_expression") else []), METHODS[TEACHING]]
@@ -42,6 +45,7 @@ def resolve_run(
     run = {
         **values,
         "methods": described,
+        "export": exports,
         "expression": {"settings": settings[inferring.name].as_dict()} if infers else None,
         "teaching": {"settings": settings[TEACHING].as_dict() if TEACHING in settings else None},
         "reads_image": infers or any(method["reads_image"] for method in described),

@@ -120,6 +120,24 @@ def normalise(
     return _with_data(counts, (counts.data * per_entry).astype(np.float32))
 
 
+def log_normalised(counts: sparse.csr_matrix, target_sum: float = 1e4) -> sparse.csr_matrix:
+    """log(1 + x) of counts scaled to target_sum per spot over all genes (N, G): scanpy's convention, float32.
+
+    The index arrays are those of the counts, and the values are worked on in place: beside the counts there
+    is one more array of values, and no other of that size.
+    """
+    depth = total_counts(counts).astype(np.float64)
+    factor = np.divide(float(target_sum), depth, out=np.zeros_like(depth), where=depth > 0)
+    values = counts.data.astype(np.float32)
+    for start in range(0, counts.shape[0], _CHUNK_SPOTS):
+        pointers = counts.indptr[start : start + _CHUNK_SPOTS + 1]
+        values[pointers[0] : pointers[-1]] *= np.repeat(
+            factor[start : start + _CHUNK_SPOTS], np.diff(pointers)
+        )
+    np.log1p(values, out=values)
+    return _with_data(counts, values)
+
+
 def log1p(values: sparse.csr_matrix) -> sparse.csr_matrix:
     """log(1 + x), entry by entry."""
     return _with_data(values, np.log1p(values.data))

@@ -54,7 +54,10 @@ def setFolderAside(folder, List current, outdated) {
         }
         else {
             target.mkdirs()
-            old.each { file -> move(file, target.resolve(file.name)) }
+            old.each { file ->
+                target.resolve(file.name).deleteDir() // of an earlier run; nothing where it is a file, which is replaced
+                move(file, target.resolve(file.name))
+            }
         }
         log.warn("${current ? old*.name.join(', ') + ' of' : 'results of'} ${folder.name} are not of this run: moved to ${target}")
     }
@@ -65,7 +68,8 @@ def setFolderAside(folder, List current, outdated) {
 
 // What a run publishes for a slice; other files beside are the user's own.
 def isResult(String name, String sample) {
-    return name in ["${sample}.h5ad", "${sample}.inferred.h5ad", "${sample}.html"]*.toString() || (name.startsWith("${sample}.") && name ==~ /.+\.(png|svg)/)
+    return name.startsWith("${sample}.") &&
+        name.substring(sample.length() + 1) ==~ /((inferred|cellxgene)\.)?h5ad|html|spatialdata\.zarr|(loupe|xenium_explorer)\..+\.csv|.+\.(png|svg)/
 }
 
 def move(source, target) {

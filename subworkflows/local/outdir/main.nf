@@ -18,12 +18,12 @@ def claimOutdir(Map given) {
 }
 
 // Estimate of what a cohort needs, from the files that its tables and counts come from; histology images are read where they lie.
-// Published are the counts again, figures and a report; every method works on uncompressed copies. Returns lines that stop the run.
+// Published are the counts again and their logarithms, figures and a report; every method works on uncompressed copies. Returns lines that stop the run.
 def roomProblems(List rows, Map given) {
     def bytes  = rows.collect { row -> row.path ? sizeOf(row.path) : 0L }.sum() as long
     def needed = [
-        [name: '--outdir', path: file(given.outdir.toString(), glob: false), bytes: 2 * bytes + rows.size() * 2_000_000L + 10_000_000L],
-        [name: 'work directory', path: workflow.workDir, bytes: 4 * bytes + rows.size() * 5_000_000L],
+        [name: '--outdir', path: file(given.outdir.toString(), glob: false), bytes: 4 * bytes + rows.size() * 2_000_000L + 10_000_000L],
+        [name: 'work directory', path: workflow.workDir, bytes: 6 * bytes + rows.size() * 5_000_000L],
     ].findAll { place -> isLocal(place.path) }
     return needed
         .groupBy { place -> java.nio.file.Files.getFileStore(place.path).toString() }

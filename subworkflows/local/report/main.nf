@@ -12,7 +12,7 @@ workflow REPORT {
     ch_run       // [ methods: [[ name: 'stmfg', ... ]], ... ]
     rows         // path(rows.json)
     given        // [ outdir: 'results', multiqc_title: null, ... ]  parameters as the engine has them
-    ch_published // [ meta, path(h5ad), [path(png), path(svg)] ]  what goes to outdir, pages and inferred expression too
+    ch_published // [ meta, path(h5ad), [path(png), path(svg)] ]  what goes to outdir, pages, inferred expression and files for other tools too
     ch_cohorts   // [ [ group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]  as published
     ch_models    // [ [ id: 'group:a' ], path(model) ]  as published
 

@@ -1,6 +1,7 @@
 include { ASSEMBLE        } from '../../../modules/local/assemble/main'
 include { ASSEMBLE_COHORT } from '../../../modules/local/assemble_cohort/main'
 include { EXPLORE         } from '../../../modules/local/explore/main'
+include { EXPORT          } from '../../../modules/local/export/main'
 
 // What the user takes home: every slice with all that was found on it, and the sections of each group in one object.
 workflow RESULTS {
@@ -8,7 +9,7 @@ workflow RESULTS {
     ch_slices // [ meta, path(slice.h5ad), path(spots.csv.gz) ]
     ch_found  // [ meta, [path], [path], ... ]  records and files of all steps
     ch_places // [ meta, [ group: 'group:a', size: 4 ] ]  group: null where a slice stands alone
-    ch_run    // [ methods: [[ name: 'stmfg', ... ]], figures: 'png,svg', ... ]
+    ch_run    // [ methods: [[ name: 'stmfg', ... ]], figures: 'png,svg', export: [ 'spatialdata' ], ... ]
 
     main:
     ch_parts = ch_slices
@@ -18,7 +19,11 @@ workflow RESULTS {
 
     // A page to explore each slice; a slice goes on without it
     EXPLORE(ASSEMBLE.out.h5ad)
-    ch_pages = EXPLORE.out.page.map { meta, page -> [meta, page, []] }
+
+    // Each slice for other tools, where the run asks for some
+    EXPORT(ASSEMBLE.out.h5ad.combine(ch_run.map { run -> [run.export] }).filter { _meta, _h5ad, formats -> formats })
+
+    ch_besides = EXPLORE.out.page.mix(EXPORT.out.files).map { meta, files -> [meta, files, []] } // [ meta, [path], [] ]
 
     // The sections of a group, whatever became of its other ones
     ch_sections = ASSEMBLE.out.h5ad
@@ -33,9 +38,9 @@ workflow RESULTS {
     ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) }, ch_run.map { run -> run.figures })
 
     emit:
-    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_pages)                // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, path(html), [] ]
-    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures)                // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
-    records = ASSEMBLE.out.record.mix(EXPLORE.out.record, ASSEMBLE_COHORT.out.record)   // [ meta, path(json) ]  failed ones too
+    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_besides) // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, [path(html)], [] ]
+    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures) // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
+    records = ASSEMBLE.out.record.mix(EXPLORE.out.record, EXPORT.out.record, ASSEMBLE_COHORT.out.record) // [ meta, path(json) ]  failed ones too
 }
 
 // The group, the slices, their shared components, and the records that tell about them.

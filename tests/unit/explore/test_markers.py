@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.final_slices import final_slice, write_final
+from helpers.explored_slices import final_slice, write_final
 from scipy import sparse
 
 from tissuegraph.errors import InputError

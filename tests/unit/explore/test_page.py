@@ -13,7 +13,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.final_slices import COLOURS, ODD, PITCH, final_slice, write_final
+from helpers.explored_slices import COLOURS, ODD, PITCH, final_slice, write_final
 from PIL import Image
 
 from tissuegraph.explore.colourings import palette

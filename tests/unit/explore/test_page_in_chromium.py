@@ -7,7 +7,7 @@ import time
 
 import pytest
 from helpers.chromium import chromium
-from helpers.final_slices import ODD, final_slice, write_final
+from helpers.explored_slices import ODD, final_slice, write_final
 
 from tissuegraph.explore.page import write_page
 from tissuegraph.records import Record

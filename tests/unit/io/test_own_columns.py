@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers.tiny import tiny_anndata, write_h5ad
+from scipy import sparse
 
 from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
@@ -19,6 +20,9 @@ def given():
     data.obs["doublet"] = [True, False, True]
     data.obs["note"] = ["a/b", "", "\u00e9"]
     data.obs["domain"] = ["x", "y", "y"]  # a name that is ours
+    data.var["highly_variable"] = [True, False, True, False][: data.n_vars]
+    data.var["in_model"] = np.arange(data.n_vars)  # another
+    data.layers["spliced"] = sparse.csc_matrix(np.arange(data.n_obs * data.n_vars).reshape(data.shape) % 3)
     data.obsm["X_umap"] = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     return data
 
@@ -73,3 +77,61 @@ def test_what_cannot_be_carried_is_said_and_the_slice_goes_on(tmp_path, given):
     assert "score" not in found.obs
     assert any("score" in line for line in said)
     assert any("flags" in line for line in said)
+
+
+def test_columns_of_genes_and_layers_come_back_sparse_as_they_were(tmp_path, given):
+    found, said = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.var["highly_variable"].tolist() == given.var["highly_variable"].tolist()
+    assert found.var["h5ad_in_model"].tolist() == given.var["in_model"].tolist()  # a name that is ours
+    assert sparse.issparse(found.layers["spliced"])
+    np.testing.assert_array_equal(found.layers["spliced"].toarray(), given.layers["spliced"].toarray())
+    assert list(found.layers) == ["spliced"]
+    assert said == []
+
+
+def test_layers_follow_the_spots_and_genes_that_are_kept(tmp_path, given):
+    given.obs["in_tissue"] = [1, 0, 1]
+    given.var["feature_types"] = ["Antibody Capture"] + ["Gene Expression"] * (given.n_vars - 1)
+    layer = given.layers["spliced"].toarray()
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    np.testing.assert_array_equal(found.layers["spliced"].toarray(), layer[[0, 2], 1:])
+    assert found.var["highly_variable"].tolist() == given.var["highly_variable"].tolist()[1:]
+
+
+def test_a_layer_of_counts_is_what_is_read_and_is_not_carried_twice(tmp_path, given):
+    counts = given.X.copy()
+    given.layers["counts"] = counts
+    given.X = np.log1p(sparse.csr_matrix(counts).toarray())
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    np.testing.assert_array_equal(found.X.toarray(), sparse.csr_matrix(counts).toarray())
+    assert list(found.layers) == ["spliced"]
+
+
+def test_a_layer_of_our_name_that_holds_no_counts_is_kept_under_another(tmp_path, given):
+    given.layers["counts"] = np.full(given.shape, 0.5)
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert set(found.layers) == {"h5ad_counts", "spliced"}
+    assert (found.layers["h5ad_counts"] == 0.5).all()
+
+
+def test_layers_that_do_not_fit_are_said_in_one_line(tmp_path, given):
+    path = write_h5ad(tmp_path / "a.h5ad", given)
+    with h5py.File(path, "a") as file:
+        file["layers/narrow"] = np.zeros((given.n_obs, given.n_vars - 1))
+        file["layers/words"] = np.full(given.shape, b"a")
+    found, said = read(path)
+    assert list(found.layers) == ["spliced"]
+    (line,) = said
+    assert line.startswith(f"layers are kept where they hold numbers, {given.n_obs} x {given.n_vars} as the")
+    assert line.endswith("left out: narrow, words")
+
+
+def test_layers_of_other_genes_than_the_counts_of_raw_are_left_out_and_said(tmp_path, given):
+    given.raw = given.copy()
+    normalised = given[:, 1:].copy()
+    normalised.X = np.log1p(sparse.csr_matrix(normalised.X).toarray()) + 0.5
+    found, said = read(write_h5ad(tmp_path / "a.h5ad", normalised))
+    assert found.n_vars == given.n_vars
+    assert not found.layers
+    (line,) = said
+    assert line.startswith(f"layers are not kept, as their genes are not the {given.n_vars} of raw")

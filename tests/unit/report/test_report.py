@@ -125,6 +125,17 @@ def test_a_lost_task_without_exit_status_says_so(tmp_path):
     assert rows[1]["reason"] == "qc: the task left no result, was lost without an exit status, attempt 6"
 
 
+def test_what_a_step_after_assembly_warns_of_is_told_of_the_slice(tmp_path):
+    fake_run(tmp_path, 2)
+    entry = Record(SAMPLE_0, "export")
+    entry.warn("loupe left out: names")
+    (tmp_path / "records" / "exported").mkdir()
+    entry.write(tmp_path / "records" / "exported" / "export.json")
+    told, other = outcomes_of(tmp_path)
+    assert (told.status, told.reasons) == ("warned", ("export: loupe left out: names",))
+    assert other.status == "passed"
+
+
 def test_a_slice_that_lost_one_method_is_warned_and_keeps_the_rest(tmp_path):
     fake_run(tmp_path, 2)
     rows = lose(

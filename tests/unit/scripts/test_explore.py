@@ -1,6 +1,6 @@
 """explore.py: one page from the final h5ad; a file that is none of ours costs the page, not the slice."""
 
-from helpers.final_slices import final_slice, write_final
+from helpers.explored_slices import final_slice, write_final
 from helpers.scripts import invoke_script, run_script
 
 from tissuegraph.records import FAILED, read_record

@@ -1,11 +1,14 @@
 """What a run does: the settings of its methods step by step, and the lines about those that cannot be."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
 
+from tissuegraph.exports.write import WRITERS
 from tissuegraph.presets import PRESET_DIRECTORY, load_settings
+from tissuegraph.sheet.exports import EXPORTS
 from tissuegraph.sheet.run import resolve_run
 
 
@@ -72,6 +75,27 @@ def test_methods_that_cannot_be_trained_are_named_with_those_that_can(methods, w
     assert words in problems[0]
     assert problems[0].startswith("parameter --methods")
     assert problems[0].endswith("expected stmfg or multist, or several joined by commas")
+
+
+def test_formats_for_other_tools_come_once_each_in_one_order():
+    assert resolve(export="loupe, spatialdata,loupe")[0]["export"] == ["spatialdata", "loupe"]
+    assert resolve()[0]["export"] == []
+
+
+@pytest.mark.parametrize(("given", "words"), [("loupe,seurat", "'seurat'"), (" , ", "is empty")])
+def test_a_format_that_cannot_be_written_is_named_with_those_that_can(given, words):
+    (problem,) = resolve(export=given)[1]
+    assert problem.startswith("parameter --export")
+    assert words in problem
+    known = "spatialdata or loupe or xenium_explorer or cellxgene, or several joined by commas"
+    assert problem.endswith(f"expected {known}")
+
+
+def test_every_format_has_a_writer_and_is_in_the_description_of_the_parameter(root):
+    assert tuple(WRITERS) == EXPORTS
+    schema = json.loads((root / "nextflow_schema.json").read_text())
+    text = schema["$defs"]["export_options"]["properties"]["export"]["description"]
+    assert re.findall("`([a-z_]+)`", text) == list(EXPORTS)
 
 
 def test_methods_that_were_refused_before_get_no_second_line():

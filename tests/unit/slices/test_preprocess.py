@@ -209,3 +209,21 @@ def test_prepare_as_the_paper_normalises_over_the_selected_genes_then_scales_and
     assert prepared.features.shape == (300, 300)
     np.testing.assert_allclose(prepared.features.toarray(), expected, rtol=1e-4)
     np.testing.assert_allclose(prepared.depth, tissue.toarray().sum(axis=1))
+
+
+def test_log_normalised_counts_are_those_by_hand_and_share_the_places():
+    counts = sparse.csr_matrix(np.array([[1, 0, 3], [0, 0, 0], [0, 5, 0]], dtype=np.float32))
+    found = preprocess.log_normalised(counts)
+    expected = [[np.log(2501), 0, np.log(7501)], [0, 0, 0], [0, np.log(10001), 0]]
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-6)
+    assert found.dtype == np.float32
+    assert np.shares_memory(found.indices, counts.indices)
+    assert counts.data.tolist() == [1, 3, 5]
+
+
+def test_log_normalised_is_the_same_piece_by_piece(monkeypatch):
+    counts = sparse.random(50, 20, density=0.3, format="csr", random_state=0, dtype=np.float32)
+    counts.data = np.ceil(counts.data * 9)
+    at_once = preprocess.log_normalised(counts)
+    monkeypatch.setattr(preprocess, "_CHUNK_SPOTS", 7)
+    assert np.array_equal(preprocess.log_normalised(counts).data, at_once.data)

@@ -1,0 +1,21 @@
+"""Which files for other tools a run writes: the parameter `--export`."""
+
+from __future__ import annotations
+
+from tissuegraph.sheet.schema import show
+
+EXPORTS = ("spatialdata", "loupe", "xenium_explorer", "cellxgene")
+
+
+def export_names(given: str) -> tuple[list[str], list[str]]:
+    """Known names of a list joined by commas, once each, and one line for each that is none."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    expected = f"expected {' or '.join(EXPORTS)}, or several joined by commas"
+    problems = [
+        f"parameter --export: {show(name)} - {expected}"
+        for name in dict.fromkeys(names)
+        if name not in EXPORTS
+    ]
+    if not names:
+        problems = [f"parameter --export is empty - {expected}"]
+    return [name for name in EXPORTS if name in names], problems
