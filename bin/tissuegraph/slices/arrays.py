@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
+from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays, reading
 
@@ -51,7 +52,7 @@ class SliceArrays:
             "feature": _csr(self.feature, bool),
             "genes": np.asarray(self.genes, dtype=str),
             "pitch": float(self.pitch),
-            "um_per_px": float(self.um_per_px) if self.um_per_px else None,
+            keys.UM_PER_PX: float(self.um_per_px) if self.um_per_px else None,
         }
         for name, value in canonical.items():
             object.__setattr__(self, name, value)
@@ -73,7 +74,7 @@ class SliceArrays:
         """
         parts = {"depth": self.depth, "position": self.position, "genes": self.genes}
         parts["pitch"] = np.float64(self.pitch)
-        parts["um_per_px"] = np.float64(self.um_per_px or 0)
+        parts[keys.UM_PER_PX] = np.float64(self.um_per_px or 0)
         parts |= _csr_parts("counts", self.counts)
         parts |= _graph_parts("spatial", self.spatial) | _graph_parts("feature", self.feature)
         if sparse.issparse(self.features):
@@ -97,7 +98,7 @@ class SliceArrays:
                 feature=_graph_from("feature", parts),
                 genes=parts["genes"],
                 pitch=float(parts["pitch"]),
-                um_per_px=float(parts["um_per_px"]) or None,
+                um_per_px=float(parts[keys.UM_PER_PX]) or None,
             )
 
 
