@@ -20,6 +20,8 @@ NEXTFLOW := engine/nextflow
 DATA     ?= ../shared/data
 # pytest options, e.g. make test TESTS="-k resume"
 TESTS    ?=
+# Processes that share the test files; each pipeline that they run uses up to 2 cores and 4 GB
+WORKERS  ?= 2
 
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)
@@ -84,7 +86,7 @@ demo: setup
 # --- check ----------------------------------------------------------------------------------------------------------
 
 test: lint
-	@.venv/bin/python -m pytest tests $(TESTS)
+	@.venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile $(TESTS)
 
 lint: setup
 	@.venv/bin/ruff check .
