@@ -2,7 +2,7 @@
 """One generated tissue seen as spots, bins and cells: does its scale hold on each?
 
     one_tissue.py                the sizes of docs/benchmarks.md
-    one_tissue.py --cells 20000  a smaller piece
+    one_tissue.py --cells 60000  a larger piece
 
 Cells are drawn; spots of 55 um every 100 um and bins of 16 um count what lies in them. Each is divided by the
 baseline with the true number of domains, and asked for that number, once as the pipeline does it and once
@@ -34,7 +34,7 @@ N_DOMAINS = 6
 
 
 @click.command()
-@click.option("--cells", default=60_000, show_default=True)
+@click.option("--cells", default=30_000, show_default=True)
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--depth", default=120.0, show_default=True, help="Counts per cell.")
 @click.option("--signal", default=0.5, show_default=True)
