@@ -63,6 +63,24 @@ def column(frame: Any, name: str) -> np.ndarray:
     )
 
 
+def categories(frame: Any, name: str) -> tuple[list[Any], bool]:
+    """The categories of a column in their order, and whether the order says something; none of another one.
+
+    Raises InputError.
+    """
+    node = frame[name]
+    if hasattr(node, "dtype"):
+        if "categories" not in node.attrs:
+            return [], False
+        node = known = frame[f"__categories/{name}"]
+    elif "categories" in node:
+        known = node["categories"]
+    else:
+        return [], False
+    found = column(node, "categories") if hasattr(known, "keys") else _plain(known)
+    return [value for value in found if value is not None], bool(node.attrs.get("ordered", False))
+
+
 def _plain(node: Any) -> np.ndarray:
     """(n,) objects, None for NaN."""
     if getattr(node, "dtype", None) is not None and node.dtype.kind in "SO":

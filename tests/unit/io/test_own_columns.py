@@ -135,3 +135,40 @@ def test_layers_of_other_genes_than_the_counts_of_raw_are_left_out_and_said(tmp_
     assert not found.layers
     (line,) = said
     assert line.startswith(f"layers are not kept, as their genes are not the {given.n_vars} of raw")
+
+
+def test_identifiers_beyond_signed_64_bits_come_back_exactly(tmp_path, given):
+    hashes = np.array([2**63 + 5, 1, 2**64 - 1], dtype=np.uint64)
+    given.obs["entity"] = hashes
+    found, said = read(write_h5ad(tmp_path / "a.h5ad", given))
+    np.testing.assert_array_equal(found.obs["entity"], hashes)
+    assert said == []
+
+
+def test_categories_keep_their_order_and_whether_it_says_something(tmp_path, given):
+    given.obs["grade"] = pd.Categorical(["low", None, "high"], ["low", "mid", "high"], ordered=True)
+    given.obs["leiden"] = pd.Categorical(["10", "2", "2"], ["2", "10"])
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["grade"].cat.categories.tolist() == ["low", "high"]  # nobody is `mid`
+    assert found.obs["grade"].cat.ordered
+    assert found.obs["leiden"].cat.categories.tolist() == ["2", "10"]
+    assert not found.obs["leiden"].cat.ordered
+
+
+def test_a_name_with_our_prefix_that_is_there_already_stays_beside_ours(tmp_path, given):
+    given.obs["total_counts"], given.obs["h5ad_total_counts"] = [1, 2, 3], [4, 5, 6]
+    given.var["h5ad_in_model"] = 7
+    given.obsm["X_stmfg"], given.obsm["h5ad_X_stmfg"] = np.full((3, 1), 8.0), np.full((3, 1), 9.0)
+    given.layers["counts"], given.layers["h5ad_counts"] = (
+        np.full(given.shape, 0.5),
+        np.full(given.shape, 0.25),
+    )
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["h5ad_total_counts"].tolist() == [4, 5, 6]
+    assert found.obs["h5ad_h5ad_total_counts"].tolist() == [1, 2, 3]
+    assert (found.var["h5ad_in_model"] == 7).all()
+    assert found.var["h5ad_h5ad_in_model"].tolist() == list(range(found.n_vars))
+    assert (found.obsm["h5ad_X_stmfg"] == 9).all()
+    assert (found.obsm["h5ad_h5ad_X_stmfg"] == 8).all()
+    assert (found.layers["h5ad_counts"] == 0.25).all()
+    assert (found.layers["h5ad_h5ad_counts"] == 0.5).all()
