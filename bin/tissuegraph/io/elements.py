@@ -33,8 +33,16 @@ def index(frame: Any) -> np.ndarray:
 
 
 def columns(frame: Any) -> list[str]:
-    """Names of the columns of obs or var, without its index."""
-    return [name for name in frame if name not in (frame.attrs.get("_index"), "__categories")]
+    """Names of the columns of obs or var, without its index.
+
+    A name with a slash, as `T/NK`, makes a group of the file, and is known by the order of the columns only.
+    """
+    order = np.ravel(frame.attrs.get("column-order", ()))
+    order = [name.decode() if isinstance(name, bytes) else str(name) for name in order]
+    nested = [name for name in order if name.find("/") > 0 and name in frame]
+    groups = {name.partition("/")[0] for name in nested}
+    skipped = {frame.attrs.get("_index"), "__categories"} | (groups - set(order))
+    return [name for name in frame if name not in skipped] + nested
 
 
 def column(frame: Any, name: str) -> np.ndarray:

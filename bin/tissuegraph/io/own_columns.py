@@ -73,9 +73,11 @@ def _typed(given: np.ndarray, known: Sequence[Any] = (), ordered: bool = False) 
 
     missing = np.array([value is None for value in given], dtype=bool)
     there = given[~missing]
-    if len(there) and all(isinstance(value, bool | np.bool_) for value in there) and not missing.any():
+    if not len(there):
+        return np.full(len(given), np.nan)
+    if all(isinstance(value, bool | np.bool_) for value in there) and not missing.any():
         return there.astype(bool)
-    if len(there) and all(isinstance(value, int | float | np.number) for value in there):
+    if all(isinstance(value, int | float | np.number) for value in there):
         if not missing.any() and all(isinstance(value, int | np.integer) for value in there):
             large = max(there) > np.iinfo(np.int64).max  # identifiers that are hashes
             return there.astype(np.uint64 if large else np.int64)

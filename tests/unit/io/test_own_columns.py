@@ -172,3 +172,20 @@ def test_a_name_with_our_prefix_that_is_there_already_stays_beside_ours(tmp_path
     assert (found.obsm["h5ad_h5ad_X_stmfg"] == 8).all()
     assert (found.layers["h5ad_counts"] == 0.25).all()
     assert (found.layers["h5ad_h5ad_counts"] == 0.5).all()
+
+
+@pytest.mark.filterwarnings("ignore:Forward slashes:FutureWarning")
+def test_names_with_a_slash_come_back_with_a_dot(tmp_path, given):
+    given.obs["T/NK"] = [1, 2, 3]
+    given.obs["a/b/c"] = pd.Categorical(["x", "y", None])
+    found, said = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["T.NK"].tolist() == [1, 2, 3]
+    assert found.obs["a.b.c"].tolist()[:2] == ["x", "y"]
+    assert said == []
+
+
+def test_a_column_of_nothing_stays_one_of_missing_numbers(tmp_path, given):
+    given.obs["nothing"] = np.nan
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["nothing"].dtype == np.float64
+    assert found.obs["nothing"].isna().all()
