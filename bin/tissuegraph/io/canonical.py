@@ -29,12 +29,12 @@ class RawSlice:
     counts: (N, G) dense or sparse, None for spots that were not sequenced; barcodes: (N,) str;
     gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
-    uint8; fluorescence: these are no histology; scalefactors: Space Ranger's
-    names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
-    feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart; obs:
-    table of N rows, numbers or text, with what else the platform says of each spot, or None; var: the
-    same of each gene, G rows; obsm, layers: name to (N, ...) and to (N, G), dense or sparse; n_controls:
-    features that were left out as controls.
+    uint8; fluorescence: these are no histology; scalefactors: Space Ranger's names; um_per_px: None where
+    unknown; in_tissue: (N,) bool, or None; feature_types: (G,) str, or None; groups: name to (N,) values
+    that may tell several slices apart; obs: table of N rows, numbers or text, with what else the platform
+    says of each spot, or None; var: the same of each gene, G rows; obsm, layers: name to (N, ...) and to
+    (N, G), dense or sparse; n_controls: features that were left out as controls; origin: the platform that
+    a result of ours was first read from.
     """
 
     platform: str
@@ -57,6 +57,7 @@ class RawSlice:
     var: pd.DataFrame | None = None
     layers: dict[str, Any] = field(default_factory=dict)
     n_controls: int = 0
+    origin: str | None = None
 
     def select(self, spots: np.ndarray) -> RawSlice:
         """The spots of a mask (N,) only."""
@@ -133,7 +134,11 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
     if raw.var is not None:
         for name, new in _named(raw.var, raw.platform, keys.is_own_of_gene).items():
             var[new] = raw.var[name].array
-    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
+    settings: dict[str, Any] = {
+        "sample": sample,
+        "platform": raw.origin or raw.platform,
+        keys.PITCH_PX: pitch,
+    }
     if not has_counts:
         settings[keys.HAS_COUNTS] = False
     if raw.n_controls:

@@ -33,7 +33,7 @@ def read_frames(adata: Any, request: Request, *, platform: str, counts: Any, xy:
 def _said_by_us(adata: Any) -> dict[str, Any]:
     """What a table that this pipeline wrote says of itself; nothing for another one."""
     said = adata.uns.get(keys.TISSUEGRAPH)
-    read = (keys.PITCH_PX, keys.UM_PER_PX, keys.FLUORESCENCE)
+    read = ("platform", keys.PITCH_PX, keys.UM_PER_PX, keys.FLUORESCENCE, keys.N_CONTROLS)
     return {name: said[name] for name in read if name in said} if isinstance(said, Mapping) else {}
 
 

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.imaging_tiny import write_cosmx
 from helpers.tiny import tiny_anndata, write_h5ad
 from scipy import sparse
 
@@ -189,3 +190,18 @@ def test_a_column_of_nothing_stays_one_of_missing_numbers(tmp_path, given):
     found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
     assert found.obs["nothing"].dtype == np.float64
     assert found.obs["nothing"].isna().all()
+
+
+def test_a_slice_of_ours_still_says_what_platform_and_controls_it_had(tmp_path):
+    first, _ = read(write_cosmx(tmp_path / "run"))
+    first.write_h5ad(tmp_path / "a.h5ad")
+    again, _ = read(tmp_path / "a.h5ad")
+    for name in ("platform", "n_controls", "um_per_px", "pitch_px"):
+        assert again.uns["tissuegraph"][name] == first.uns["tissuegraph"][name]
+    assert again.obs["control_counts"].tolist() == first.obs["control_counts"].tolist()
+
+
+def test_a_platform_that_is_none_is_not_taken_over(tmp_path, given):
+    given.uns["tissuegraph"] = {"platform": "telescope", "pitch_px": 1.0}
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.uns["tissuegraph"]["platform"] == "h5ad"

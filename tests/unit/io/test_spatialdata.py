@@ -303,6 +303,7 @@ def test_a_store_of_ours_gives_back_its_scale_and_that_its_image_is_a_stain(tmp_
     store = tmp_path / "out" / "S.spatialdata.zarr"
     adata, _ = read_and_hear(store)
     assert adata.uns["tissuegraph"]["um_per_px"] == 0.5
+    assert adata.uns["tissuegraph"]["platform"] == "xenium"
     assert adata.uns["tissuegraph"]["fluorescence"]
     assert not [name for name in adata.obs if "domain" in name]  # they are found anew
     in_um, _ = read_and_hear(store, coordinate_system="micrometres")
