@@ -79,7 +79,8 @@ def main(
         raw = read_raw(request)
     adata = finish(raw, request)
     described = describe(adata)
-    found = {keys.HAS_COUNTS: described[keys.HAS_COUNTS], "has_image": bool(image or described["images"])}
+    of_its_own = described["images"] and not adata.uns[keys.TISSUEGRAPH].get(keys.FLUORESCENCE)
+    found = {keys.HAS_COUNTS: described[keys.HAS_COUNTS], "has_image": bool(image or of_its_own)}
     record.metrics |= described | {"role": role, **found}
     if facts:
         facts.write_text(json.dumps(found) + "\n", encoding="utf-8")

@@ -123,7 +123,7 @@ def _limits(values: np.ndarray, logarithmic: bool) -> tuple[float, float]:
     if logarithmic:
         low = max(low, 1.0)
         return low, max(high, 1.5 * low)
-    return low, high if high > low else low + 1.0
+    return low, high if high > low else low + max(1.0, 1e-3 * abs(low))  # 1 is nothing beside identifiers
 
 
 def _label_words(name: str, facts: dict[str, str]) -> tuple[str, str]:

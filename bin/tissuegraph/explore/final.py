@@ -15,6 +15,7 @@ from tissuegraph.io.hdf5 import strings
 
 _SPOTS_AT_ONCE = 20_000
 _VALUES_AT_ONCE = 5_000_000  # of the counts: 60 MB while one piece is looked at
+_LARGEST = 1e300
 TARGET_SUM = 1e4  # counts per spot after normalisation, as scanpy's tutorials have it
 
 
@@ -135,10 +136,15 @@ def _column(name: str, node: Any, uns: Any) -> Column | None:
         if "mask" not in node or node["values"].dtype.kind not in "biuf":
             return None
         values = np.where(node["mask"][()], np.nan, node["values"][()].astype(float))
-        return Column(name=name, values=values)
+        return Column(name=name, values=_usable(values))
     if node.dtype.kind not in "biuf":
         return None
-    return Column(name=name, values=np.asarray(node[()], dtype=float))
+    return Column(name=name, values=_usable(np.asarray(node[()], dtype=float)))
+
+
+def _usable(values: np.ndarray) -> np.ndarray:
+    """Numbers whose differences are numbers too, others missing."""
+    return np.where(np.abs(values) < _LARGEST, values, np.nan)
 
 
 def _colours(node: Any, number: int) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.exports.final import FinalSlice
+from tissuegraph.io.tables import as_flags
 
 if TYPE_CHECKING:
     import anndata
@@ -174,12 +175,20 @@ def _obs(obs: pd.DataFrame, facts: pd.DataFrame, *, human: bool, visium: bool) -
         found[name] = facts[name].astype("category")
     if not human:
         found[_ETHNICITY] = found[_ETHNICITY].cat.rename_categories({"unknown": "na"})
-    found["is_primary_data"] = primary.astype(bool) if primary is not None else False
+    found["is_primary_data"] = False if primary is None else _flags(primary)
     if visium and {keys.ARRAY_ROW, keys.ARRAY_COL} <= set(obs):
         for name in (keys.ARRAY_ROW, keys.ARRAY_COL):
             found[name] = obs[name].astype(int)
         found["in_tissue"] = 1
     return found
+
+
+def _flags(column: pd.Series) -> np.ndarray:
+    """A column of flags, numbers or text as bool (N,), false where missing; raises InputError."""
+    try:
+        return as_flags(column.astype(object).where(column.notna(), None), otherwise=False)
+    except ValueError as error:
+        raise InputError(f"CELLxGENE needs true or false in {column.name}, found {error}") from error
 
 
 def _obsm(data: anndata.AnnData, *, keep_spatial: bool) -> dict[str, np.ndarray]:

@@ -26,7 +26,10 @@ _NAMES = {  # how the programs of 10x name spots, bins and cells
     XENIUM: re.compile(r"[a-p]{8}-\d+"),
 }
 _BIN = re.compile(r"s_\d{3}um_\d{5}_\d{5}-\d+")
-_OF_OTHERS = {"cosmx", "merscope", "stereoseq", "slideseq"}  # platforms whose names no tool of 10x knows
+_PROGRAMS = {  # whose tools show a platform, whatever its spots are called: none of 10x where None
+    "visium": SPACE_RANGER, "visium_hd_cells": SPACE_RANGER, "xenium": XENIUM,
+    "cosmx": None, "merscope": None, "stereoseq": None, "slideseq": None,
+}  # fmt: skip
 
 
 class NotMeant(InputError):
@@ -92,7 +95,7 @@ class FinalSlice:
         """Raise NotMeant for a slice of another platform, InputError for one whose names were changed."""
         if self.named_by == program:
             return
-        if self.named_by is not None or self.platform in _OF_OTHERS:
+        if self.named_by is not None or _PROGRAMS.get(self.platform, program) != program:
             raise NotMeant(f"{tool} shows results of {program}, and the slice is of {self.platform}")
         raise InputError(
             f"{tool} finds spots by the names that {program} gave them, and this slice has others, e.g. "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,12 @@ class RawSlice:
     counts: (N, G) dense or sparse, None for spots that were not sequenced; barcodes: (N,) str;
     gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
-    uint8; fluorescence: these are no histology; scalefactors: Space Ranger's
-    names; um_per_px: None where unknown; in_tissue: (N,) bool, or None;
-    feature_types: (G,) str, or None; groups: name to (N,) values that may tell several slices apart; obs:
-    table of N rows, numbers or text, with what else the platform says of each spot, or None; var: the
-    same of each gene, G rows; obsm, layers: name to (N, ...) and to (N, G), dense or sparse; n_controls:
-    features that were left out as controls.
+    uint8; fluorescence: these are no histology; scalefactors: Space Ranger's names; um_per_px: None where
+    unknown; in_tissue: (N,) bool, or None; feature_types: (G,) str, or None; groups: name to (N,) values
+    that may tell several slices apart; obs: table of N rows, numbers or text, with what else the platform
+    says of each spot, or None; var: the same of each gene, G rows; obsm, layers: name to (N, ...) and to
+    (N, G), dense or sparse; n_controls: features that were left out as controls; origin: the platform that
+    a result of ours was first read from.
     """
 
     platform: str
@@ -57,6 +57,7 @@ class RawSlice:
     var: pd.DataFrame | None = None
     layers: dict[str, Any] = field(default_factory=dict)
     n_controls: int = 0
+    origin: str | None = None
 
     def select(self, spots: np.ndarray) -> RawSlice:
         """The spots of a mask (N,) only."""
@@ -121,8 +122,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
     if raw.annotation is not None:
         obs[keys.ANNOTATION] = pd.Categorical(raw.annotation)
     if raw.obs is not None:
-        for name, values in _named_columns(raw.obs, raw.platform, keys.is_own_column).items():
-            obs[name] = values.array
+        for name, new in _named(raw.obs, raw.platform, keys.is_own_column).items():
+            obs[new] = raw.obs[name].array
     var = pd.DataFrame(
         {
             keys.GENE_ID: np.asarray(raw.gene_ids, dtype=str).astype(object),
@@ -131,9 +132,13 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
         index=pd.Index(names.astype(object)),
     )
     if raw.var is not None:
-        for name, values in _named_columns(raw.var, raw.platform, keys.is_own_of_gene).items():
-            var[name] = values.array
-    settings: dict[str, Any] = {"sample": sample, "platform": raw.platform, keys.PITCH_PX: pitch}
+        for name, new in _named(raw.var, raw.platform, keys.is_own_of_gene).items():
+            var[new] = raw.var[name].array
+    settings: dict[str, Any] = {
+        "sample": sample,
+        "platform": raw.origin or raw.platform,
+        keys.PITCH_PX: pitch,
+    }
     if not has_counts:
         settings[keys.HAS_COUNTS] = False
     if raw.n_controls:
@@ -147,32 +152,30 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
     if raw.images:
         settings |= {keys.FLUORESCENCE: True} if raw.fluorescence else {}
         uns[keys.SPATIAL] = {sample: {"images": raw.images, "scalefactors": raw.scalefactors}}
-    obsm = {_free_name(name, raw.platform, keys.is_own_array): array for name, array in raw.obsm.items()}
-    layers = {
-        _free_name(name, raw.platform, lambda name: name == keys.COUNTS): layer
-        for name, layer in raw.layers.items()
-    }
+    arrays = _named(raw.obsm, raw.platform, keys.is_own_array)
+    obsm = {new: raw.obsm[name] for name, new in arrays.items()}
+    matrices = _named(raw.layers, raw.platform, keys.COUNTS.__eq__)
+    layers = {new: raw.layers[name] for name, new in matrices.items()}
     return anndata.AnnData(
         X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, layers=layers, uns=uns
     )
 
 
-def _named_columns(table: pd.DataFrame, platform: str, is_own: Callable[[str], bool]) -> dict[str, pd.Series]:
-    """Columns of a platform's table under their own names, those that the pipeline uses with its prefix."""
-    named: dict[str, pd.Series] = {}
-    for column in table.columns:
-        name = _free_name(str(column), platform, lambda name: is_own(name) or name in named)
-        named[name] = table[column]
-    return named
-
-
-def _free_name(name: str, platform: str, taken: Callable[[str], bool]) -> str:
-    """The name, with the platform in front where it is taken.
+def _named(names: Iterable[str], platform: str, is_own: Callable[[str], bool]) -> dict[str, str]:
+    """Name -> the same, or with the platform in front where the pipeline uses it; no two become one.
 
     A slash would make a group of an HDF5 file, so it becomes a dot.
     """
-    name = name.replace("/", ".")
-    return f"{platform}_{name}" if taken(name) else name
+    plain = {name: str(name).replace("/", ".") for name in names}
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in sorted(plain, key=lambda name: is_own(plain[name])):  # what may keep its name comes first
+        new = plain[name]
+        while is_own(new) or new in taken:
+            new = f"{platform}_{new}"
+        found[name] = new
+        taken.add(new)
+    return {name: found[name] for name in plain}
 
 
 def raw_counts(matrix: Any) -> sparse.csr_matrix:

@@ -33,8 +33,16 @@ def index(frame: Any) -> np.ndarray:
 
 
 def columns(frame: Any) -> list[str]:
-    """Names of the columns of obs or var, without its index."""
-    return [name for name in frame if name not in (frame.attrs.get("_index"), "__categories")]
+    """Names of the columns of obs or var, without its index.
+
+    A name with a slash, as `T/NK`, makes a group of the file, and is known by the order of the columns only.
+    """
+    order = np.ravel(frame.attrs.get("column-order", ()))
+    order = [name.decode() if isinstance(name, bytes) else str(name) for name in order]
+    nested = [name for name in order if name.find("/") > 0 and name in frame]
+    groups = {name.partition("/")[0] for name in nested}
+    skipped = {frame.attrs.get("_index"), "__categories"} | (groups - set(order))
+    return [name for name in frame if name not in skipped] + nested
 
 
 def column(frame: Any, name: str) -> np.ndarray:
@@ -61,6 +69,24 @@ def column(frame: Any, name: str) -> np.ndarray:
     raise InputError(
         f"{node.name} is a column of an unknown kind ({_kind(node)}); write it as text or numbers"
     )
+
+
+def categories(frame: Any, name: str) -> tuple[list[Any], bool]:
+    """The categories of a column in their order, and whether the order says something; none of another one.
+
+    Raises InputError.
+    """
+    node = frame[name]
+    if hasattr(node, "dtype"):
+        if "categories" not in node.attrs:
+            return [], False
+        node = known = frame[f"__categories/{name}"]
+    elif "categories" in node:
+        known = node["categories"]
+    else:
+        return [], False
+    found = column(node, "categories") if hasattr(known, "keys") else _plain(known)
+    return [value for value in found if value is not None], bool(node.attrs.get("ordered", False))
 
 
 def _plain(node: Any) -> np.ndarray:

@@ -44,8 +44,12 @@ def grey(samples: np.ndarray) -> np.ndarray:
     """One channel (H, W) of any range as (H, W, 3) uint8; raises InputError where there is nothing to see."""
     if samples.ndim != 2:
         raise InputError(f"it has shape {samples.shape}; expected height x width")
-    dark, bright = np.percentile(samples[:: max(1, samples.shape[0] // 1000)], (DARKEST, BRIGHTEST))
-    if not np.isfinite([dark, bright]).all() or bright <= dark:
+    samples = samples.astype(np.float32)
+    some = samples[:: max(1, samples.shape[0] // 1000)]
+    some = some[np.isfinite(some)]  # registered images are NaN outside of what was scanned
+    dark, bright = np.percentile(some, (DARKEST, BRIGHTEST)) if some.size else (0.0, 0.0)
+    if bright <= dark:
         raise InputError("all of it is equally bright")
-    scaled = np.clip((samples.astype(np.float32) - dark) * (pixels.WHITE / (bright - dark)), 0, pixels.WHITE)
+    samples[np.isnan(samples)] = dark
+    scaled = np.clip((samples - dark) * (pixels.WHITE / (bright - dark)), 0, pixels.WHITE)
     return np.repeat(np.rint(scaled).astype(np.uint8)[:, :, None], 3, axis=2)

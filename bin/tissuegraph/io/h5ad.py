@@ -21,6 +21,7 @@ from tissuegraph.io.h5ad_images import read_images
 from tissuegraph.io.hdf5 import group_of, open_hdf5, values
 from tissuegraph.io.labels import labels_from_values
 from tissuegraph.io.own_columns import own_layers, own_obs, own_obsm, own_var
+from tissuegraph.io.own_settings import is_ours, origin, setting
 from tissuegraph.io.planes import is_section_name, select_library
 from tissuegraph.io.request import Request, Warn
 from tissuegraph.io.tables import as_flags, is_missing
@@ -94,18 +95,20 @@ def read_file(
         gene_symbols=names if counts is None else _names(var, SYMBOL_COLUMNS, names),
         xy=_read_positions(file, len(barcodes)) if xy is None else xy,
         array_position=_array_position(obs, len(barcodes)),
-        annotation=_labels(obs, request.annotation_column, _is_ours(file), len(barcodes), warn),
+        annotation=_labels(obs, request.annotation_column, is_ours(file), len(barcodes), warn),
         images=images,
         scalefactors=scalefactors,
         fluorescence=f"uns/{keys.TISSUEGRAPH}/{keys.FLUORESCENCE}" in file,
-        um_per_px=_read_setting(file, keys.UM_PER_PX),
+        um_per_px=setting(file, keys.UM_PER_PX),
         in_tissue=_in_tissue(obs, len(barcodes), warn),
         feature_types=None if counts is None else _feature_types(var, len(names)),
         groups=groups,
-        obs=own_obs(obs, len(barcodes), _is_ours(file), warn),
-        obsm=own_obsm(file, len(barcodes), _is_ours(file), warn),
-        var=None if counts is None else own_var(var, len(names), _is_ours(file), warn),
-        layers={} if counts is None else own_layers(file, names, found.place, _is_ours(file), warn),
+        obs=own_obs(obs, len(barcodes), is_ours(file), warn),
+        obsm=own_obsm(file, len(barcodes), is_ours(file), warn),
+        var=None if counts is None else own_var(var, len(names), is_ours(file), warn),
+        layers={} if counts is None else own_layers(file, names, found.place, is_ours(file), warn),
+        n_controls=int(setting(file, keys.N_CONTROLS) or 0) if keys.CONTROL_COUNTS in obs else 0,
+        origin=origin(file),
     )
     return raw if library is None else _selected(raw, library)
 
@@ -214,15 +217,6 @@ def _read_positions(file: Any, n_spots: int) -> np.ndarray:
         )
     found = [_sized(node, name, n_spots) for name in (x, y)]
     return np.array([[np.nan if v is None else v for v in values] for values in found], dtype=np.float64).T
-
-
-def _is_ours(file: Any) -> bool:
-    return f"uns/{keys.TISSUEGRAPH}/pitch_px" in file
-
-
-def _read_setting(file: Any, name: str) -> float | None:
-    node = file.get(f"uns/{keys.TISSUEGRAPH}/{name}")
-    return float(values(node, "iuf", 0)) if node is not None else None
 
 
 def _sized(frame: Any, name: str, n: int) -> np.ndarray:

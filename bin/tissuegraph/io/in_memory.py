@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice, first_non_count
 from tissuegraph.io.h5ad import Counts, not_counts, read_file
@@ -23,8 +25,16 @@ def read_frames(adata: Any, request: Request, *, platform: str, counts: Any, xy:
     from anndata.io import write_elem
 
     with h5py.File("frames.h5ad", "w", driver="core", backing_store=False) as file:
-        write_elem(file, "/", anndata.AnnData(obs=adata.obs, var=adata.var))
+        uns = {keys.TISSUEGRAPH: said} if (said := _said_by_us(adata)) else {}
+        write_elem(file, "/", anndata.AnnData(obs=adata.obs, var=adata.var, uns=uns))
         return read_file(file, request, platform, Counts(counts, file["var"]), xy)
+
+
+def _said_by_us(adata: Any) -> dict[str, Any]:
+    """What a table that this pipeline wrote says of itself; nothing for another one."""
+    said = adata.uns.get(keys.TISSUEGRAPH)
+    read = ("platform", keys.PITCH_PX, keys.UM_PER_PX, keys.FLUORESCENCE, keys.N_CONTROLS)
+    return {name: said[name] for name in read if name in said} if isinstance(said, Mapping) else {}
 
 
 def counts_in_memory(adata: Any) -> tuple[Any, Any]:

@@ -6,14 +6,14 @@ goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.elements import column, columns, index, matrix
+from tissuegraph.io.elements import categories, column, columns, index, matrix
 from tissuegraph.io.hdf5 import values
 from tissuegraph.io.request import Warn
 from tissuegraph.io.text import brief
@@ -56,7 +56,7 @@ def _own_columns(frame: Any, where: str, names: list[str], n_rows: int, warn: Wa
             lost.append(name)
             continue
         if len(given) == n_rows:
-            found[name] = _typed(given)
+            found[name] = _typed(given, *categories(frame, name))
         else:
             lost.append(name)
     if lost:
@@ -64,19 +64,27 @@ def _own_columns(frame: Any, where: str, names: list[str], n_rows: int, warn: Wa
     return pd.DataFrame(found, index=pd.RangeIndex(n_rows))
 
 
-def _typed(given: np.ndarray) -> Any:
-    """Objects (N,), None where missing, as flags, numbers or categories of text."""
+def _typed(given: np.ndarray, known: Sequence[Any] = (), ordered: bool = False) -> Any:
+    """Objects (N,), None where missing, as flags, numbers or categories of text.
+
+    known: values in their order, which categories keep; ordered: whether that order says something.
+    """
     import pandas as pd
 
     missing = np.array([value is None for value in given], dtype=bool)
     there = given[~missing]
-    if len(there) and all(isinstance(value, bool | np.bool_) for value in there) and not missing.any():
+    if not len(there):
+        return np.full(len(given), np.nan)
+    if all(isinstance(value, bool | np.bool_) for value in there) and not missing.any():
         return there.astype(bool)
-    if len(there) and all(isinstance(value, int | float | np.number) for value in there):
+    if all(isinstance(value, int | float | np.number) for value in there):
         if not missing.any() and all(isinstance(value, int | np.integer) for value in there):
-            return there.astype(np.int64)
+            large = max(there) > np.iinfo(np.int64).max  # identifiers that are hashes
+            return there.astype(np.uint64 if large else np.int64)
         return np.array([np.nan if value is None else value for value in given], dtype=np.float64)
-    return pd.Categorical([None if value is None else str(value) for value in given])
+    text = pd.Categorical([None if value is None else str(value) for value in given])
+    order = [value for value in dict.fromkeys(map(str, known)) if value in text.categories]
+    return pd.Categorical(text, order, ordered=ordered) if order else text
 
 
 def own_obsm(file: Mapping[str, Any], n_spots: int, ours: bool, warn: Warn) -> dict[str, np.ndarray]:

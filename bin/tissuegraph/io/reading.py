@@ -58,6 +58,11 @@ def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
         if request.image and not request.image_matrix:
             if raw.fluorescence:  # histology is what is asked for
                 raw.images, raw.scalefactors, raw.fluorescence = {}, {}, False
+            if raw.um_per_px == 1:
+                warn(
+                    f"positions are micrometres, and {request.image.name} has no image_matrix: one pixel of "
+                    f"it is taken for one micrometre"
+                )
             off = add_image(raw, request.image, warn)
         if off.any():
             warn(f"{int(off.sum())} of {len(off)} spots lie off the image and were left out")

@@ -196,10 +196,11 @@ def _dense_error(features: np.ndarray, position: np.ndarray, around: Neighbourho
     asked = sample_spots(len(features), seed=0, size=_LOO_DENSE_SPOTS)
     radius, _ = _usable_radius(position, around)
     nearest, _ = nearest_spots(position, around.n_nearest, queries=asked)
-    balls = cKDTree(position).query_ball_point(position[asked], radius) if radius else [()] * len(asked)
+    tree = cKDTree(position)
     error = 0.0
-    for spot, few, ball in zip(asked, nearest, balls, strict=True):
+    for spot, few in zip(asked, nearest, strict=True):
         others = few
+        ball = tree.query_ball_point(position[spot], radius) if radius else ()  # all at once are gigabytes
         if len(ball) > len(few) + 1:
             ball = np.asarray(ball)
             others = ball[ball != spot]

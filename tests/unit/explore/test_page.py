@@ -190,3 +190,16 @@ def test_the_record_names_the_page_and_its_size(page):
 def test_palettes_are_those_of_matplotlib():
     assert palette("viridis").startswith("440154")
     assert len(palette("cividis")) == 256 * 6
+
+
+def test_numbers_too_large_for_a_scale_have_one_all_the_same(tmp_path):
+    data = final_slice()
+    data.obs["identifier"] = np.full(data.n_obs, 2**63 + 1, dtype=np.uint64)
+    data.obs["overflow"] = [1e308, -1e308, *np.arange(data.n_obs - 2.0)]
+    _, content, _ = page_of(tmp_path, data)
+    low, high = column(content, "identifier")["shown"]
+    assert low == 2**63
+    assert high > low
+    entry = column(content, "overflow")
+    assert (entry["low"], entry["high"]) == (0, data.n_obs - 3)
+    assert codes(entry, "<u2")[:3].tolist() == [65535, 65535, 0]  # missing, missing, lowest

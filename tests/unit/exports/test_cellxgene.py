@@ -106,3 +106,14 @@ def test_the_validator_of_cellxgene_calls_it_valid(tmp_path, platform):
     said = subprocess.run([program, "validate", path], capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr
     assert "is_valid=True" in said.stderr + said.stdout
+
+
+@pytest.mark.parametrize("given", [["False", "true", None, "no"], [0.0, 1.0, np.nan, 0.0]])
+def test_whether_data_are_primary_is_read_as_what_it_says(tmp_path, given):
+    made = written(tmp_path, is_primary_data=given)
+    assert made.obs["is_primary_data"].tolist() == [False, True, False, False]
+
+
+def test_data_that_are_primary_perhaps_are_asked_about(tmp_path):
+    reason = refusal(tmp_path, final_data(**FACTS, is_primary_data="perhaps"))
+    assert reason == "cellxgene left out: CELLxGENE needs true or false in is_primary_data, found 'perhaps'"

@@ -64,6 +64,7 @@ def test_barcodes_of_space_ranger_are_known_whatever_file_they_came_in(tmp_path,
             "Xenium Explorer shows results of Xenium, and the slice is",
         ),
         (["1_1", "1_2", "1_3", "1_4"], "cosmx", "loupe", "Loupe Browser shows results of Space Ranger"),
+        (list("1234"), "xenium", "loupe", "Loupe Browser shows results of Space Ranger"),
     ],
 )
 def test_a_tool_of_another_platform_is_noted_without_a_warning(tmp_path, spots, platform, tool, words):

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.imaging_tiny import write_cosmx
 from helpers.tiny import tiny_anndata, write_h5ad
 from scipy import sparse
 
@@ -135,3 +136,72 @@ def test_layers_of_other_genes_than_the_counts_of_raw_are_left_out_and_said(tmp_
     assert not found.layers
     (line,) = said
     assert line.startswith(f"layers are not kept, as their genes are not the {given.n_vars} of raw")
+
+
+def test_identifiers_beyond_signed_64_bits_come_back_exactly(tmp_path, given):
+    hashes = np.array([2**63 + 5, 1, 2**64 - 1], dtype=np.uint64)
+    given.obs["entity"] = hashes
+    found, said = read(write_h5ad(tmp_path / "a.h5ad", given))
+    np.testing.assert_array_equal(found.obs["entity"], hashes)
+    assert said == []
+
+
+def test_categories_keep_their_order_and_whether_it_says_something(tmp_path, given):
+    given.obs["grade"] = pd.Categorical(["low", None, "high"], ["low", "mid", "high"], ordered=True)
+    given.obs["leiden"] = pd.Categorical(["10", "2", "2"], ["2", "10"])
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["grade"].cat.categories.tolist() == ["low", "high"]  # nobody is `mid`
+    assert found.obs["grade"].cat.ordered
+    assert found.obs["leiden"].cat.categories.tolist() == ["2", "10"]
+    assert not found.obs["leiden"].cat.ordered
+
+
+def test_a_name_with_our_prefix_that_is_there_already_stays_beside_ours(tmp_path, given):
+    given.obs["total_counts"], given.obs["h5ad_total_counts"] = [1, 2, 3], [4, 5, 6]
+    given.var["h5ad_in_model"] = 7
+    given.obsm["X_stmfg"], given.obsm["h5ad_X_stmfg"] = np.full((3, 1), 8.0), np.full((3, 1), 9.0)
+    given.layers["counts"], given.layers["h5ad_counts"] = (
+        np.full(given.shape, 0.5),
+        np.full(given.shape, 0.25),
+    )
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["h5ad_total_counts"].tolist() == [4, 5, 6]
+    assert found.obs["h5ad_h5ad_total_counts"].tolist() == [1, 2, 3]
+    assert (found.var["h5ad_in_model"] == 7).all()
+    assert found.var["h5ad_h5ad_in_model"].tolist() == list(range(found.n_vars))
+    assert (found.obsm["h5ad_X_stmfg"] == 9).all()
+    assert (found.obsm["h5ad_h5ad_X_stmfg"] == 8).all()
+    assert (found.layers["h5ad_counts"] == 0.25).all()
+    assert (found.layers["h5ad_h5ad_counts"] == 0.5).all()
+
+
+@pytest.mark.filterwarnings("ignore:Forward slashes:FutureWarning")
+def test_names_with_a_slash_come_back_with_a_dot(tmp_path, given):
+    given.obs["T/NK"] = [1, 2, 3]
+    given.obs["a/b/c"] = pd.Categorical(["x", "y", None])
+    found, said = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["T.NK"].tolist() == [1, 2, 3]
+    assert found.obs["a.b.c"].tolist()[:2] == ["x", "y"]
+    assert said == []
+
+
+def test_a_column_of_nothing_stays_one_of_missing_numbers(tmp_path, given):
+    given.obs["nothing"] = np.nan
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.obs["nothing"].dtype == np.float64
+    assert found.obs["nothing"].isna().all()
+
+
+def test_a_slice_of_ours_still_says_what_platform_and_controls_it_had(tmp_path):
+    first, _ = read(write_cosmx(tmp_path / "run"))
+    first.write_h5ad(tmp_path / "a.h5ad")
+    again, _ = read(tmp_path / "a.h5ad")
+    for name in ("platform", "n_controls", "um_per_px", "pitch_px"):
+        assert again.uns["tissuegraph"][name] == first.uns["tissuegraph"][name]
+    assert again.obs["control_counts"].tolist() == first.obs["control_counts"].tolist()
+
+
+def test_a_platform_that_is_none_is_not_taken_over(tmp_path, given):
+    given.uns["tissuegraph"] = {"platform": "telescope", "pitch_px": 1.0}
+    found, _ = read(write_h5ad(tmp_path / "a.h5ad", given))
+    assert found.uns["tissuegraph"]["platform"] == "h5ad"

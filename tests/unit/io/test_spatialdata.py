@@ -5,6 +5,8 @@ import shutil
 import numpy as np
 import pytest
 from helpers import spatialdata_tiny as tiny
+from helpers.final_slices import CELLS as CELLS_OF_XENIUM
+from helpers.final_slices import exported, final_data
 from helpers.reading import read, read_and_hear, refuses
 
 from tissuegraph.io.reading import detect_platform
@@ -267,3 +269,43 @@ def test_a_damaged_image_costs_the_picture_and_not_the_slice(copy):
     assert adata.n_obs == 4
     assert "spatial" not in adata.uns
     assert any(line.startswith("an image is not shown: ") for line in said)
+
+
+def test_channels_called_after_stains_are_no_histology_though_they_are_three_of_8_bits(tmp_path):
+    from spatialdata.transformations import Identity
+
+    values = np.random.default_rng(0).integers(0, 200, (3, 60, 40)).astype(np.uint8)
+    stains = histology(values, {"S1_downscaled_hires": Identity()}, c_coords=["DAPI", "CD45", "PanCK"])
+    adata, _ = read_and_hear(visium_with(tmp_path, stains=stains), coordinate_system="S1")
+    assert adata.uns["tissuegraph"]["fluorescence"]
+    picture, _ = picture_of(adata)
+    assert (picture[..., 0] == picture[..., 2]).all()
+
+
+def test_a_stain_with_nan_beyond_what_was_scanned_is_shown_black_there(tmp_path):
+    from spatialdata.transformations import Identity
+
+    values = np.tile(np.arange(40, dtype=np.float32), (60, 1))
+    values[:5] = np.nan
+    stain = histology(values[None], {"S1_downscaled_hires": Identity()})
+    adata, said = read_and_hear(visium_with(tmp_path, stain=stain), coordinate_system="S1")
+    picture, _ = picture_of(adata)
+    assert said == []
+    assert (picture[:5] == 0).all()
+    assert picture[10, 39].tolist() == [255, 255, 255]
+
+
+def test_a_store_of_ours_gives_back_its_scale_and_that_its_image_is_a_stain(tmp_path):
+    grey = np.repeat(np.arange(30, dtype=np.uint8)[:, None, None] * 8, 25, axis=1).repeat(3, axis=2)
+    data = final_data(names=CELLS_OF_XENIUM, platform="xenium", image=grey, um_per_px=0.5)
+    data.uns["tissuegraph"]["fluorescence"] = True
+    exported(tmp_path, "spatialdata", data)
+    store = tmp_path / "out" / "S.spatialdata.zarr"
+    adata, _ = read_and_hear(store)
+    assert adata.uns["tissuegraph"]["um_per_px"] == 0.5
+    assert adata.uns["tissuegraph"]["platform"] == "xenium"
+    assert adata.uns["tissuegraph"]["fluorescence"]
+    assert not [name for name in adata.obs if "domain" in name]  # they are found anew
+    in_um, _ = read_and_hear(store, coordinate_system="micrometres")
+    assert in_um.uns["tissuegraph"]["um_per_px"] == 1
+    assert in_um.uns["tissuegraph"]["pitch_px"] == 10

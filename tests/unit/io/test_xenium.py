@@ -208,10 +208,11 @@ def test_the_stain_gives_way_to_histology(tmp_path):
     run = write_xenium(tmp_path / "run", controls=False)
     write_morphology(run / "morphology_focus.ome.tif", nuclei())
     Image.new("RGB", (60, 50), (200, 120, 160)).save(tmp_path / "he.png")
-    adata, _ = read(run, image=tmp_path / "he.png")
+    adata, said = read(run, image=tmp_path / "he.png")
     (library,) = adata.uns["spatial"].values()
     assert library["images"]["hires"].shape == (50, 60, 3)
     assert "fluorescence" not in adata.uns["tissuegraph"]
+    assert "positions are micrometres, and he.png has no image_matrix" in " ".join(said)
 
 
 @pytest.mark.parametrize("damage", ["empty", "truncated", "flat", "colours"])

@@ -6,9 +6,10 @@ import sys
 
 import numpy as np
 import pytest
-from helpers.imaging_tiny import write_cosmx, write_merscope, write_xenium
+from helpers.imaging_tiny import write_cosmx, write_merscope, write_morphology, write_xenium
 from helpers.scripts import run_script
 from helpers.tiny import COUNTS, tiny_anndata, write_h5ad, write_outs
+from PIL import Image
 
 
 @pytest.fixture
@@ -45,6 +46,16 @@ def test_a_directory_of_an_imaging_platform_becomes_a_slice_in_micrometres(inges
     assert (found["platform"], found["um_per_px"], found["n_spots"], found["n_genes"]) == (platform, 1, 4, 3)
     assert record["status"] == "passed"
     assert found["n_controls"] >= 2
+
+
+@pytest.mark.parametrize("with_histology", [False, True])
+def test_a_stain_is_no_image_for_the_steps_that_read_histology(ingest, tmp_path, with_histology):
+    run = write_xenium(tmp_path / "run")
+    write_morphology(run / "morphology_mip.ome.tif", np.arange(256 * 256, dtype=np.uint16).reshape(256, 256))
+    Image.new("RGB", (60, 50), (200, 120, 160)).save(tmp_path / "he.png")
+    record, _ = ingest(run, *(["--image", tmp_path / "he.png"] if with_histology else []))
+    assert record["metrics"]["images"] == ["hires"]  # the picture of the report
+    assert record["metrics"]["has_image"] is with_histology
 
 
 def test_a_good_slice_passes_ingest_and_quality_control(ingest, tmp_path):

@@ -24,3 +24,15 @@ def test_a_damaged_slice_fails_the_step_in_one_line(tmp_path):
     assert record.status == "warned"
     assert "S.h5ad" in record.reasons[0]
     assert not any((tmp_path / "out").iterdir())
+
+
+def test_a_format_that_is_none_is_an_error_of_the_command_line(tmp_path):
+    (tmp_path / "S.h5ad").write_bytes(b"not looked at")
+    words = ["--slice", tmp_path / "S.h5ad", "--formats", "loupe, zarr", "--outdir", tmp_path / "out"]
+    result = invoke_script("export", "--sample", "S", *words, "--record", tmp_path / "export.json")
+    assert result.exit_code == 2
+    assert (
+        "expected spatialdata or loupe or xenium_explorer or cellxgene, or several joined by commas, got"
+        in (" ".join(result.output.replace("│", " ").split()))
+    )
+    assert not (tmp_path / "export.json").exists()

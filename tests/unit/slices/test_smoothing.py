@@ -135,3 +135,15 @@ def test_the_error_of_a_radius_is_that_of_leaving_each_spot_out():
         squares += ((features[spot] - features[others].mean(axis=0)) ** 2).sum()
     # asked of 2,000 of the 4,900
     assert loo_errors(features, position, [6], 1.0)[0] == pytest.approx(squares / len(position), rel=0.05)
+
+
+def test_the_error_of_a_radius_lists_the_neighbours_of_one_spot_at_a_time():
+    import tracemalloc
+
+    position = 10.0 * np.stack(np.divmod(np.arange(10_000), 100), axis=1)
+    features = np.zeros((10_000, 1), dtype=np.float32)
+    tracemalloc.start()
+    loo_errors(features, position, [18], um_per_px=1.0)  # 2,000 spots, each with some 316 around it
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6  # at once they are 25 MB

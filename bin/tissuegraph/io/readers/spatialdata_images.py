@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from tissuegraph.io.images import DISPLAY_SIDE, reduced
 from tissuegraph.io.readers.spatialdata_store import names_of, only
 from tissuegraph.io.request import Warn
 
+# Channels of a picture in colour by their names: numbered, or called after colours. Others are stains
+_COLOURS = re.compile(r"\d+|r(ed)?|g(reen)?|b(lue)?|a(lpha)?", re.IGNORECASE)
 _TOLERANCE = 1e-3  # of the scale, for turns and for unequal sides; pixels of the image, for shifts
 
 
@@ -82,8 +85,10 @@ def _background(image: Any, scale: float) -> Background:
     large = [level for level in levels if _side(level) >= DISPLAY_SIDE]
     level = min(large or [full], key=_side)
     step = max(1, -(-_side(level) // (4 * DISPLAY_SIDE)))  # one without smaller versions is thinned out
-    values = np.asarray(level.transpose("c", "y", "x")[:, ::step, ::step].data)
-    in_colour = values.shape[0] in (3, 4) and values.dtype == np.uint8
+    level = level.transpose("c", "y", "x")[:, ::step, ::step]
+    values = np.asarray(level.data)
+    names = [str(name) for name in level.coords["c"].values] if "c" in level.coords else []
+    in_colour = values.shape[0] in (3, 4) and values.dtype == np.uint8 and all(map(_COLOURS.fullmatch, names))
     small = reduced(pixels.as_rgb(np.moveaxis(values, 0, -1)) if in_colour else grey(values[0]))
     return Background(small, scale * max(small.shape[:2]) / _side(full), not in_colour)
 

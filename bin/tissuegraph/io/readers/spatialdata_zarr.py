@@ -21,6 +21,7 @@ from tissuegraph.io.request import Request
 from tissuegraph.io.text import brief
 
 GLOBAL = "global"
+MICROMETRES = "micrometres"  # of the stores that this pipeline writes
 DEFAULT_TABLE = "table"
 ELEMENTS = ("shapes", "points", "labels")  # kinds that a table can describe
 _VALUE = 4  # bytes of a value of a table, at least of the large ones
@@ -65,10 +66,11 @@ def read(request: Request) -> RawSlice:
         systems = affine_matrices(element)
     counts, table = counts_in_memory(table)
     raw = read_frames(table, replace(request, library=None), platform="spatialdata", counts=counts, xy=xy)
-    raw.um_per_px = _um_per_px(path, raw, f"{name} {region}", system)
+    raw.um_per_px = _um_per_px(path, raw, f"{name} {region}", system) or _um_of_ours(raw, system)
     background = read_background(path, systems, system, request.warn)
     if background is not None:
-        raw.images, raw.fluorescence = {"hires": background.picture}, background.fluorescence
+        raw.images = {"hires": background.picture}
+        raw.fluorescence |= background.fluorescence  # our own stores say so, and hold it as grey colours
         raw.scalefactors = {"tissue_hires_scalef": background.scale}
     return raw
 
@@ -178,6 +180,13 @@ def _um_per_px(path: Path, raw: RawSlice, names: str, system: str) -> float | No
     if array is not None and pitch > 0 and (array.sum(axis=1) % 2 == 0).all():  # every second of a hexagon
         return VISIUM_PITCH_UM / pitch
     return _um_of_transcripts(path, system)
+
+
+def _um_of_ours(raw: RawSlice, system: str) -> float | None:
+    """What a store that this pipeline wrote says: of the pixels in `global`, and its own micrometres."""
+    if raw.um_per_px is None:
+        return None
+    return {GLOBAL: raw.um_per_px, MICROMETRES: 1.0}.get(system)
 
 
 def _um_of_transcripts(path: Path, system: str) -> float | None:
