@@ -77,8 +77,8 @@ def one_run(platform: str, size: int, n_seeds: int, folder: Path, more: tuple[st
         time.sleep(1)
     elapsed = time.perf_counter() - started
     head = (
-        f"{platform}, {size:,} spots x {facts['genes']:,} genes ({facts['share']:.1%} non-zero), {n_seeds} seed(s): "
-        f"{elapsed / 60:.1f} min, exit status {run.returncode}, at most {most:.1f} GB in use at once (engine "
+        f"{platform}, {size:,} spots x {facts['genes']:,} genes ({facts['share']:.1%} non-zero), "
+        f"{n_seeds} seed(s): {elapsed / 60:.1f} min, exit status {run.returncode}, at most {most:.1f} GB in use at once (engine "
         f"included), load {load:.1f} before and {os.getloadavg()[1]:.1f} after"
     )
     return f"{head}\n\n{trace_table(folder / 'results')}\n\n{told(folder / 'results')}"
@@ -89,7 +89,8 @@ def generated(platform: str, size: int, folder: Path) -> dict[str, float]:
     known = folder / "section.json"
     if not known.exists():
         code = (
-            f"import json; from pathlib import Path; from helpers.large_runs import {WRITERS[platform]} as write; "
+            f"import json; from pathlib import Path; "
+            f"from helpers.large_runs import {WRITERS[platform]} as write; "
             f"share = write(Path('section'), {size}); "
             f"Path('section.json').write_text(json.dumps(share))"
         )

@@ -29,7 +29,7 @@ _IMAGES = {"hires": 2000, "lowres": 600}  # longest side in pixels
 
 
 def write_visium_hd(folder: Path, n_bins: int, n_genes: int = 18_000, seed: int = 0) -> float:
-    """`outs` of n_bins bins of 8 um under tissue; annotation.csv beside it. Returns the share of non-zeros."""
+    """`outs` of bins of 8 um under tissue, with an annotation beside it. Returns the share of non-zeros."""
     # (the tissue's area is that of a hexagonal lattice, the bins' of a square one)
     settings = _settings(n_bins, n_genes, BIN_UM * np.sqrt(2 / np.sqrt(3)), HD_DEPTH, seed)
     tissue, programme = draw_tissue(settings), draw_programme(settings)

@@ -113,18 +113,18 @@ class _Sampled(torch.autograd.Function):
     def forward(ctx, u, v, temperature, negatives):
         n_spots, n_negatives = len(u), len(negatives)
         root = math.sqrt(temperature)
-        anchors, partners = torch.cat([u, v]) / root, torch.cat([v, u]) / root  # (2N, D)
+        anchors = torch.cat([u, v]).div_(root)  # (2N, D); what attracts a row is N rows further on
         drawn = torch.cat([negatives, negatives + n_spots])  # (2m,) rows of both views
         pool = anchors[drawn]
         place = torch.full((n_spots,), -1, device=u.device)  # of a spot among the negatives, or -1
         place[negatives] = torch.arange(n_negatives, device=u.device)
         place = place.repeat(2)
-        positive = (anchors * partners).sum(1)  # (2N,)
+        height = max(1, _block_entries(u) // (2 * n_negatives))
+        positive = _row_products(*anchors.chunk(2), height).repeat(2)  # (2N,)
         others = n_negatives - (place >= 0).to(u.dtype)  # m_i
         correction = torch.log((n_spots - 1) / others)
         gradient, by_pool = torch.empty_like(anchors), torch.zeros_like(pool)
         log_sums = torch.empty_like(positive)
-        height = max(1, _block_entries(u) // (2 * n_negatives))
         for start in range(0, 2 * n_spots, height):
             rows = slice(start, start + height)
             similarity = anchors[rows] @ pool.T
@@ -139,7 +139,12 @@ class _Sampled(torch.autograd.Function):
             gradient[rows] = rest * (share @ pool)
             by_pool += share.T @ (rest * anchors[rows])
         attraction = torch.exp(positive - log_sums) - 1  # (2N,), of the positive pair from this side
-        gradient += (attraction + attraction.roll(n_spots))[:, None] * partners
+        both = (attraction[:n_spots] + attraction[n_spots:])[:, None]
+        for start in range(0, n_spots, height):
+            rows = slice(start, min(start + height, n_spots))
+            its = slice(rows.start + n_spots, rows.stop + n_spots)
+            gradient[rows] += both[rows] * anchors[its]
+            gradient[its] += both[rows] * anchors[rows]
         gradient[drawn] += by_pool
         ctx.save_for_backward(gradient.div_(2 * n_spots * root))
         return (log_sums - positive).mean()
@@ -148,3 +153,12 @@ class _Sampled(torch.autograd.Function):
     def backward(ctx, upstream):
         (gradient,) = ctx.saved_tensors
         return *(upstream * gradient).chunk(2), None, None
+
+
+def _row_products(first: Tensor, second: Tensor, height: int) -> Tensor:
+    """(N,) products of the rows of two (N, D), without an array of their size."""
+    result = first.new_empty(len(first))
+    for start in range(0, len(first), height):
+        rows = slice(start, start + height)
+        result[rows] = (first[rows] * second[rows]).sum(1)
+    return result
