@@ -78,8 +78,9 @@ def one_run(platform: str, size: int, n_seeds: int, folder: Path, more: tuple[st
     elapsed = time.perf_counter() - started
     head = (
         f"{platform}, {size:,} spots x {facts['genes']:,} genes ({facts['share']:.1%} non-zero), "
-        f"{n_seeds} seed(s): {elapsed / 60:.1f} min, exit status {run.returncode}, at most {most:.1f} GB in use at once (engine "
-        f"included), load {load:.1f} before and {os.getloadavg()[1]:.1f} after"
+        f"{n_seeds} seed(s): {elapsed / 60:.1f} min, exit status {run.returncode}, "
+        f"at most {most:.1f} GB in use at once (engine included), "
+        f"load {load:.1f} before and {os.getloadavg()[1]:.1f} after"
     )
     return f"{head}\n\n{trace_table(folder / 'results')}\n\n{told(folder / 'results')}"
 
