@@ -39,25 +39,28 @@ SIZES = {"visium_hd": (4_000, 50_000, 200_000, 400_000), "xenium": (4_000, 50_00
 )
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(min=1000), help="Spots; default: all.")
 @click.option("--n-seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Of --n_seeds.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Of training; the preset's 100 where not given.")
 @click.option("--scratch", type=click.Path(file_okay=False, exists=True, path_type=Path))
 @click.option("--keep", is_flag=True, help="Keep data, results and work directory.")
 @click.argument("more", nargs=-1)
 def main(
-    platforms: tuple[str, ...], sizes: tuple[int, ...], n_seeds: int, scratch: Path | None, keep: bool,
-    more: tuple[str, ...],
+    platforms: tuple[str, ...], sizes: tuple[int, ...], n_seeds: int, epochs: int | None,
+    scratch: Path | None, keep: bool, more: tuple[str, ...],
 ) -> None:  # fmt: skip
     for platform in platforms:
         for size in sizes or SIZES[platform]:
             if keep:
                 folder = (scratch or Path.cwd()) / f"{platform}_{size}"
                 folder.mkdir(exist_ok=True)
-                click.echo(one_run(platform, size, n_seeds, folder, more) + "\n")
+                click.echo(one_run(platform, size, n_seeds, epochs, folder, more) + "\n")
                 continue
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                click.echo(one_run(platform, size, n_seeds, Path(folder), more) + "\n")
+                click.echo(one_run(platform, size, n_seeds, epochs, Path(folder), more) + "\n")
 
 
-def one_run(platform: str, size: int, n_seeds: int, folder: Path, more: tuple[str, ...]) -> str:
+def one_run(
+    platform: str, size: int, n_seeds: int, epochs: int | None, folder: Path, more: tuple[str, ...]
+) -> str:
     """Generate, run, and return the table of the run."""
     facts = generated(platform, size, folder)
     sheet = folder / "sheet.csv"
@@ -66,7 +69,12 @@ def one_run(platform: str, size: int, n_seeds: int, folder: Path, more: tuple[st
         f"sample,path,platform,annotation\nsection,{data},{_sheet_name(platform)},{data}.annotation.csv\n"
     )
     command = [ROOT / "engine" / "nextflow", "run", ROOT, "-ansi-log", "false", "--input", sheet]
-    command += ["--outdir", folder / "results", "--n_seeds", n_seeds, "-c", _machine(folder), *more]
+    command += ["--outdir", folder / "results", "--n_seeds", n_seeds, "-c", _machine(folder)]
+    if epochs:
+        preset = folder / "preset.yaml"
+        preset.write_text(f"method: stmfg\nextends: default\noptimiser:\n  epochs: {epochs}\n")
+        command += ["--stmfg_preset", preset]
+    command += more
     environment = os.environ | {"NXF_HOME": str(folder / ".nxf")}
     load = os.getloadavg()[1]
     started = time.perf_counter()
@@ -78,8 +86,8 @@ def one_run(platform: str, size: int, n_seeds: int, folder: Path, more: tuple[st
     elapsed = time.perf_counter() - started
     head = (
         f"{platform}, {size:,} spots x {facts['genes']:,} genes ({facts['share']:.1%} non-zero), "
-        f"{n_seeds} seed(s): {elapsed / 60:.1f} min, exit status {run.returncode}, "
-        f"at most {most:.1f} GB in use at once (engine included), "
+        f"{n_seeds} seed(s){f' of {epochs} epochs' if epochs else ''}: {elapsed / 60:.1f} min, "
+        f"exit status {run.returncode}, at most {most:.1f} GB in use at once (engine included), "
         f"load {load:.1f} before and {os.getloadavg()[1]:.1f} after"
     )
     return f"{head}\n\n{trace_table(folder / 'results')}\n\n{told(folder / 'results')}"
