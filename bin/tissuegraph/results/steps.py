@@ -36,12 +36,12 @@ _NUMBERS = ".numbers.json"
 class Steps:
     """What the steps found out about one slice, of which N spots passed QC.
 
-    whole: the canonical slice, all its spots, with `spots` their QC table; kept: the N spots that passed;
-    methods: at least one; joints: domains of the slice's group by name, empty without; numbers: result -> the
-    group's number of each of its domains (K,), from 1, empty without group; image: None for a slice without;
-    annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or None; known: names that the
-    model of the group knows, which come first among regions; taught: regions that other sections taught,
-    None where there are none.
+    whole: the canonical slice, all its spots but no counts, with `spots` their QC table; kept: the N
+    spots that passed; methods: at least one; joints: domains of the slice's group by name, empty without;
+    numbers: result -> the group's number of each of its domains (K,), from 1, empty without group; image:
+    None for a slice without; annotation: (N,) int from 0, -1 = unlabelled, with the regions' names, or
+    None; known: names that the model of the group knows, which come first among regions; taught: regions
+    that other sections taught, None where there are none.
     """
 
     sample: str
@@ -90,6 +90,7 @@ def read_steps(sample: str, parts: Path, names: Sequence[str]) -> Steps:
         raise InputError(f"no domains were found by {' or '.join(names)}; see what their steps say")
     whole, spots = read_whole(parts / "slice.h5ad", parts / "spots.csv.gz")
     kept = kept_slice(whole, spots)
+    del whole.X  # the largest array of the task, twice
     records = tuple(map(_read_record, _record_paths(parts)))
     taught = read_taught(parts / FILE, records, kept.n_obs)
     known = known_names(taught, records)
