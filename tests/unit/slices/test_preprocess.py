@@ -65,6 +65,20 @@ def test_a_share_below_one_counts_spots_of_the_slice(min_cells, spots):
     assert preprocess.minimum_spots(100, min_cells) == spots
 
 
+@pytest.mark.parametrize(
+    ("n_spots", "min_cells", "spots"),
+    [
+        (10_000, 0.03, 300),
+        (33_000, 0.03, 990),
+        (400_000, 0.03, 990),
+        (400_000, 0.5, 16_500),
+        (400_000, 2000, 2000),
+    ],
+)
+def test_of_a_large_slice_a_share_counts_no_more_spots_than_of_33_000(n_spots, min_cells, spots):
+    assert preprocess.minimum_spots(n_spots, min_cells) == spots
+
+
 def test_genes_seen_in_too_few_spots_go():
     assert preprocess.detected_genes(COUNTS, 2).tolist() == [True, True, False]
     assert preprocess.select_genes(COUNTS, 2, n_hvg=10).tolist() == [0, 1]
