@@ -108,7 +108,9 @@ def detected_genes(counts: sparse.csr_matrix, min_cells: float, panel_genes: int
     """
     if counts.shape[1] <= panel_genes:
         min_cells = 1
-    seen = np.bincount(counts.indices[counts.data > 0], minlength=counts.shape[1])
+    seen = np.zeros(counts.shape[1], dtype=np.int64)
+    for rows in _chunks(counts):  # counting takes eight bytes for each entry
+        seen += np.bincount(rows.indices[rows.data > 0], minlength=counts.shape[1])
     return seen >= minimum_spots(counts.shape[0], min_cells)
 
 
@@ -147,10 +149,12 @@ def clip(values: sparse.csr_matrix, largest: float) -> sparse.csr_matrix:
 def mean_variance(values: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
     """Mean and unbiased variance of each gene over the spots, zeros included: two (G,) float64."""
     n_spots, n_genes = values.shape
-    total = np.bincount(values.indices, weights=values.data, minlength=n_genes)
+    total, stored = np.zeros(n_genes), np.zeros(n_genes, dtype=np.int64)
+    for rows in _chunks(values):
+        total += np.bincount(rows.indices, weights=rows.data, minlength=n_genes)
+        stored += np.bincount(rows.indices, minlength=n_genes)
     mean = total / n_spots
     # Around the mean rather than sum of squares: no cancellation. Zeros contribute mean^2 each.
-    stored = np.bincount(values.indices, minlength=n_genes)
     squares = (n_spots - stored) * mean**2
     for rows in _chunks(values):
         residual = rows.data - mean[rows.indices]

@@ -102,6 +102,20 @@ def test_the_default_presets_keep_all_genes_of_a_panel_of_cells_and_the_paper_do
     assert len(preprocess.prepare(counts, load_settings("stmfg/paper").preprocess).selected) < 300 - 30
 
 
+def test_genes_are_measured_alike_whatever_the_pieces(tissue, monkeypatch):
+    def measured():
+        detected, scores = preprocess.detected_genes(tissue, 3), preprocess.hvg_scores(tissue)
+        return [detected, *preprocess.mean_variance(tissue), scores]
+
+    whole = measured()
+    monkeypatch.setattr(preprocess, "_CHUNK_SPOTS", 7)
+    pieces = measured()
+    assert np.array_equal(pieces[0], whole[0])
+    assert np.array_equal(pieces[1], whole[1])  # sums of whole numbers
+    for found, expected in zip(pieces[2:], whole[2:], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 def test_no_gene_left_is_an_error_with_the_remedy():
     with pytest.raises(InputError, match=r"at least 100 of the 4 spots; lower min_cells \(now 100\)"):
         preprocess.select_genes(COUNTS, 100, n_hvg=10)
