@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tissuegraph.nn.allocator import return_freed_memory
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.nn.optimiser import Adam
 from tissuegraph.nn.random import drawing_from, generator
@@ -27,6 +28,7 @@ from tissuegraph.stmfg.settings import Settings
 
 VIEWS = ("spatial", "feature", "image")
 _OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
+_EPOCHS_PER_TRIM = 10
 _FALLBACK_PARTS = 16  # parts per slice when the full graph did not fit
 
 
@@ -110,6 +112,8 @@ def _train_one(
         optimiser.zero_grad()
         curves.append(backward_one_step(model, problem, settings, draws))
         optimiser.step()
+        if epoch % _EPOCHS_PER_TRIM == 0:
+            return_freed_memory()
         if progress and (epoch + 1) % max(1, chosen.epochs // 10) == 0:
             progress(seed, epoch + 1, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
