@@ -82,10 +82,10 @@ def time_table(pipeline_info: Path) -> str:
         by_process.setdefault(task["name"].split(" ")[0].split(":")[-1], []).append(task)
     rows = []
     for process, group in by_process.items():
-        seconds = [_seconds(task["realtime"]) for task in group]
-        memory = max(_gigabytes(task["peak_rss"]) for task in group)
+        wall = [seconds(task["realtime"]) for task in group]
+        memory = max(gigabytes(task["peak_rss"]) for task in group)
         rows.append(
-            [process, len(group), f"{statistics.median(seconds):.1f}", f"{max(seconds):.1f}", f"{memory:.2f}"]
+            [process, len(group), f"{statistics.median(wall):.1f}", f"{max(wall):.1f}", f"{memory:.2f}"]
         )
     head = ["process", "tasks", "median s", "longest s", "peak memory, GB"]
     return f"Wall time of the default recipe\n\n{markdown(head, rows)}"
@@ -161,13 +161,13 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     """Seconds of a duration such as `1m 2s` or `950ms`."""
     parts = re.findall(r"([\d.]+)\s*(ms|s|m|h|d)", text)
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def _gigabytes(text: str) -> float:
+def gigabytes(text: str) -> float:
     """Gigabytes of a size such as `512.3 MB`; 0 where the trace has none."""
     found = re.match(r"([\d.]+)\s*([KMGT]?)B", text)
     return float(found[1]) * 1024 ** " KMGT".index(found[2] or " ") / 1e9 if found else 0.0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.synthetic.expression import draw_programme
+from tissuegraph.synthetic.expression import Programme, draw_programme
 from tissuegraph.synthetic.settings import CELLS, PATCHY, SliceSettings
-from tissuegraph.synthetic.tissue import draw_tissue, scatter_cells
+from tissuegraph.synthetic.tissue import Tissue, draw_tissue, scatter_cells
 
 TABLE = 1 << 18
 CHUNK = 8192  # cells drawn at a time
@@ -51,16 +52,23 @@ def large_cells(
     )  # fmt: skip
     tissue = draw_tissue(settings)
     programme = draw_programme(settings)
-    rng = settings.stream("cells")
     position = _along_rows(scatter_cells(settings.stream("places"), tissue, n))
-    blocks, domain = [], np.empty(n, dtype=np.int64)
-    for start in range(0, n, CHUNK):
-        part = slice(start, min(start + CHUNK, n))
-        member = tissue.membership(position[part]).T  # (B, K)
-        domain[part] = member.argmax(axis=1)
+    blocks, domain = zip(*draw_blocks(settings, tissue, programme, position), strict=True)
+    return LargeCells(sparse.vstack(blocks, format="csr"), position, np.concatenate(domain), programme.genes)
+
+
+def draw_blocks(
+    settings: SliceSettings, tissue: Tissue, programme: Programme, position: np.ndarray
+) -> Iterator[tuple[sparse.csr_matrix, np.ndarray]]:
+    """Counts CSR (B, G) float32 and domain (B,) of CHUNK places (N, 2) after the other, for those who
+    cannot hold all at once.
+    """
+    rng = settings.stream("cells")
+    for start in range(0, len(position), CHUNK):
+        member = tissue.membership(position[start : start + CHUNK]).T  # (B, K)
         cell_type = _draw_rows(rng, member @ programme.composition)
-        blocks.append(_draw_block(rng, programme.profile, cell_type, depth, settings.depth_sd))
-    return LargeCells(sparse.vstack(blocks, format="csr"), position, domain, programme.genes)
+        counts = _draw_block(rng, programme.profile, cell_type, settings.depth, settings.depth_sd)
+        yield counts, member.argmax(axis=1)
 
 
 def _draw_block(rng, profile: np.ndarray, cell_type: np.ndarray, depth: float, depth_sd: float):

@@ -24,7 +24,9 @@ class MixtureSettings:
     n_micro_clusters: int = 200  # leaves of the model-based hierarchy
     tolerance: float = 1e-6  # relative gain of the log-likelihood; 1e-3 leaves a seed sd of .03 in ARI
     ridge: float = 1e-6  # of the mean variance
-    start_sample: int = 8_000  # spots used to find a start: Ward needs the square of it
+    # Spots used to find a start: Ward needs the square of it. At 16,000 spots, labels from 4,000 agree with
+    # those from 8,000 as two seeds do (ARI .91 to .97); some from 2,000 do not (.78).
+    start_sample: int = 4_000
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,8 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.hdf5 import open_hdf5, strings
 from tissuegraph.io.intermediate import damaged, reading
 
+_CHUNK_SPOTS = 32_768  # rows of counts read at a time where only some are kept
+
 
 @dataclass(frozen=True, eq=False)
 class StoredSlice:
@@ -52,18 +54,47 @@ def open_own(path: Path) -> Iterator[Any]:
 def read_stored(path: Path) -> StoredSlice:
     """Read what `ingest` wrote; raises InputError for anything else."""
     with open_own(path) as file:
-        matrix, settings = file["X"], file["uns"][keys.TISSUEGRAPH]
-        parts = tuple(matrix[name][()] for name in ("data", "indices", "indptr"))
-        return StoredSlice(
-            counts=sparse.csr_matrix(parts, shape=tuple(int(n) for n in matrix.attrs["shape"])),
-            barcodes=_index(file["obs"]),
-            genes=_index(file["var"]),
-            gene_ids=_text(file["var"][keys.GENE_ID]),
-            symbols=_text(file["var"][keys.GENE_SYMBOL]),
-            xy=file["obsm"][keys.SPATIAL][()],
-            pitch=float(settings[keys.PITCH_PX][()]),
-            um_per_px=_scale(settings),
+        return _stored(file, _index(file["obs"]))
+
+
+def _stored(file: Any, barcodes: np.ndarray, keep: np.ndarray | None = None) -> StoredSlice:
+    """What an open slice holds of all its spots, or of those of a mask (N,)."""
+    spots = slice(None) if keep is None else keep
+    settings = file["uns"][keys.TISSUEGRAPH]
+    return StoredSlice(
+        counts=_counts(file["X"], keep),
+        barcodes=barcodes[spots],
+        genes=_index(file["var"]),
+        gene_ids=_text(file["var"][keys.GENE_ID]),
+        symbols=_text(file["var"][keys.GENE_SYMBOL]),
+        xy=file["obsm"][keys.SPATIAL][()][spots],
+        pitch=float(settings[keys.PITCH_PX][()]),
+        um_per_px=_scale(settings),
+    )
+
+
+def _counts(matrix: Any, keep: np.ndarray | None) -> sparse.csr_matrix:
+    """Counts of all spots, or of those of a mask: then read in pieces, so that the others are never held."""
+    n_spots, n_genes = (int(n) for n in matrix.attrs["shape"])
+    pointer = matrix["indptr"][()]
+    if keep is None:
+        return sparse.csr_matrix(
+            (matrix["data"][()], matrix["indices"][()], pointer), shape=(n_spots, n_genes)
         )
+    lengths = np.diff(pointer)
+    if pointer[0] != 0 or (lengths < 0).any() or pointer[-1] != matrix["data"].shape[0]:
+        raise ValueError("the rows of X do not follow each other")
+    kept_pointer = np.concatenate([[0], np.cumsum(lengths[keep])])
+    parts = [np.empty(kept_pointer[-1], dtype=matrix[name].dtype) for name in ("data", "indices")]
+    filled = 0
+    for start in range(0, n_spots, _CHUNK_SPOTS):
+        stop = min(start + _CHUNK_SPOTS, n_spots)
+        entries = np.repeat(keep[start:stop], lengths[start:stop])
+        n_kept = int(entries.sum())
+        for part, name in zip(parts, ("data", "indices"), strict=True):
+            part[filled : filled + n_kept] = matrix[name][pointer[start] : pointer[stop]][entries]
+        filled += n_kept
+    return sparse.csr_matrix((*parts, kept_pointer), shape=(int(keep.sum()), n_genes))
 
 
 def _scale(settings: Any) -> float | None:
@@ -121,11 +152,13 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
 
     Raises InputError where the two files are not of the same slice or fewer than two spots are left.
     """
-    stored = read_stored(slice_path)
-    keep = _kept(spots_path, stored.barcodes, slice_path.name)
+    with open_own(slice_path) as file:
+        barcodes = _index(file["obs"])
+    keep = _kept(spots_path, barcodes, slice_path.name)
     if keep.sum() < 2:
         raise InputError(f"at least two spots are needed, QC kept {keep.sum()}; relax its thresholds")
-    return stored.part(keep)
+    with open_own(slice_path) as file:
+        return _stored(file, barcodes, keep)
 
 
 def _kept(spots_path: Path, barcodes: np.ndarray, slice_name: str) -> np.ndarray:

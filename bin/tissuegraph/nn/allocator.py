@@ -18,3 +18,17 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     return bool(mallopt(_M_MMAP_MAX, 0)) and bool(mallopt(_M_TRIM_THRESHOLD, -1))
+
+
+def return_freed_memory() -> bool:
+    """Give the pages of all freed memory back to the system, where the C library can (glibc).
+
+    Kept memory that serves no request, because what is free lies in pieces, adds up over the epochs: from 7
+    to 13 GB in a hundred epochs at 400,000 spots. To fault its pages in again costs 3 % of ten epochs' time.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return False
+    trim(0)
+    return True

@@ -21,7 +21,7 @@ from tissuegraph.scores.labellings import (
     name_domains,
     number_alike,
 )
-from tissuegraph.scores.metrics import agreement_scores, coherence_scores
+from tissuegraph.scores.metrics import agreement_scores, coherence_scores, pas_neighbours
 from tissuegraph.scores.table import gain, score_table
 
 _WHAT = {JOINT: "all sections together", JOINT_STMFG: "one encoder over all sections"}
@@ -59,8 +59,10 @@ def judge(steps: Steps, final: str) -> Answers:
     def agreement(labels: np.ndarray) -> Mapping[str, float]:
         return {} if steps.annotation is None else agreement_scores(labels, steps.annotation)
 
+    arrays, nearest = steps.arrays, pas_neighbours(steps.arrays.position)
+
     def coherence(labels: np.ndarray) -> Mapping[str, float]:
-        return coherence_scores(labels, steps.arrays.position, steps.arrays.spatial)
+        return coherence_scores(labels, arrays.position, arrays.spatial, nearest=nearest)
 
     scores = score_table(steps.methods, steps.baseline, agreement=agreement, coherence=coherence)
     for name, joint in steps.joints.items():

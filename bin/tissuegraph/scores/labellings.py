@@ -81,7 +81,8 @@ def read_method(name: str, embedding: Path, domains: Path, n_spots: int) -> Meth
     """Read what train.py and cluster.py wrote for one method; raises InputError when spots differ."""
     parts = _read(domains, _METHOD_KEYS, n_spots)
     latent = _read(embedding, ("embeddings",), n_spots, spots_last=False)["embeddings"]
-    return MethodResult(name=name, embedding=np.asarray(latent[0], dtype=np.float32), **parts)
+    first = np.array(latent[0], dtype=np.float32)  # a copy: a view would hold those of all seeds
+    return MethodResult(name=name, embedding=first, **parts)
 
 
 def read_baseline(path: Path, n_spots: int) -> BaselineResult:

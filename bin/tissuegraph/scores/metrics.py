@@ -41,29 +41,39 @@ def agreement_scores(labels: np.ndarray, annotation: np.ndarray) -> dict[str, fl
 
 
 def coherence_scores(
-    labels: np.ndarray, position: np.ndarray, spatial: sparse.csr_matrix, seed: int = 0
+    labels: np.ndarray,
+    position: np.ndarray,
+    spatial: sparse.csr_matrix,
+    seed: int = 0,
+    nearest: np.ndarray | None = None,
 ) -> dict[str, float]:
     """PAS, CHAOS, silhouette width (ASW) and Moran's I of a labelling in space; no annotation needed.
 
-    labels: (N,) int; position: (N, 2); spatial: CSR (N, N) adjacency. Smooth domains score well whether
-    or not they are true, so these describe a result and do not choose one.
+    labels: (N,) int; position: (N, 2); spatial: CSR (N, N) adjacency; nearest: see `abnormal_share`. Smooth
+    domains score well whether or not they are true, so these describe a result and do not choose one.
     """
     return {
-        "pas": abnormal_share(labels, position),
+        "pas": abnormal_share(labels, position, nearest),
         "chaos": chaos(labels, position),
         "asw": silhouette(labels, position, seed=seed),
         "morans_i": morans_i(labels, spatial),
     }
 
 
-def abnormal_share(labels: np.ndarray, position: np.ndarray) -> float:
+def pas_neighbours(position: np.ndarray) -> np.ndarray | None:
+    """The 10 nearest spots of each, (N, 10) int32, for PAS of several labellings; None for one spot."""
+    return nearest_spots(position, PAS_NEIGHBOURS)[0] if len(position) > 1 else None
+
+
+def abnormal_share(labels: np.ndarray, position: np.ndarray, nearest: np.ndarray | None = None) -> float:
     """PAS, share of abnormal spots: at least 6 of the 10 nearest spots lie in other domains (0 is best).
 
     Shang and Zhou 2022, Nature Communications 13:7203. On slices of fewer than 11 spots: 6 in 10 of all.
+    nearest: what `pas_neighbours` finds; searched for here where it is not given.
     """
-    if len(labels) < 2:
+    nearest = pas_neighbours(position) if nearest is None else nearest
+    if nearest is None:
         return float("nan")
-    nearest, _ = nearest_spots(position, PAS_NEIGHBOURS)
     elsewhere = (labels[nearest] != labels[:, None]).mean(axis=1)
     return float((elsewhere >= PAS_DISAGREEING / PAS_NEIGHBOURS - 1e-9).mean())
 

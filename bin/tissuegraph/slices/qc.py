@@ -26,6 +26,7 @@ WARN_MEDIAN_COUNTS_PANEL = 20  # the same of a panel, whose counts are all of ge
 PIECE_SPOTS, WARN_IN_PIECES = 5, 0.05  # more than this share of spots in pieces smaller than this
 REACH = 3.0  # multiples of the pitch that still count as neighbours within one piece of tissue
 N_BINS = 30
+CHUNK_SPOTS = 32_768  # rows of counts looked at at a time where a copy of all would be made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +153,7 @@ def judge(
     record.metrics |= {
         "n_spots_raw": len(keep),
         "n_spots": int(keep.sum()),
-        "n_genes": int((counts[keep].getnnz(axis=0) > 0).sum()),
+        "n_genes": _genes_seen(counts, keep),
         "median_counts": _median(metrics.total_counts[keep]) if sequenced else None,
         "median_genes": _median(metrics.n_genes_by_counts[keep]) if sequenced else None,
         "median_mito": _median(metrics.pct_counts_mt[keep]),
@@ -167,6 +168,15 @@ def judge(
     faint = WARN_MEDIAN_COUNTS_PANEL if counts.shape[1] <= PANEL_GENES else WARN_MEDIAN_COUNTS
     _warn(record, metrics, thresholds, pieces, faint)
     return reasons
+
+
+def _genes_seen(counts: sparse.csr_matrix, keep: np.ndarray) -> int:
+    """Genes with an entry in one of the kept spots (N,); no copy of the counts is made."""
+    seen = np.zeros(counts.shape[1], dtype=bool)
+    for start in range(0, len(keep), CHUNK_SPOTS):
+        rows = slice(start, start + CHUNK_SPOTS)
+        seen[counts[rows][keep[rows]].indices] = True
+    return int(seen.sum())
 
 
 def _refuse(found: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ from tissuegraph.presets.fields import choice, flag, number, whole
 class Preprocess:
     """Counts to network input."""
 
-    min_cells: float = number(0, 1e9)  # keep genes seen in so many spots; below 1: share of the spots
+    min_cells: float = number(0, 1e9)  # keep genes seen in so many spots; below 1: share of the
+    # spots, of a large slice of 33,000
     n_hvg: int = whole(1, 1_000_000)  # highly variable genes kept (all, where the slice has fewer)
     panel_genes: int = whole(0, 1_000_000)  # of slices with at most so many genes all seen ones are kept
     hvg_flavor: str = choice("seurat_v3")  # ranked on raw counts by variance beyond the mean's trend

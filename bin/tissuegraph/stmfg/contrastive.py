@@ -113,21 +113,20 @@ class _Sampled(torch.autograd.Function):
     def forward(ctx, u, v, temperature, negatives):
         n_spots, n_negatives = len(u), len(negatives)
         root = math.sqrt(temperature)
-        anchors, partners = torch.cat([u, v]) / root, torch.cat([v, u]) / root  # (2N, D)
-        drawn = torch.cat([negatives, negatives + n_spots])  # (2m,) rows of both views
-        pool = anchors[drawn]
+        height = max(1, _block_entries(u) // (2 * n_negatives))
+        pool = torch.cat([u[negatives], v[negatives]]) / root  # (2m, D)
         place = torch.full((n_spots,), -1, device=u.device)  # of a spot among the negatives, or -1
         place[negatives] = torch.arange(n_negatives, device=u.device)
         place = place.repeat(2)
-        positive = (anchors * partners).sum(1)  # (2N,)
+        positive = _pair_products(u, v, root, height).repeat(2)  # (2N,)
         others = n_negatives - (place >= 0).to(u.dtype)  # m_i
         correction = torch.log((n_spots - 1) / others)
-        gradient, by_pool = torch.empty_like(anchors), torch.zeros_like(pool)
+        gradient, by_pool = u.new_empty(2 * n_spots, u.shape[1]), torch.zeros_like(pool)
         log_sums = torch.empty_like(positive)
-        height = max(1, _block_entries(u) // (2 * n_negatives))
         for start in range(0, 2 * n_spots, height):
             rows = slice(start, start + height)
-            similarity = anchors[rows] @ pool.T
+            anchors = _rows_of_both(u, v, rows) / root
+            similarity = anchors @ pool.T
             own = (place[rows] >= 0).nonzero()[:, 0]
             column = place[rows][own]
             similarity[own, column] = -math.inf
@@ -137,10 +136,14 @@ class _Sampled(torch.autograd.Function):
             log_sums[rows] = torch.logaddexp(negative, positive[rows])
             rest = torch.exp(negative - log_sums[rows])[:, None]  # share of all negatives together
             gradient[rows] = rest * (share @ pool)
-            by_pool += share.T @ (rest * anchors[rows])
+            by_pool += share.T @ (rest * anchors)
         attraction = torch.exp(positive - log_sums) - 1  # (2N,), of the positive pair from this side
-        gradient += (attraction + attraction.roll(n_spots))[:, None] * partners
-        gradient[drawn] += by_pool
+        both = (attraction[:n_spots] + attraction[n_spots:])[:, None]
+        for own_rows, partner in zip(gradient.chunk(2), (v, u), strict=True):
+            for start in range(0, n_spots, height):
+                rows = slice(start, start + height)
+                own_rows[rows] += both[rows] * (partner[rows] / root)
+        gradient[torch.cat([negatives, negatives + n_spots])] += by_pool
         ctx.save_for_backward(gradient.div_(2 * n_spots * root))
         return (log_sums - positive).mean()
 
@@ -148,3 +151,21 @@ class _Sampled(torch.autograd.Function):
     def backward(ctx, upstream):
         (gradient,) = ctx.saved_tensors
         return *(upstream * gradient).chunk(2), None, None
+
+
+def _rows_of_both(u: Tensor, v: Tensor, rows: slice) -> Tensor:
+    """Rows of u and v as one array below the other, which at 500,000 spots would be 512 MB more."""
+    n_spots = len(u)
+    if rows.stop <= n_spots:
+        return u[rows]
+    below = v[max(0, rows.start - n_spots) : rows.stop - n_spots]
+    return below if rows.start >= n_spots else torch.cat([u[rows.start :], below])
+
+
+def _pair_products(u: Tensor, v: Tensor, root: float, height: int) -> Tensor:
+    """(N,) products of the rows of u and v, each divided by root."""
+    result = u.new_empty(len(u))
+    for start in range(0, len(u), height):
+        rows = slice(start, start + height)
+        result[rows] = ((u[rows] / root) * (v[rows] / root)).sum(1)
+    return result

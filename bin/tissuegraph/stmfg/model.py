@@ -25,6 +25,16 @@ class Encoding:
     per_view: tuple[Tensor, ...]  # V times (N, D of the last layer)
     attention: Tensor  # (N, V, 1 or D), of the last fusion
 
+    @property
+    def differentiable(self) -> tuple[Tensor, ...]:
+        """What the losses see: z and the views."""
+        return self.z, *self.per_view
+
+    def detached(self) -> Encoding:
+        """The same values as leaves, which gather the losses' gradients."""
+        z, *per_view = (item.detach().requires_grad_() for item in self.differentiable)
+        return Encoding(z, tuple(per_view), self.attention.detach())
+
 
 class Stmfg(nn.Module):
     """Encoder (E1 to E3) and decoder of stMFG.
@@ -102,4 +112,4 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """(N, D) -> (N, H)"""
-        return relu(self.norm(self.linear(z)))
+        return self.norm(self.linear(z)).relu_()  # in place: at 500,000 spots an array is 256 MB

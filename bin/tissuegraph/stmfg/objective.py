@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -29,13 +29,43 @@ def loss_terms(
     A term of weight 0 is not computed and counts as 0. The image's contrastive term weighs
     losses.contrastive_image times the prior weight of the image.
     """
-    losses, nothing = settings.losses, encoding.z.sum() * 0
-    device = encoding.z.device
-    zinb = contrastive = regulariser = by_image = nothing
-    if losses.zinb:
-        genes = draw(draws, problem.n_genes, losses.genes_per_step, device)
+    nothing = encoding.z.sum() * 0
+    weighted = _weighted_terms(model, encoding, problem, settings, draws)
+    terms = [compute() if weight else nothing for weight, compute in weighted]
+    return *terms, _total([weight for weight, _ in weighted], terms)
+
+
+def backward_by_term(
+    model: Stmfg, encoding: Encoding, problem: Problem, settings: Settings, draws: np.random.Generator
+) -> Tensor:
+    """Leave the gradients of the total on the parameters and on the encoding's leaves; the (T,) values.
+
+    The same as the backward pass of `loss_terms`' total, one term after the other: what a term holds for its
+    gradient is gone before the next begins, which at 500,000 spots is GB.
+    """
+    weighted = _weighted_terms(model, encoding, problem, settings, draws)
+    values = []
+    for weight, compute in weighted:
+        if not weight:
+            values.append(torch.zeros((), device=encoding.z.device))
+            continue
+        term = compute()
+        (weight * term).backward()
+        values.append(term.detach())
+        del term
+    return torch.stack([*values, _total([weight for weight, _ in weighted], values)])
+
+
+def _weighted_terms(
+    model: Stmfg, encoding: Encoding, problem: Problem, settings: Settings, draws: np.random.Generator
+) -> list[tuple[float, Callable[[], Tensor]]]:
+    """Weight of each term, and what computes it; to be called in this order, as they share `draws`."""
+    losses = settings.losses
+
+    def zinb() -> Tensor:
+        genes = draw(draws, problem.n_genes, losses.genes_per_step, encoding.z.device)
         half = torch.bfloat16 if settings.optimiser.precision == "bfloat16" else None
-        zinb = zinb_loss(
+        return zinb_loss(
             model.decoder(encoding.z),
             model.decoder.weight,
             model.decoder.bias,
@@ -44,17 +74,27 @@ def loss_terms(
             log_factor=problem.log_factor,
             matmul_dtype=half,
         )
-    if losses.contrastive:
-        contrastive = contrast(*encoding.per_view[:IMAGE_VIEW], losses, draws)
-    if losses.regulariser:
-        regulariser = spatial_regulariser(normalize(encoding.z, dim=1), problem.edges, losses.reg_balance)
-    total = losses.zinb * zinb + losses.contrastive * contrastive + losses.regulariser * regulariser
-    if problem.image_weight is None:
-        return zinb, contrastive, regulariser, total
-    if losses.contrastive_image:
-        by_image = contrast_with_image(encoding.per_view, problem.imaged, losses, draws)
-        total = total + losses.contrastive_image * problem.image_weight * by_image
-    return zinb, contrastive, regulariser, by_image, total
+
+    def contrastive() -> Tensor:
+        return contrast(*encoding.per_view[:IMAGE_VIEW], losses, draws)
+
+    def regulariser() -> Tensor:
+        return spatial_regulariser(normalize(encoding.z, dim=1), problem.edges, losses.reg_balance)
+
+    def by_image() -> Tensor:
+        return contrast_with_image(encoding.per_view, problem.imaged, losses, draws)
+
+    terms = [(losses.zinb, zinb), (losses.contrastive, contrastive), (losses.regulariser, regulariser)]
+    if problem.image_weight is not None:
+        terms.append((losses.contrastive_image * problem.image_weight, by_image))
+    return terms
+
+
+def _total(weights: Sequence[float], terms: Sequence[Tensor]) -> Tensor:
+    total = weights[0] * terms[0]
+    for weight, term in zip(weights[1:], terms[1:], strict=True):
+        total = total + weight * term
+    return total
 
 
 def contrast(first: Tensor, second: Tensor, losses: Losses, draws: np.random.Generator) -> Tensor:

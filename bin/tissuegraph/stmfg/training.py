@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tissuegraph.nn.allocator import return_freed_memory
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.nn.optimiser import Adam
 from tissuegraph.nn.progress import Progress, Teller
@@ -21,13 +22,14 @@ from tissuegraph.nn.result import TrainingResult, refuse_divergence
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.stmfg.image_view import judge_image
 from tissuegraph.stmfg.model import Encoding, Stmfg
-from tissuegraph.stmfg.objective import TERMS, TERMS_WITH_IMAGE, loss_terms
+from tissuegraph.stmfg.objective import TERMS, TERMS_WITH_IMAGE, backward_by_term
 from tissuegraph.stmfg.parts import PartwiseEncoder
 from tissuegraph.stmfg.problem import Problem, prepare
 from tissuegraph.stmfg.settings import Settings
 
 VIEWS = ("spatial", "feature", "image")
 _OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
+_EPOCHS_PER_TRIM = 10
 _FALLBACK_PARTS = 16  # parts per slice when the full graph did not fit
 
 
@@ -112,6 +114,8 @@ def _train_one(
         optimiser.zero_grad()
         curves.append(backward_one_step(model, problem, settings, draws))
         optimiser.step()
+        if epoch % _EPOCHS_PER_TRIM == 0:
+            return_freed_memory()
         if progress and teller.due(epoch + 1):
             progress(seed, epoch + 1, chosen.epochs, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
@@ -141,14 +145,16 @@ def backward_one_step(
     model: Stmfg, problem: Problem, settings: Settings, draws: np.random.Generator
 ) -> Tensor:
     """Leave the gradients of the total loss on the parameters; return the (T,) values of the terms."""
-    by_part = None
-    if problem.parts is None:
-        encoding = model(problem.views, problem.presence)
-    else:
+    if problem.parts is not None:
         by_part = PartwiseEncoder(model, problem.parts)
         encoding = by_part.encode_detached()
-    terms = loss_terms(model, encoding, problem, settings, draws)
-    terms[-1].backward()
-    if by_part is not None:
+        values = backward_by_term(model, encoding, problem, settings, draws)
         by_part.backward(encoding)
-    return torch.stack(terms).detach()
+        return values
+    encoding = model(problem.views, problem.presence)
+    leaves = encoding.detached()
+    values = backward_by_term(model, leaves, problem, settings, draws)
+    gathered = zip(encoding.differentiable, leaves.differentiable, strict=True)
+    pairs = [(made, leaf.grad) for made, leaf in gathered if leaf.grad is not None]
+    torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
+    return values

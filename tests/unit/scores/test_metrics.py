@@ -130,6 +130,17 @@ def test_bands_are_more_coherent_than_chance_by_every_score():
     assert tidy["morans_i"] > untidy["morans_i"]
 
 
+def test_neighbours_searched_once_give_the_scores_of_every_labelling():
+    position = grid(9)
+    graph = spatial_graph(position, "radius_px", 1.1).adjacency
+    nearest = metrics.pas_neighbours(position)
+    for seed in range(3):
+        labels = np.random.default_rng(seed).integers(0, 2, 81)
+        alone = metrics.coherence_scores(labels, position, graph)
+        assert 0 < alone["pas"] < 1
+        assert metrics.coherence_scores(labels, position, graph, nearest=nearest) == alone
+
+
 def test_one_domain_has_no_silhouette_and_no_autocorrelation():
     scores = metrics.coherence_scores(np.zeros(4, dtype=int), ON_A_LINE, CHAIN_OF_FOUR)
     assert math.isnan(scores["asw"])

@@ -65,6 +65,20 @@ def test_a_share_below_one_counts_spots_of_the_slice(min_cells, spots):
     assert preprocess.minimum_spots(100, min_cells) == spots
 
 
+@pytest.mark.parametrize(
+    ("n_spots", "min_cells", "spots"),
+    [
+        (10_000, 0.03, 300),
+        (33_000, 0.03, 990),
+        (400_000, 0.03, 990),
+        (400_000, 0.5, 16_500),
+        (400_000, 2000, 2000),
+    ],
+)
+def test_of_a_large_slice_a_share_counts_no_more_spots_than_of_33_000(n_spots, min_cells, spots):
+    assert preprocess.minimum_spots(n_spots, min_cells) == spots
+
+
 def test_genes_seen_in_too_few_spots_go():
     assert preprocess.detected_genes(COUNTS, 2).tolist() == [True, True, False]
     assert preprocess.select_genes(COUNTS, 2, n_hvg=10).tolist() == [0, 1]
@@ -86,6 +100,20 @@ def test_the_default_presets_keep_all_genes_of_a_panel_of_cells_and_the_paper_do
         kept = preprocess.prepare(counts, settings).selected
         assert kept.tolist() == np.flatnonzero(np.diff(counts.tocsc().indptr)).tolist()
     assert len(preprocess.prepare(counts, load_settings("stmfg/paper").preprocess).selected) < 300 - 30
+
+
+def test_genes_are_measured_alike_whatever_the_pieces(tissue, monkeypatch):
+    def measured():
+        detected, scores = preprocess.detected_genes(tissue, 3), preprocess.hvg_scores(tissue)
+        return [detected, *preprocess.mean_variance(tissue), scores]
+
+    whole = measured()
+    monkeypatch.setattr(preprocess, "_CHUNK_SPOTS", 7)
+    pieces = measured()
+    assert np.array_equal(pieces[0], whole[0])
+    assert np.array_equal(pieces[1], whole[1])  # sums of whole numbers
+    for found, expected in zip(pieces[2:], whole[2:], strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_no_gene_left_is_an_error_with_the_remedy():

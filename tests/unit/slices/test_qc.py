@@ -11,6 +11,7 @@ from scipy import sparse
 
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.records import Record
+from tissuegraph.slices import qc
 from tissuegraph.slices.qc import (
     Thresholds,
     drop_reasons,
@@ -241,3 +242,11 @@ def test_the_table_of_spots_is_the_same_bytes_every_time(tmp_path):
                 "drop_reason": "zero_counts",
             },
         ]
+
+
+def test_genes_are_counted_over_kept_spots_only_whatever_the_pieces(monkeypatch):
+    counts = sparse.csr_matrix(np.eye(7, 9)[::-1])
+    keep = np.array([True, False, True, True, False, False, True])
+    for rows in (1, 2, 5, 100):
+        monkeypatch.setattr(qc, "CHUNK_SPOTS", rows)
+        assert qc._genes_seen(counts, keep) == 4

@@ -19,6 +19,7 @@ from tissuegraph.presets import load_settings
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.partition import spatial_parts, with_halo
 from tissuegraph.stmfg import training
+from tissuegraph.stmfg.objective import loss_terms
 from tissuegraph.stmfg.parts import PartwiseEncoder
 
 SIDE, N_GENES = 12, 40
@@ -215,6 +216,34 @@ def test_parts_with_halo_give_the_embeddings_and_gradients_of_the_full_graph(arr
         outcomes.append([encoding.z, encoding.attention, *(p.grad for p in model.parameters())])
     for by_part, whole in zip(outcomes[1], outcomes[0], strict=True):
         torch.testing.assert_close(by_part, whole, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["sampled", "exact"])
+def test_one_term_after_the_other_gives_the_gradients_of_their_total(arrays, mode):
+    chosen = settings(f"losses.contrastive_mode={mode}", "losses.n_negatives=20", "losses.regulariser=0.5")
+    problem = training.prepare(arrays, chosen, torch.device("cpu"))
+    outcomes = []
+    for by_term in (False, True):
+        model, draws = training.build_model(problem, chosen, seed=0), np.random.default_rng(0)
+        if by_term:
+            values = training.backward_one_step(model, problem, chosen, draws)
+        else:
+            terms = loss_terms(model, model(problem.views), problem, chosen, draws)
+            terms[-1].backward()
+            values = torch.stack(terms).detach()
+        outcomes.append([values, *(p.grad for p in model.parameters())])
+    for found, expected in zip(outcomes[1], outcomes[0], strict=True):
+        assert torch.equal(found, expected)
+
+
+def test_a_term_of_weight_0_is_not_computed(arrays, monkeypatch):
+    chosen = settings("losses.contrastive=0")
+    problem = training.prepare(arrays, chosen, torch.device("cpu"))
+    model = training.build_model(problem, chosen, seed=0)
+    monkeypatch.setattr("tissuegraph.stmfg.objective.contrast", lambda *_: pytest.fail("computed"))
+    values = training.backward_one_step(model, problem, chosen, np.random.default_rng(0))
+    assert values[1] == 0
+    assert values[-1] == chosen.losses.zinb * values[0] + chosen.losses.regulariser * values[2]
 
 
 def test_training_falls_back_once_to_parts_and_then_to_the_cpu_when_a_gpu_is_too_small(arrays, monkeypatch):
