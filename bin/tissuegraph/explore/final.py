@@ -16,7 +16,6 @@ from tissuegraph.io.hdf5 import strings
 _SPOTS_AT_ONCE = 20_000
 _VALUES_AT_ONCE = 5_000_000  # of the counts: 60 MB while one piece is looked at
 _LARGEST = 1e300
-TARGET_SUM = 1e4  # counts per spot after normalisation, as scanpy's tutorials have it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,16 +102,6 @@ def count_pieces(file: Any) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         arrays = matrix["data"][part], matrix["indices"][part], pointers[start : stop + 1] - pointers[start]
         yield slice(start, stop), sparse.csr_matrix(arrays, shape=(stop - start, n_genes))
         start = stop
-
-
-def log_counts(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """log(1 + counts per 10,000) of each spot (n, G) float32; a spot without counts stays 0."""
-    totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()
-    factors = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-    scaled = counts.data * np.repeat(factors, np.diff(counts.indptr))
-    return sparse.csr_matrix(
-        (np.log1p(scaled).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape
-    )
 
 
 def _columns(obs: Any, uns: Any) -> dict[str, Column]:

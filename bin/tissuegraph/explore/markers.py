@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.explore.final import log_counts
 from tissuegraph.explore.packing import BYTE, levels_of
+from tissuegraph.slices.preprocess import log_normalised
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ def moments(
     sums, squares = np.zeros((n_domains, n_genes)), np.zeros((n_domains, n_genes))
     highest = np.zeros(n_genes)
     for rows, counts in pieces:
-        values = log_counts(counts)
+        values = log_normalised(counts)
         own = domains[rows]
         spots = np.flatnonzero(own >= 0)
         member = sparse.csr_matrix(
@@ -106,6 +106,6 @@ def gene_codes(
     codes = np.zeros((len(genes), n_spots), dtype=BYTE)
     steps = levels / np.where(highest[genes] > 0, highest[genes], 1.0)
     for rows, counts in pieces:
-        values = log_counts(counts)[:, genes].toarray()
+        values = log_normalised(counts)[:, genes].toarray()
         codes[:, rows] = np.rint(values * steps).astype(BYTE).T
     return codes

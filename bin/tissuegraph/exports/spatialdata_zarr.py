@@ -12,11 +12,11 @@ import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.exports.final import FinalSlice
+from tissuegraph.io.readers.spatialdata_zarr import GLOBAL, MICROMETRES
 
 if TYPE_CHECKING:
     import anndata
 
-PIXELS, MICROMETRES = "global", "micrometres"  # coordinate systems; every store has the first
 REGION, INSTANCE = "spatialdata_region", "spatialdata_instance"  # obs: the element, and the spot in it
 TABLE = "table"
 _POINT, _POLYGON = 0, 3  # kinds of geometry, as shapely numbers them
@@ -38,12 +38,12 @@ def write(final: FinalSlice, outdir: Path) -> None:
     spots, um = f"{final.sample}_spots", final.um_per_px
     to_um = None if um is None else Scale([um, um], axes=("x", "y"))
     elements: dict[str, Any] = {}
-    places = {PIXELS: Identity()} | ({} if to_um is None else {MICROMETRES: to_um})
+    places = {GLOBAL: Identity()} | ({} if to_um is None else {MICROMETRES: to_um})
     elements[spots] = _shapes(final, data, factors, places)
     if image is not None:
         per_px = 1 / factors["tissue_hires_scalef"]
         to_px = Scale([per_px, per_px], axes=("x", "y"))
-        places = {PIXELS: to_px} | ({} if to_um is None else {MICROMETRES: Sequence([to_px, to_um])})
+        places = {GLOBAL: to_px} | ({} if to_um is None else {MICROMETRES: Sequence([to_px, to_um])})
         elements[f"{final.sample}_image"] = Image2DModel.parse(
             np.moveaxis(image, -1, 0), dims=("c", "y", "x"), c_coords=["r", "g", "b"], transformations=places
         )

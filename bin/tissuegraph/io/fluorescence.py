@@ -9,7 +9,7 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.io import pixels
-from tissuegraph.io.images import DISPLAY_SIDE, open_tiff, reduced
+from tissuegraph.io.images import for_display, open_tiff, reduced
 from tissuegraph.io.request import Warn
 
 DARKEST, BRIGHTEST = 1.0, 99.8  # percentiles that become black and white: counts of a camera have no white
@@ -27,8 +27,7 @@ def read_fluorescence(path: Path, warn: Warn) -> tuple[np.ndarray, float] | None
             levels = [page, *(page.pages or ())]
             if any(level.samplesperpixel != 1 for level in levels):
                 raise InputError("it has several colours; expected one channel")
-            large = [level for level in levels if max(level.shape[:2]) >= DISPLAY_SIDE]
-            level = min(large or levels[:1], key=lambda level: max(level.shape[:2]))
+            level = for_display(levels, lambda level: max(level.shape[:2]))
             if math.prod(level.shape) > pixels.MAX_DECODED:
                 raise InputError(
                     f"it has no version of less than {pixels.MAX_DECODED:,} pixels; store it as a pyramid"

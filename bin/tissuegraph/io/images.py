@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -209,8 +209,7 @@ def _read_tiff(path: Path, warn: Warn | None) -> np.ndarray | None:
     "reduced."""
     with open_tiff(path) as tiff:
         levels = list(tiff.series[0].levels)
-        large = [level for level in levels if max(plane_size(level)) >= DISPLAY_SIDE]
-        level = min((large or levels[:1]) if warn else levels[:1], key=lambda level: max(plane_size(level)))
+        level = for_display(levels, lambda level: max(plane_size(level))) if warn else levels[0]
         if (
             math.prod(level.shape) > 4 * pixels.MAX_DECODED
             or math.prod(plane_size(level)) > pixels.MAX_DECODED
@@ -221,6 +220,15 @@ def _read_tiff(path: Path, warn: Warn | None) -> np.ndarray | None:
         samples = channels_only(level, level.asarray(), level.axes)
         rgb = conversion(tiff, level, lambda: samples).apply(samples)
         return reduced(rgb) if warn else rgb
+
+
+def for_display(levels: Sequence[Any], side: Callable[[Any], int]) -> Any:
+    """The smallest stored version of an image that suffices for a picture, the largest where none does.
+
+    side: pixels along the longer side of a version.
+    """
+    large = [level for level in levels if side(level) >= DISPLAY_SIDE]
+    return min(large, key=side) if large else max(levels, key=side)
 
 
 def reduced(rgb: np.ndarray) -> np.ndarray:

@@ -19,12 +19,8 @@ N_NEAREST = (
     6  # over which posteriors are averaged, those of the members and that of the whole: one ring of a lattice
 )
 N_NEAREST_DISTANCE = 18  # over which distances are averaged
-HOPS = (
-    0,
-    6,
-    18,
-    36,
-)  # nearest spots averaged over, for the members that see several scales (slices/smoothing.py)
+# Nearest spots averaged over (slices/smoothing.py), for the members that see several scales
+HOPS = (0, 6, 18, 36)
 UNLABELLED = -1
 
 

@@ -40,9 +40,12 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
 def _group_name(cohort: CohortOutcome, outcomes: Sequence[Outcome]) -> str:
     """The group with its slices: a warning of the group is one of each of them."""
     names = [outcome.sample for outcome in outcomes if outcome.cohort is cohort]
-    return (
-        f"group {cohort.group}: {', '.join(names) if len(names) <= _LISTED else count(len(names), 'slice')}"
-    )
+    return f"group {cohort.group}: {_listed(names)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names of slices, counted where they are many."""
+    return ", ".join(names) if len(names) <= _LISTED else count(len(names), "slice")
 
 
 def _notes(outcomes: Sequence[Outcome]) -> str:
@@ -56,8 +59,7 @@ def _notes(outcomes: Sequence[Outcome]) -> str:
     rows = []
     for note, names in slices.items():
         step, _, text = note.partition(": ")
-        who = ", ".join(names) if len(names) <= _LISTED else count(len(names), "slice")
-        rows.append([escape(who), escape(step), escape(text)])
+        rows.append([escape(_listed(names)), escape(step), escape(text)])
     table = html_table(["Slices", "Step", "Note"], rows)
     told = count(len(rows), "note")
     return f"<details><summary>{told} on what was done, no reason to worry</summary>{table}</details>"

@@ -72,11 +72,12 @@ class Averaging:
 
 def averaging(position: np.ndarray, around: Neighbourhood) -> Averaging:
     """Averages over each spot and what is around it. Wide ones are pooled on a grid: linear in N."""
-    radius, mean = _usable_radius(position, around)
+    tree = cKDTree(position)
+    radius, mean = _usable_radius(tree, around)
     if radius == 0:
         return Averaging(mean_over_nearest(position, around.n_nearest), around.n_nearest)
     if mean <= _EXACT_MEAN:
-        return _within(position, around.n_nearest, radius)
+        return _within(tree, around.n_nearest, radius)
     pooled = Pooled(position, radius)
     dense = pooled.n_spots > around.n_nearest + 1
     sizes = np.where(dense, pooled.n_spots - 1, around.n_nearest)
@@ -86,15 +87,15 @@ def averaging(position: np.ndarray, around: Neighbourhood) -> Averaging:
     )
 
 
-def _usable_radius(position: np.ndarray, around: Neighbourhood) -> tuple[float, float]:
+def _usable_radius(tree: cKDTree, around: Neighbourhood) -> tuple[float, float]:
     """The radius, at most what holds MOST_OF_SLICE, and how many spots it holds on average (with the spot).
 
     0 where it holds no more than the nearest spots: looked at on a sample of spots.
     """
-    n_spots = len(position)
     if around.radius == 0:
         return 0.0, 0.0
-    tree, asked = cKDTree(position), position[sample_spots(n_spots, seed=0)]
+    n_spots = tree.n
+    asked = tree.data[sample_spots(n_spots, seed=0)]
     radius = around.radius
     for _ in range(20):
         held = tree.query_ball_point(asked, radius, return_length=True)
@@ -104,10 +105,10 @@ def _usable_radius(position: np.ndarray, around: Neighbourhood) -> tuple[float, 
     return (radius, float(held.mean())) if held.max() > around.n_nearest + 1 else (0.0, 0.0)
 
 
-def _within(position: np.ndarray, n_nearest: int, radius: float) -> Averaging:
+def _within(tree: cKDTree, n_nearest: int, radius: float) -> Averaging:
     """All within the radius where they are more than the nearest spots."""
-    n_spots = len(position)
-    first, second = cKDTree(position).query_pairs(radius, output_type="ndarray").T
+    n_spots = tree.n
+    first, second = tree.query_pairs(radius, output_type="ndarray").T
     itself = np.arange(n_spots)
     rows, columns = np.concatenate([first, second, itself]), np.concatenate([second, first, itself])
     ones = np.ones(len(rows), dtype=np.float32)
@@ -117,40 +118,36 @@ def _within(position: np.ndarray, n_nearest: int, radius: float) -> Averaging:
     weight = np.where(dense, 1 / size, 0).astype(np.float32)
     operator = sparse.csr_matrix(sparse.diags_array(weight) @ around)
     operator.eliminate_zeros()
-    operator = sparse.csr_matrix(operator + _nearest_rows(position, n_nearest, np.flatnonzero(~dense)))
+    operator = sparse.csr_matrix(operator + _nearest_rows(tree.data, n_nearest, np.flatnonzero(~dense)))
     return Averaging(operator, float(np.where(dense, size - 1, n_nearest).mean()), radius)
 
 
 def _nearest_rows(position: np.ndarray, k: int, asked: np.ndarray) -> sparse.csr_matrix:
-    """Averages the asked spots with their k nearest; other rows are empty. CSR (N, N) float32."""
+    """Averages the asked spots (ascending) with their k nearest; other rows are empty: CSR (N, N) float32."""
     n_spots = len(position)
     if len(asked) == 0:
         return sparse.csr_matrix((n_spots, n_spots), dtype=np.float32)
-    columns = np.hstack([asked[:, None], nearest_spots(position, k, queries=asked)[0]])
-    weight = np.full(columns.size, 1 / columns.shape[1], dtype=np.float32)
-    rows = np.repeat(asked, columns.shape[1])
-    return sparse.csr_matrix((weight, (rows, columns.ravel())), shape=(n_spots, n_spots))
+    nearest, _ = nearest_spots(position, k, queries=asked)
+    return _averaging(np.hstack([asked[:, None].astype(np.int32), nearest]), asked, n_spots)
 
 
 def mean_over_nearest(position: np.ndarray, k: int) -> sparse.csr_matrix:
     """Averages each spot with its k nearest spots: CSR (N, N) float32, rows sum to 1. k = 0: identity."""
     n_spots = len(position)
-    itself = np.arange(n_spots, dtype=np.int32)[:, None]
     if k == 0 or n_spots == 1:
         return sparse.eye_array(n_spots, dtype=np.float32, format="csr")
-    return _averaging(np.hstack([itself, nearest_spots(position, k)[0]]))
+    return _nearest_rows(position, k, np.arange(n_spots))
 
 
 def mean_over_others(position: np.ndarray, k: int) -> sparse.csr_matrix:
     """Averages the k nearest spots of each, without it: CSR (N, N) float32, rows sum to 1. k >= 1."""
-    return _averaging(nearest_spots(position, k)[0])
+    return _averaging(nearest_spots(position, k)[0], np.arange(len(position)), len(position))
 
 
-def _averaging(columns: np.ndarray) -> sparse.csr_matrix:
-    """Averages the spots of each row of columns (N, k)."""
-    n_spots = len(columns)
+def _averaging(columns: np.ndarray, rows: np.ndarray, n_spots: int) -> sparse.csr_matrix:
+    """Averages the spots of each row of columns (M, k) into the given rows (M,), ascending, of (N, N)."""
     weight = np.full(columns.size, 1 / columns.shape[1], dtype=np.float32)
-    starts = np.arange(n_spots + 1) * columns.shape[1]
+    starts = np.searchsorted(rows, np.arange(n_spots + 1)) * columns.shape[1]
     operator = sparse.csr_matrix((weight, columns.ravel(), starts), shape=(n_spots, n_spots))
     operator.sort_indices()
     return operator
@@ -175,11 +172,9 @@ def loo_errors(
         raise SettingsError(
             f"candidates must lie between 1 and {len(features) - 1} (spots - 1), got {candidates.tolist()}"
         )
-    widest = neighbourhood(int(candidates.max()), um_per_px)
-    if _usable_radius(position, widest)[0] > 0:
-        return np.array(
-            [_dense_error(features, position, neighbourhood(int(k), um_per_px)) for k in candidates]
-        )
+    tree = cKDTree(position)
+    if _usable_radius(tree, neighbourhood(int(candidates.max()), um_per_px))[0] > 0:
+        return np.array([_dense_error(features, tree, neighbourhood(int(k), um_per_px)) for k in candidates])
     asked = sample_spots(len(features), seed=0, size=_LOO_SPOTS)
     nearest, _ = nearest_spots(position, int(candidates.max()), queries=asked)
     features = np.asarray(features, dtype=np.float64)
@@ -191,16 +186,15 @@ def loo_errors(
     return errors[candidates - 1]
 
 
-def _dense_error(features: np.ndarray, position: np.ndarray, around: Neighbourhood) -> float:
+def _dense_error(features: np.ndarray, tree: cKDTree, around: Neighbourhood) -> float:
     """The leave-one-out error of one neighbourhood with a radius, over a sample of spots."""
     asked = sample_spots(len(features), seed=0, size=_LOO_DENSE_SPOTS)
-    radius, _ = _usable_radius(position, around)
-    nearest, _ = nearest_spots(position, around.n_nearest, queries=asked)
-    tree = cKDTree(position)
+    radius, _ = _usable_radius(tree, around)
+    nearest, _ = nearest_spots(tree.data, around.n_nearest, queries=asked)
     error = 0.0
     for spot, few in zip(asked, nearest, strict=True):
         others = few
-        ball = tree.query_ball_point(position[spot], radius) if radius else ()  # all at once are gigabytes
+        ball = tree.query_ball_point(tree.data[spot], radius) if radius else ()  # all at once are gigabytes
         if len(ball) > len(few) + 1:
             ball = np.asarray(ball)
             others = ball[ball != spot]

@@ -99,10 +99,7 @@ class PartwiseEncoder:
 
     def encode_detached(self) -> Encoding:
         """The same with leaves that gather the losses' gradients."""
-        encoding = self.encode()
-        for leaf in (encoding.z, *encoding.per_view):
-            leaf.requires_grad_()
-        return encoding
+        return self.encode().detached()
 
     def backward(self, encoding: Encoding) -> None:
         """Add to the parameters' gradients what the leaves of `encode_detached` have gathered."""

@@ -7,9 +7,10 @@ from scipy import sparse
 
 from tissuegraph.errors import InputError
 from tissuegraph.explore import final
-from tissuegraph.explore.final import count_pieces, log_counts
+from tissuegraph.explore.final import count_pieces
 from tissuegraph.explore.markers import Moments, gene_codes, moments, separation, top_genes
 from tissuegraph.io.hdf5 import open_hdf5
+from tissuegraph.slices.preprocess import log_normalised
 
 
 def in_one(counts) -> list:
@@ -17,7 +18,7 @@ def in_one(counts) -> list:
 
 
 def test_counts_become_the_logarithm_of_counts_per_ten_thousand():
-    found = log_counts(sparse.csr_matrix([[1.0, 3.0], [0.0, 0.0]])).toarray()
+    found = log_normalised(sparse.csr_matrix([[1.0, 3.0], [0.0, 0.0]])).toarray()
     assert found == pytest.approx(np.log1p([[2500.0, 7500.0], [0.0, 0.0]]))
 
 
@@ -74,7 +75,7 @@ def test_counts_are_read_piece_by_piece_whatever_holds_them(tmp_path, monkeypatc
         data.X = counts
     if layout == "layer":
         data.layers["counts"] = data.X.copy()
-        data.X = log_counts(data.X)
+        data.X = log_normalised(data.X)
     monkeypatch.setattr(final, "_VALUES_AT_ONCE", 100)
     with open_hdf5(write_final(tmp_path / "s.h5ad", data)) as file:
         pieces = list(count_pieces(file))

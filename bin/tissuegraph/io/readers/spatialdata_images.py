@@ -13,13 +13,14 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.io import pixels
 from tissuegraph.io.fluorescence import grey
-from tissuegraph.io.images import DISPLAY_SIDE, reduced
+from tissuegraph.io.images import DISPLAY_SIDE, for_display, reduced
 from tissuegraph.io.readers.spatialdata_store import names_of, only
 from tissuegraph.io.request import Warn
 
 # Channels of a picture in colour by their names: numbered, or called after colours. Others are stains
 _COLOURS = re.compile(r"\d+|r(ed)?|g(reen)?|b(lue)?|a(lpha)?", re.IGNORECASE)
-_TOLERANCE = 1e-3  # of the scale, for turns and for unequal sides; pixels of the image, for shifts
+_TOLERANCE = 1e-3  # of the scale, for turns and for unequal sides
+_MOST_SHIFTED = 1.0  # pixels of the image
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +75,14 @@ def _scale(
         raise InputError(f"{name}: its transformation cannot be inverted") from error
     scale = float(matrix[0, 0])
     upright = np.abs(matrix[:2, :2] - scale * np.eye(2)).max() <= _TOLERANCE * abs(scale)
-    if scale <= 0 or not upright or np.abs(matrix[:2, 2]).max() > max(1.0, _TOLERANCE):
+    if scale <= 0 or not upright or np.abs(matrix[:2, 2]).max() > _MOST_SHIFTED:
         raise InputError(f"{name} is turned, stretched or shifted against the positions; give it as image")
     return scale
 
 
 def _background(image: Any, scale: float) -> Background:
     levels = _levels(image)
-    full = max(levels, key=_side)
-    large = [level for level in levels if _side(level) >= DISPLAY_SIDE]
-    level = min(large or [full], key=_side)
+    full, level = max(levels, key=_side), for_display(levels, _side)
     step = max(1, -(-_side(level) // (4 * DISPLAY_SIDE)))  # one without smaller versions is thinned out
     level = level.transpose("c", "y", "x")[:, ::step, ::step]
     values = np.asarray(level.data)

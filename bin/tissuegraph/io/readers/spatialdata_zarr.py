@@ -20,7 +20,7 @@ from tissuegraph.io.readers.spatialdata_store import METADATA, metadata_of, name
 from tissuegraph.io.request import Request
 from tissuegraph.io.text import brief
 
-GLOBAL = "global"
+GLOBAL = "global"  # which every store has that this pipeline writes, in full-resolution pixels
 MICROMETRES = "micrometres"  # of the stores that this pipeline writes
 DEFAULT_TABLE = "table"
 ELEMENTS = ("shapes", "points", "labels")  # kinds that a table can describe
@@ -190,16 +190,13 @@ def _um_of_ours(raw: RawSlice, system: str) -> float | None:
 
 
 def _um_of_transcripts(path: Path, system: str) -> float | None:
-    from spatialdata.transformations import get_transformation
-
     for name in names_of(path / "points"):
         try:
             with only(path, "points", name) as points:
-                transformation = get_transformation(points, get_all=True).get(system)
+                matrix = affine_matrices(points).get(system)
                 is_xenium = set(points.columns) >= _XENIUM
         except InputError:  # only their scale would be nice
             continue
-        if transformation is not None and is_xenium:
-            matrix = transformation.to_affine_matrix(("x", "y"), ("x", "y"))
+        if matrix is not None and is_xenium:
             return float(1 / np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     return None
