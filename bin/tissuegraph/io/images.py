@@ -116,6 +116,7 @@ def add_image(raw: RawSlice, path: Path, warn: Warn) -> np.ndarray:
         return np.zeros((1, 1, 3), np.uint8) if found is None else found
 
     place = place_image(raw.xy, path.name, size, raw.scalefactors, raw.images, to_compare)
+    raw.image_px = place.scale if place.kind == "full" else None
     if place.note:
         warn(place.note)
     name = "lowres" if place.kind == "lowres" else "hires"
