@@ -16,6 +16,8 @@ from tissuegraph.io.pixels import Conversion, full_value
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _INKS, _YCBCR = 0, 1, 2, 3, 5, 6
 _PLAIN = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that know nothing of colour
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+# What scanners keep beside the section, as tifffile names it: none of it is the image, however large
+_ASIDE = re.compile(r"(label|macro|map|overview|thumbnail)( image)?$", re.IGNORECASE)
 MOST_FLAT = 20_000_000_000  # pixels of the smallest stored version: all of them are read once
 
 
@@ -26,9 +28,23 @@ def plane_size(level: Any) -> tuple[int, int]:
     return level.shape[level.axes.index("X")], level.shape[level.axes.index("Y")]
 
 
-def check_levels(tiff: Any, name: str) -> None:
+def main_series(tiff: Any) -> Any:
+    """The series of a TIFF that is the image: the largest plane, the first of equals.
+
+    Scanners store labels, thumbnails and overviews beside it, in any order; they are taken only where the
+    file has nothing else. Raises InputError where there is no picture.
+    """
+    pictures = [series for series in tiff.series if {"X", "Y"} <= set(series.axes)]
+    if not pictures:
+        axes = ", ".join(repr(series.axes) for series in tiff.series) or "none"
+        raise InputError(f"the image has axes {axes}; expected a picture")
+    wanted = [series for series in pictures if not _ASIDE.match(series.name.strip())]
+    return max(wanted or pictures, key=lambda series: math.prod(plane_size(series)))
+
+
+def check_levels(series: Any, name: str) -> None:
     """Raise InputError where even the smallest stored version is too large to look at once."""
-    width, height = plane_size(tiff.series[0].levels[-1])
+    width, height = plane_size(series.levels[-1])
     if width * height > MOST_FLAT:
         raise InputError(
             f"image {name} ({width} x {height} pixels) has no smaller version inside; store it as a tiled, "
