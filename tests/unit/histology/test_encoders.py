@@ -167,6 +167,24 @@ def save_transformers(folder, kind: str):
         text = small | {"vocab_size": 50, "max_position_embeddings": 8}
         vision = small | {"image_size": 32, "patch_size": 16}
         model = transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision))
+    elif kind == "siglip":
+        vision = small | {"image_size": 32, "patch_size": 16}
+        model = transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**vision))
+    elif kind == "swin":
+        sizes = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 4, "patch_size": 4}
+        model = transformers.SwinModel(transformers.SwinConfig(**sizes, image_size=32))
+    elif kind == "beit":
+        model = transformers.BeitModel(transformers.BeitConfig(**small, image_size=32, patch_size=16))
+    elif kind == "hiera":
+        sizes = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "query_stride": [2, 2]}
+        sizes |= {"masked_unit_size": [4, 4], "patch_size": [7, 7], "patch_stride": [4, 4]}
+        model = transformers.HieraModel(
+            transformers.HieraConfig(**sizes, image_size=[32, 32], num_query_pool=1)
+        )
+    elif kind == "vit_mae":
+        model = transformers.ViTMAEModel(transformers.ViTMAEConfig(**small, image_size=32, patch_size=16))
+    elif kind == "bert":
+        model = transformers.BertModel(transformers.BertConfig(**small, vocab_size=50))
     else:
         sizes = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
         model = transformers.ResNetModel(transformers.ResNetConfig(**sizes))
@@ -177,8 +195,8 @@ def save_transformers(folder, kind: str):
     return model.eval()
 
 
-@pytest.mark.parametrize("kind", ["vit", "dinov2", "clip", "resnet"])
-def test_a_transformers_directory_gives_the_class_token_or_the_mean_over_the_plane(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["vit", "dinov2", "clip", "siglip", "resnet", "swin", "beit"])
+def test_a_transformers_directory_is_pooled_as_its_kind_needs(tmp_path, kind):
     torch = pytest.importorskip("torch")
     model = save_transformers(tmp_path, kind)
     encoder = load_encoder("transformers", tmp_path, "cpu")
@@ -189,7 +207,16 @@ def test_a_transformers_directory_gives_the_class_token_or_the_mean_over_the_pla
     with torch.no_grad():
         output = getattr(model, "vision_model", model)(x)
     last = output.last_hidden_state
-    expected = {"clip": output.pooler_output, "resnet": last.mean((-1, -2))}.get(kind, last[:, 0])
+    if kind == "resnet":
+        expected = last.mean((-1, -2))
+    elif kind in ("clip", "siglip"):  # pooling that was trained
+        expected = output.pooler_output
+    elif kind == "swin":  # no class token
+        expected = last.mean(1)
+    elif kind == "beit":  # a class token that is not what the model was trained to use
+        expected = last[:, 1:].mean(1)
+    else:
+        expected = last[:, 0]
     np.testing.assert_allclose(encoder.encode(tiles), expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -200,6 +227,20 @@ def test_a_transformers_directory_without_its_parts_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(SettingsError, match="no model that transformers can load"):
         load_encoder("phikon", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("hiera", "a hiera of transformers has neither a class token nor a pooling that is known"),
+        ("vit_mae", "holds a vit_mae, which hides part of each tile at random"),
+        ("bert", "holds a bert, which reads no images"),
+    ],
+)
+def test_a_transformers_model_without_known_features_is_refused(tmp_path, kind, words):
+    save_transformers(tmp_path, kind)
+    with pytest.raises(SettingsError, match=words):
+        load_encoder("transformers", tmp_path, "cpu")
 
 
 def test_a_torchvision_model_gives_its_last_hidden_layer(tmp_path):
