@@ -1,14 +1,18 @@
 """Encoders give one row per tile, from local weights only, and say what is missing."""
 
+import hashlib
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.encoders import KNOWN, load_encoder, needs_weights
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def some_tiles(side: int, n: int = 3) -> np.ndarray:
@@ -114,6 +118,24 @@ def test_weights_come_from_safetensors_directories_and_wrapped_state_dicts(tmp_p
     for path in (tmp_path / "hub", tmp_path / "wrapped.pth"):
         encoder = load_encoder("timm:resnet10t", path, "cpu")
         np.testing.assert_array_equal(encoder.encode(some_tiles(176)), expected)
+
+
+def test_an_encoder_knows_the_sum_of_the_file_that_its_weights_came_from(tmp_path):
+    save_timm(tmp_path / "pytorch_model.bin", "resnet10t", num_classes=0)
+    expected = hashlib.sha256((tmp_path / "pytorch_model.bin").read_bytes()).hexdigest()
+    assert load_encoder("timm:resnet10t", tmp_path / "pytorch_model.bin", "cpu").weights_sha256 == expected
+    assert load_encoder("timm:resnet10t", tmp_path, "cpu").weights_sha256 == expected
+
+
+def test_shards_have_one_sum_that_changes_with_any_of_them(tmp_path):
+    pytest.importorskip("torch")
+    from tissuegraph.histology.encoders.network import weights_sha256
+
+    for number in (1, 2):
+        (tmp_path / f"model-0000{number}-of-00002.safetensors").write_bytes(bytes([number]))
+    (tmp_path / "config.json").write_text("{}")
+    sums = "\n".join(hashlib.sha256(bytes([number])).hexdigest() for number in (1, 2))
+    assert weights_sha256(tmp_path) == hashlib.sha256(sums.encode()).hexdigest()
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):
@@ -280,3 +302,16 @@ def test_a_gpu_that_is_too_small_gets_fewer_tiles_at_a_time(tmp_path, monkeypatc
 
     monkeypatch.setattr(encoder, "_forward", small_memory)
     np.testing.assert_allclose(encoder.encode(tiles), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("profile", ["base", "gpu"])
+def test_the_task_that_encodes_has_memory_for_every_encoder_that_has_a_name(profile):
+    text = (CONF / f"{profile}.config").read_text()
+    (listed,) = re.findall(r"\(\[\s*([^\]]*)\]\[params\.encoder", text)
+    memory = {name: int(gb) for name, gb in re.findall(r"'?([\w-]+)'?: (\d+)", listed)}
+    assert set(memory) == {name for name in KNOWN if ":" not in name} - {"transformers"}
+    assert memory["handcrafted"] == memory["colour"] == 4
+    assert memory["uni2"] > 6  # GB, its measured peak
+    parameters = {"uni": 303, "uni2": 681, "virchow2": 631, "h-optimus-0": 1135, "gigapath": 1135}  # millions
+    for name, millions in parameters.items():
+        assert memory[name] >= 2 * 4 * millions / 1000 + 2  # model and state dict, 4 bytes each, and tiles
