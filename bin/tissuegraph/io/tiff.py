@@ -100,11 +100,12 @@ def conversion(tiff: Any, level: Any, sample: Callable[[], np.ndarray]) -> Conve
         alpha = "straight" if extra[0] == _STRAIGHT else "premultiplied"
     elif len(extra) == 1 and photometric == _RGB and _hides(sample()):
         alpha = "straight"
+    told = {"inverted": photometric == _WHITE_IS_0, "inks": photometric == _INKS, "alpha": alpha}
+    if alpha != "straight":  # colours that were multiplied by alpha have its range
+        return Conversion(full=_full(tiff, page, sample), **told)
+    full = _full(tiff, page, lambda: sample()[:, :, :-1])
     return Conversion(
-        full=_full(tiff, page, sample),
-        inverted=photometric == _WHITE_IS_0,
-        inks=photometric == _INKS,
-        alpha=alpha,
+        full=full, full_alpha=_full(tiff, page, lambda: sample()[:, :, -1:], colours=False), **told
     )
 
 
@@ -121,13 +122,17 @@ def _palette(page: Any) -> np.ndarray:
     return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
 
 
-def _full(tiff: Any, page: Any, sample: Callable[[], np.ndarray]) -> float:
-    """Full light: by the bits of a sample, by what OME says is significant, else by the values."""
+def _full(tiff: Any, page: Any, sample: Callable[[], np.ndarray], colours: bool = True) -> float:
+    """Full light: by the bits of a sample, by what OME says is significant of colours, else by the values."""
     bits = page.bitspersample if isinstance(page.bitspersample, int) else page.bitspersample[0]
     if page.dtype == np.uint8 or (page.dtype.kind in "bu" and bits < 16):
         return float(2 ** min(bits, 8 * page.dtype.itemsize) - 1)
     seen = full_value(sample())
-    said = re.search(r'SignificantBits="(\d{1,2})"', tiff.ome_metadata or "") if tiff.is_ome else None
+    said = (
+        re.search(r'SignificantBits="(\d{1,2})"', tiff.ome_metadata or "")
+        if tiff.is_ome and colours
+        else None
+    )
     if said and page.dtype.kind == "u" and 2 ** int(said[1]) - 1 >= seen:
         return float(2 ** int(said[1]) - 1)
     return seen

@@ -89,6 +89,28 @@ def test_a_png_of_16_bits_keeps_the_range_of_its_values(tmp_path):
     np.testing.assert_allclose(read_rgb(tmp_path / "a.png")[10, 10], COLOUR, atol=1)
 
 
+DEEP = np.dstack([with_glass(PLAIN.astype(np.uint16) * 16, 4095), np.full(PLAIN.shape[:2], 65535, np.uint16)])
+DEEP[:5, :, 3] = 0
+
+
+@pytest.mark.parametrize("kind", ["png", "grey png", "tif", "array"])
+def test_12_bits_of_colour_beside_16_of_alpha_keep_their_own_range(tmp_path, kind):
+    path = tmp_path / "a"
+    expected = (200, 200, 200) if kind == "grey png" else COLOUR
+    if kind == "array":
+        found = as_rgb(DEEP)
+    else:
+        if kind == "tif":
+            tifffile.imwrite(path, DEEP, photometric="rgb", extrasamples=["unassalpha"])
+        else:
+            imagecodecs = pytest.importorskip("imagecodecs")
+            stored = np.ascontiguousarray(DEEP[..., [0, 3]]) if kind == "grey png" else DEEP
+            path.write_bytes(imagecodecs.png_encode(stored))
+        found = read_rgb(path)
+    np.testing.assert_allclose(found[10, 10], expected, atol=1)
+    assert (found[:5] == 255).all()
+
+
 def test_a_channel_without_a_meaning_is_alpha_where_it_hides_the_glass(tmp_path):
     values = rgba(255)
     values[:10] = 0
