@@ -263,6 +263,34 @@ def test_without_a_known_size_the_scale_that_holds_the_spots_is_taken():
         place(resized(10, 10), images={})
 
 
+# Of a picture of 16,000 x 12,000 pixels Space Ranger makes 2000 x 1500 and 600 x 450
+OWN_FACTORS = {"tissue_hires_scalef": 0.125, "tissue_lowres_scalef": 0.0375}
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "kind", "told"),
+    [
+        ((16_000, 12_000), 1, "full", False),
+        ((2000, 1500), 0.125, "hires", False),
+        ((600, 450), 0.0375, "lowres", False),
+        ((32_000, 24_000), 2, "full", True),
+        ((8000, 6000), 0.5, "full", True),
+        ((14_000, 11_000), 1, "full", False),  # a part whose pixels are those of the positions
+    ],
+)
+def test_scale_factors_tell_the_size_of_the_image_where_there_is_no_picture(size, scale, kind, told):
+    found = place_image(XY * 30, "he.tif", size, OWN_FACTORS, {}, lambda: FULL)
+    assert (found.scale, found.kind) == (scale, kind)
+    assert (found.note is not None) is told
+    if told:
+        words = "but the scale factors belong to one of 16000 on the longer side: the positions are scaled"
+        assert words in found.note
+
+
+def test_few_spots_in_a_corner_do_not_make_a_hires_image_the_full_one():
+    assert place_image(XY, "he.png", (2000, 1500), OWN_FACTORS, {}, lambda: FULL).kind == "hires"
+
+
 def test_a_few_spots_off_the_image_are_no_reason_to_refuse_it():
     assert outside(np.array([[0, 0], [400, 300], [-1, 5], [5, 301]]), (400, 300)).tolist() == [
         False,
