@@ -88,6 +88,7 @@ def main(
     record.metrics |= {
         "n_spots": result.n_spots,
         "encoder": encoder.name,
+        "weights_sha256": result.weights_sha256 or None,
         "n_features": result.features.shape[1],
         "tile_um": tile_um,
         "tile_px": round(result.tile_px, 2),

@@ -36,7 +36,8 @@ def main(
     """Write the arrays of the spots that passed QC, in the order of the slice."""
     record.metrics["method"] = settings.method
     kept = read_kept(slice_path, spots_path)
-    built = build_arrays(kept.counts, kept.genes, kept.xy, kept.pitch, settings, kept.um_per_px)
+    place = (kept.xy, kept.pitch)
+    built = build_arrays(kept.counts, kept.genes, *place, settings, kept.um_per_px, kept.inferred)
     arrays = built.arrays
     arrays.save(arrays_path)
 

@@ -99,7 +99,8 @@ def main(
     first = next(member for member in members if member.name == references[0].name)
     _write_all(record, own, first, target, references, prediction, settings, marker_genes, formats, outdir)
     record.metrics |= {"role": own.role, "held_out_by": by, "settings": settings.as_dict()}
-    for warning in dict.fromkeys(text for each in prediction.inferences for text in each.warnings):
+    texts = [text for each in prediction.inferences for text in each.warnings]
+    for warning in dict.fromkeys([*prediction.warnings, *texts]):
         record.warn(warning)
 
 

@@ -18,7 +18,8 @@ from tissuegraph.cli import (
 )
 from tissuegraph.records import Record
 
-OF_READERS = ("spot_spacing", "bin_um", "library", "table", "coordinate_system")  # columns, and of Request
+# Columns, and of Request
+OF_READERS = (keys.UM_PER_PX, "spot_spacing", "bin_um", "library", "table", "coordinate_system")
 
 any_path = click.Path(path_type=Path)
 

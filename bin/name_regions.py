@@ -51,11 +51,15 @@ def main(
 
     model = load_model(directory)
     section = read_kept(slice_path, spots_path)
-    image = (
-        image_reader(features, model.about.get("encoder"), record.warn) if model.image is not None else None
-    )
+    image = None
+    if model.image is not None and not section.inferred:
+        image = image_reader(features, model.about.get("encoder"), record.warn)
     answer = ask(model, section, image, device)
-    if model.weights.get(IMAGE, 0) > 0 and image is None:
+    if model.weights.get(IMAGE, 0) > 0 and section.inferred:
+        record.note(
+            "its expression was inferred from its image, which is no second witness: genes alone decide"
+        )
+    elif model.weights.get(IMAGE, 0) > 0 and image is None:
         record.warn(
             "the regions were taught with images and this slice has none to go with them: genes alone decide"
         )

@@ -30,6 +30,7 @@ SPATIAL_GRAPH = "spatial_graph"  # obsp
 FEATURE_GRAPH = "feature_graph"  # obsp
 TISSUEGRAPH = "tissuegraph"  # uns: settings, versions, scores
 UM_PER_PX = "um_per_px"  # uns['tissuegraph']: micrometres per full-resolution pixel, absent where unknown
+UM_PER_PX_SOURCE = "um_per_px_source"  # uns['tissuegraph']: who said so, absent where unknown
 PITCH_PX = "pitch_px"  # uns['tissuegraph']: median distance of neighbouring spots, in full-resolution pixels
 HAS_COUNTS = "has_counts"  # uns['tissuegraph']: false where a slice was not sequenced, else absent
 FLUORESCENCE = "fluorescence"  # uns['tissuegraph']: true where its images are no histology, else absent

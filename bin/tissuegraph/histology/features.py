@@ -34,6 +34,7 @@ class ImageFeatures:
     shown: (M,) indices of spots; tiles_before, tiles_after: (M, h, w, 3) uint8, stain normalisation
     overview_before, overview_after: the whole section, (H, W, 3) uint8
     overview_matrix: (3, 3), full-resolution pixels (x, y, 1) to pixels of the overviews
+    weights_sha256: of the file that the encoder's weights came from; empty for encoders without
 
     Construction converts types and checks shapes; raises InputError naming what is at fault.
     """
@@ -51,11 +52,13 @@ class ImageFeatures:
     overview_before: np.ndarray
     overview_after: np.ndarray
     overview_matrix: np.ndarray
+    weights_sha256: str = ""
 
     def __post_init__(self) -> None:
         for name, kind in _TYPES.items():
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
-        object.__setattr__(self, "encoder", str(self.encoder))
+        for name in ("encoder", "weights_sha256"):
+            object.__setattr__(self, name, str(getattr(self, name)))
         for name in ("tile_um", "tile_px", "side_px"):
             object.__setattr__(self, name, float(getattr(self, name)))
         _check(self)

@@ -19,7 +19,15 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.images import image_kind, open_tiff, read_rgb
 from tissuegraph.io.kinds import TIFF
 from tissuegraph.io.pixels import Conversion, as_rgb
-from tissuegraph.io.tiff import channel_axis, channels_only, check_levels, check_piece, conversion, plane_size
+from tissuegraph.io.tiff import (
+    channel_axis,
+    channels_only,
+    check_levels,
+    check_piece,
+    conversion,
+    main_series,
+    plane_size,
+)
 
 CACHE_BYTES = 256 << 20  # decoded blocks kept: two rows of strips of a slide 100,000 pixels wide
 BLOCK = 256  # pixels: smaller strips and tiles are fetched together
@@ -250,8 +258,8 @@ def _open_tiff(path: Path) -> Slide:
     with ExitStack() as resources:
         # Inside the stack: what goes wrong while opening is worded by open_tiff, and the file is closed
         tiff = resources.enter_context(open_tiff(path))
-        check_levels(tiff, path.name)
-        series = tiff.series[0]
+        series = main_series(tiff)
+        check_levels(series, path.name)
         cache = BlockCache()
         levels = []
         for number, level in enumerate(series.levels):

@@ -12,6 +12,10 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 
+# Counts inferred from image features agree with them by construction, which says nothing about the tissue
+NO_SECOND_VIEW = (
+    "expression was inferred from the image, which is no second view of it: trained without image"
+)
 FEWEST_SPOTS = 20  # with image features; fewer say nothing about a slice
 
 

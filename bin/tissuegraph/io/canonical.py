@@ -12,6 +12,7 @@ from scipy import sparse
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.request import Warn
+from tissuegraph.io.scale import COLUMN, IMAGE, LATTICE, PLATFORM, settled
 
 if TYPE_CHECKING:
     import anndata
@@ -30,11 +31,13 @@ class RawSlice:
     gene_ids, gene_symbols: (G,) str; xy: (N, 2) full-resolution pixels; array_position: (N, 2) row and
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
     uint8; fluorescence: these are no histology; scalefactors: Space Ranger's names; um_per_px: None where
-    unknown; in_tissue: (N,) bool, or None; feature_types: (G,) str, or None; groups: name to (N,) values
-    that may tell several slices apart; obs: table of N rows, numbers or text, with what else the platform
-    says of each spot, or None; var: the same of each gene, G rows; obsm, layers: name to (N, ...) and to
-    (N, G), dense or sparse; n_controls: features that were left out as controls; origin: the platform that
-    a result of ours was first read from.
+    the platform does not say; um_by_column, um_by_image: the same by the samplesheet, and by the file in its
+    column image with the name of the field; image_px: pixels of that file per full-resolution pixel, None
+    unless it is the full-resolution image; in_tissue: (N,) bool, or None; feature_types: (G,) str, or None;
+    groups: name to (N,) values that may tell slices apart; obs: table of N rows, numbers or text, with what
+    else the platform says of each spot, or None; var: the same of each gene, G rows; obsm, layers: name
+    to (N, ...) and to (N, G), dense or sparse; n_controls: features that were left out as controls; origin:
+    the platform that a result of ours was first read from.
     """
 
     platform: str
@@ -49,6 +52,9 @@ class RawSlice:
     scalefactors: dict[str, float] = field(default_factory=dict)
     fluorescence: bool = False
     um_per_px: float | None = None
+    um_by_column: float | None = None
+    um_by_image: tuple[float, str] | None = None
+    image_px: float | None = None
     in_tissue: np.ndarray | None = None
     feature_types: np.ndarray | None = None
     groups: dict[str, np.ndarray] = field(default_factory=dict)
@@ -143,11 +149,8 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
         settings[keys.HAS_COUNTS] = False
     if raw.n_controls:
         settings[keys.N_CONTROLS] = raw.n_controls
-    um_per_px = raw.um_per_px
-    if um_per_px is None and raw.platform == "visium" and pitch > 0:
-        um_per_px = VISIUM_PITCH_UM / pitch
-    if um_per_px is not None:
-        settings[keys.UM_PER_PX] = float(um_per_px)
+    if scale := settled(_scales(raw, pitch), warn):
+        settings[keys.UM_PER_PX], settings[keys.UM_PER_PX_SOURCE] = scale
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
         settings |= {keys.FLUORESCENCE: True} if raw.fluorescence else {}
@@ -159,6 +162,18 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
     return anndata.AnnData(
         X=counts, obs=obs, var=var, obsm={**obsm, keys.SPATIAL: xy}, layers=layers, uns=uns
     )
+
+
+def _scales(raw: RawSlice, pitch: float) -> dict[str, float | None]:
+    """Source -> micrometres per full-resolution pixel, the one to be believed first."""
+    by_image, field = raw.um_by_image or (None, "")
+    of_lattice = raw.platform == "visium" and raw.um_per_px is None and pitch > 0
+    return {
+        COLUMN: raw.um_by_column,
+        PLATFORM: raw.um_per_px,
+        f"{IMAGE} ({field})": by_image,
+        LATTICE: VISIUM_PITCH_UM / pitch if of_lattice else None,
+    }
 
 
 def _named(names: Iterable[str], platform: str, is_own: Callable[[str], bool]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice
 from tissuegraph.io.controls import are_controls
 from tissuegraph.io.request import Warn
+from tissuegraph.io.scale import check_scale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ def clean(raw: RawSlice, warn: Warn, note: Warn | None = None) -> RawSlice:
     raw = _on_tissue(replace(raw, barcodes=_named(raw.barcodes)), note or warn)
     raw = _genes_only(raw, note or warn)
     raw = _placed(raw, warn)
-    _check_scale(raw.um_per_px)
+    check_scale(raw.um_per_px)
     return replace(raw, array_position=_array_position(raw.array_position, warn))
 
 
@@ -215,8 +216,3 @@ def _array_position(position: np.ndarray | None, warn: Warn) -> np.ndarray | Non
         return position
     warn("array_row and array_col are not whole numbers for every spot and were left out")
     return None
-
-
-def _check_scale(um_per_px: float | None) -> None:
-    if um_per_px is not None and not 1e-4 <= um_per_px <= 1e4:
-        raise InputError(f"{um_per_px:g} micrometres per pixel cannot be; expected e.g. 0.5, or leave it out")

@@ -17,7 +17,7 @@ from tissuegraph.io.kinds import JPEG, PNG, TIFF, first_bytes, kind_of
 from tissuegraph.io.pixels import as_rgb, check_pixels
 from tissuegraph.io.placement import KINDS, MOST_OUTSIDE, outside, place_image
 from tissuegraph.io.request import Warn
-from tissuegraph.io.tiff import channels_only, check_piece, conversion, plane_size
+from tissuegraph.io.tiff import channels_only, check_piece, conversion, main_series, plane_size
 
 DISPLAY_SIDE = 2000  # pixels of the longer side, as Space Ranger's hires image
 
@@ -116,6 +116,7 @@ def add_image(raw: RawSlice, path: Path, warn: Warn) -> np.ndarray:
         return np.zeros((1, 1, 3), np.uint8) if found is None else found
 
     place = place_image(raw.xy, path.name, size, raw.scalefactors, raw.images, to_compare)
+    raw.image_px = place.scale if place.kind == "full" else None
     if place.note:
         warn(place.note)
     name = "lowres" if place.kind == "lowres" else "hires"
@@ -164,7 +165,7 @@ def image_size(path: Path) -> tuple[int, int]:
         with _header(path) as image:
             return image.size
     with open_tiff(path) as tiff:
-        return plane_size(tiff.series[0].levels[0])
+        return plane_size(main_series(tiff).levels[0])
 
 
 @contextmanager
@@ -208,7 +209,7 @@ def _read_tiff(path: Path, warn: Warn | None) -> np.ndarray | None:
     """A level of a TIFF as (H, W, 3) uint8: the first without `warn`, else the smallest that suffices, "
     "reduced."""
     with open_tiff(path) as tiff:
-        levels = list(tiff.series[0].levels)
+        levels = list(main_series(tiff).levels)
         level = for_display(levels, lambda level: max(plane_size(level))) if warn else levels[0]
         if (
             math.prod(level.shape) > 4 * pixels.MAX_DECODED

@@ -20,18 +20,21 @@ class Conversion:
 
     full: the value of full light; inverted: 0 is white; inks: cyan, magenta, yellow and black in place of
     light; alpha: `none`, `straight` or `premultiplied`, the last channel, shown on white as glass is;
-    palette: (P, 3) uint8 colours that the samples are numbers of.
+    full_alpha: the value of an opaque pixel, None: as full; palette: (P, 3) uint8 colours that the samples
+    are numbers of.
     """
 
     full: float = WHITE
     inverted: bool = False
     inks: bool = False
     alpha: str = "none"
+    full_alpha: float | None = None
     palette: np.ndarray | None = None
 
     def apply(self, samples: np.ndarray) -> np.ndarray:
         if self.palette is not None:
             return self.palette[np.minimum(samples[:, :, 0], len(self.palette) - 1)]
+        alpha = samples[:, :, -1:]
         samples = to_8_bits(samples, self.full)
         n_colours = 4 if self.inks else 3 if samples.shape[2] >= 3 else 1
         colours = samples[:, :, :n_colours]
@@ -41,7 +44,8 @@ class Conversion:
             light = WHITE - colours.astype(np.uint16)
             colours = (light[:, :, :3] * light[:, :, 3:] // WHITE).astype(np.uint8)
         if self.alpha != "none":
-            colours = _on_white(colours, samples[:, :, -1:], self.alpha == "straight")
+            opaque = to_8_bits(alpha, self.full_alpha or self.full)
+            colours = _on_white(colours, opaque, self.alpha == "straight")
         return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
 
 
@@ -51,8 +55,10 @@ def as_rgb(image: Any) -> np.ndarray:
     Grey, grey with alpha, RGB or RGBA, channels last or first, of any depth.
     """
     image = channels_last(np.asarray(image))
-    alpha = "straight" if image.shape[2] in (2, 4) else "none"
-    return Conversion(full=full_value(image), alpha=alpha).apply(image)
+    if image.shape[2] not in (2, 4):
+        return Conversion(full=full_value(image)).apply(image)
+    colours, alpha = image[:, :, :-1], image[:, :, -1:]  # 12 bits of colour come with 16 of alpha
+    return Conversion(full_value(colours), alpha="straight", full_alpha=full_value(alpha)).apply(image)
 
 
 def channels_last(image: np.ndarray) -> np.ndarray:

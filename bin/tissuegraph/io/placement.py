@@ -13,6 +13,9 @@ from tissuegraph.errors import InputError
 KINDS = ("hires", "lowres")
 MOST_OUTSIDE = 0.05  # share of the spots that may lie off an image
 ALIKE = 0.8  # correlation of two small versions of one picture
+_LOWRES_SIDE = 600  # pixels of the longer side that Space Ranger gives `lowres`
+_HIRES_SIDES = (2000, 4000, 6000)  # and `hires`, by its release and the slide
+_HALVINGS = (8, 4, 2, 1 / 2, 1 / 4, 1 / 8)  # sizes at which scanners and pyramids hold a picture again
 _SIDE = 48  # pixels of the small versions that are compared
 _FLAT = 2.0  # standard deviation of grey values below which a picture shows nothing
 
@@ -40,8 +43,9 @@ def place_image(
 
     images: pictures that the slice has already; with their scale factors they tell how large the
     full-resolution image is. An image of that size is `full`; one of the size of hires or lowres is that;
-    one of another size with the same sides is scaled where it shows the same. Without such pictures the
-    first scale that puts the spots inside is taken. picture: the image itself, small, looked at in doubt.
+    one of another size with the same sides is scaled where it shows the same. Without such pictures an image
+    of 2, 4 or 8 times the size that Space Ranger's scale factors tell, or of a part of it, is scaled; else
+    the first scale that puts the spots inside is taken. picture: the image, small, looked at in doubt.
     Raises InputError with the numbers.
     """
     factors = {
@@ -52,10 +56,7 @@ def place_image(
     known = next((kind for kind in KINDS if kind in images and kind in factors), None)
     candidates = {"full": 1.0, **factors}
     if known is None:
-        for kind, scale in candidates.items():
-            if outside(xy * scale, size).mean() <= MOST_OUTSIDE:
-                return Placement(scale, kind)
-        raise outside_image(name, xy, size)
+        return _without_pictures(xy, name, size, candidates)
     height, width = images[known].shape[:2]
     full = width / factors[known], height / factors[known]
     # A picture reduced to whole pixels tells sizes to about one of them
@@ -79,6 +80,42 @@ def place_image(
     if outside(xy * scale, size).mean() > MOST_OUTSIDE:
         raise outside_image(name, xy * scale, size)
     return Placement(scale, "full", f"{sizes}: the positions are scaled by {scale:.4g}")
+
+
+def _without_pictures(
+    xy: np.ndarray, name: str, size: tuple[int, int], candidates: Mapping[str, float]
+) -> Placement:
+    """As `place_image`, by the scale factors alone; candidates: scale of each kind."""
+    whole = _told_side(candidates)
+    if whole is not None:
+        ratio = max(size) / whole
+        unsure = 1.5 / max(size) + 1.5 / _LOWRES_SIDE
+        kinds = [kind for kind, scale in candidates.items() if abs(ratio / scale - 1) <= unsure]
+        for kind in kinds:
+            if outside(xy * candidates[kind], size).mean() <= MOST_OUTSIDE:
+                return Placement(candidates[kind], kind)
+        halvings = [] if kinds else [step for step in _HALVINGS if abs(ratio / step - 1) <= unsure]
+        for step in halvings:
+            if outside(xy * step, size).mean() <= MOST_OUTSIDE:
+                return Placement(
+                    step,
+                    "full",
+                    f"image {name} has {size[0]} x {size[1]} pixels, but the scale factors belong to one of "
+                    f"{whole:.0f} on the longer side: the positions are scaled by {step:.4g}",
+                )
+    for kind, scale in candidates.items():
+        if outside(xy * scale, size).mean() <= MOST_OUTSIDE:
+            return Placement(scale, kind)
+    raise outside_image(name, xy, size)
+
+
+def _told_side(factors: Mapping[str, float]) -> float | None:
+    """Pixels of the longer side of the full-resolution image, where both factors are Space Ranger's own."""
+    if not {"hires", "lowres"} <= set(factors) or not 0 < factors["lowres"] < factors["hires"]:
+        return None
+    sides = factors["hires"] / factors["lowres"] * _LOWRES_SIDE
+    usual = any(abs(sides / side - 1) <= 2e-3 for side in _HIRES_SIDES)
+    return _LOWRES_SIDE / factors["lowres"] if usual else None
 
 
 def same_picture(first: np.ndarray, second: np.ndarray) -> bool:

@@ -12,11 +12,13 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice, to_canonical
 from tissuegraph.io.cleaning import clean
+from tissuegraph.io.image_scale import image_scale
 from tissuegraph.io.images import add_image, check_images
 from tissuegraph.io.labels import labels_from_table
 from tissuegraph.io.planes import check_one_plane
 from tissuegraph.io.platforms import COLUMNS, PLATFORMS, WITH_COUNTS, expected
 from tissuegraph.io.request import Request
+from tissuegraph.io.scale import check_scale
 from tissuegraph.io.tables import read_annotation
 
 if TYPE_CHECKING:
@@ -64,9 +66,13 @@ def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
                     f"it is taken for one micrometre"
                 )
             off = add_image(raw, request.image, warn)
+            if raw.image_px is not None and (told := image_scale(request.image)):
+                raw.um_by_image = told[0] * raw.image_px, told[1]
         if off.any():
             warn(f"{int(off.sum())} of {len(off)} spots lie off the image and were left out")
             raw = raw.select(~off)
+    check_scale(request.um_per_px)
+    raw.um_by_column = request.um_per_px
     return to_canonical(raw, request.sample, warn, request.note)
 
 
@@ -99,6 +105,7 @@ def describe(adata: anndata.AnnData) -> dict[str, Any]:
         "n_genes": adata.n_vars,
         keys.PITCH_PX: settings[keys.PITCH_PX],
         keys.UM_PER_PX: settings.get(keys.UM_PER_PX),
+        keys.UM_PER_PX_SOURCE: settings.get(keys.UM_PER_PX_SOURCE),
         "n_labelled": 0 if labels is None else int(labels.notna().sum()),
         "n_labels": 0 if labels is None else len(labels.cat.categories),
         "images": sorted(images),

@@ -24,7 +24,8 @@ class Request:
     image_matrix (a file, pixels of the image to coordinates) another one, which is not kept for pictures.
     annotation: a table of barcode and label, or the name of a column in obs of an h5ad.
     counts_needed: False also takes an `outs` without matrix, an .h5ad without counts, a table of positions.
-    spot_spacing: pixels between the spots of a grid. bin_um: side of the bins of Visium HD and Stereo-seq;
+    um_per_px: micrometres per full-resolution pixel, whatever else says so. spot_spacing: pixels of the image
+    between the spots of a grid. bin_um: side of the bins of Visium HD and Stereo-seq;
     library: which section of a file with several; table, coordinate_system: of SpatialData.
     warn: receives one line for everything odd that does not stop the slice; note: likewise of what is as it
     should be and yet worth knowing, `warn` where it is None.
@@ -37,6 +38,7 @@ class Request:
     image_matrix: Path | None = None
     annotation: str | None = None
     counts_needed: bool = True
+    um_per_px: float | None = None
     spot_spacing: float | None = None
     bin_um: float | None = None
     library: str | None = None

@@ -24,7 +24,7 @@ _CHUNK_SPOTS = 32_768  # rows of counts read at a time where only some are kept
 @dataclass(frozen=True, eq=False)
 class StoredSlice:
     """counts (N, G) float32 CSR; barcodes (N,); genes, gene_ids, symbols (G,); xy (N, 2), pitch in pixels;
-    um_per_px None if unknown.
+    um_per_px None if unknown; inferred: whether the counts were inferred from the image.
     """
 
     counts: sparse.csr_matrix
@@ -35,6 +35,7 @@ class StoredSlice:
     xy: np.ndarray
     pitch: float
     um_per_px: float | None = None
+    inferred: bool = False
 
     def part(self, spots: np.ndarray) -> StoredSlice:
         """Some spots, as indices or as a mask."""
@@ -70,6 +71,7 @@ def _stored(file: Any, barcodes: np.ndarray, keep: np.ndarray | None = None) -> 
         xy=file["obsm"][keys.SPATIAL][()][spots],
         pitch=float(settings[keys.PITCH_PX][()]),
         um_per_px=_scale(settings),
+        inferred=keys.INFERRED in settings and bool(settings[keys.INFERRED][()]),
     )
 
 

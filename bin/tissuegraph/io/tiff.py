@@ -16,6 +16,8 @@ from tissuegraph.io.pixels import Conversion, full_value
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _PALETTE, _INKS, _YCBCR = 0, 1, 2, 3, 5, 6
 _PLAIN = {1, 5, 8, 32773, 32946, 34925, 50000}  # compressions that know nothing of colour
 _PREMULTIPLIED, _STRAIGHT = 1, 2
+# What scanners keep beside the section, as tifffile names it: none of it is the image, however large
+_ASIDE = re.compile(r"(label|macro|map|overview|thumbnail)( image)?$", re.IGNORECASE)
 MOST_FLAT = 20_000_000_000  # pixels of the smallest stored version: all of them are read once
 
 
@@ -26,9 +28,23 @@ def plane_size(level: Any) -> tuple[int, int]:
     return level.shape[level.axes.index("X")], level.shape[level.axes.index("Y")]
 
 
-def check_levels(tiff: Any, name: str) -> None:
+def main_series(tiff: Any) -> Any:
+    """The series of a TIFF that is the image: the largest plane, the first of equals.
+
+    Scanners store labels, thumbnails and overviews beside it, in any order; they are taken only where the
+    file has nothing else. Raises InputError where there is no picture.
+    """
+    pictures = [series for series in tiff.series if {"X", "Y"} <= set(series.axes)]
+    if not pictures:
+        axes = ", ".join(repr(series.axes) for series in tiff.series) or "none"
+        raise InputError(f"the image has axes {axes}; expected a picture")
+    wanted = [series for series in pictures if not _ASIDE.match(series.name.strip())]
+    return max(wanted or pictures, key=lambda series: math.prod(plane_size(series)))
+
+
+def check_levels(series: Any, name: str) -> None:
     """Raise InputError where even the smallest stored version is too large to look at once."""
-    width, height = plane_size(tiff.series[0].levels[-1])
+    width, height = plane_size(series.levels[-1])
     if width * height > MOST_FLAT:
         raise InputError(
             f"image {name} ({width} x {height} pixels) has no smaller version inside; store it as a tiled, "
@@ -84,11 +100,12 @@ def conversion(tiff: Any, level: Any, sample: Callable[[], np.ndarray]) -> Conve
         alpha = "straight" if extra[0] == _STRAIGHT else "premultiplied"
     elif len(extra) == 1 and photometric == _RGB and _hides(sample()):
         alpha = "straight"
+    told = {"inverted": photometric == _WHITE_IS_0, "inks": photometric == _INKS, "alpha": alpha}
+    if alpha != "straight":  # colours that were multiplied by alpha have its range
+        return Conversion(full=_full(tiff, page, sample), **told)
+    full = _full(tiff, page, lambda: sample()[:, :, :-1])
     return Conversion(
-        full=_full(tiff, page, sample),
-        inverted=photometric == _WHITE_IS_0,
-        inks=photometric == _INKS,
-        alpha=alpha,
+        full=full, full_alpha=_full(tiff, page, lambda: sample()[:, :, -1:], colours=False), **told
     )
 
 
@@ -105,13 +122,17 @@ def _palette(page: Any) -> np.ndarray:
     return (colours >> 8 if colours.max() > 255 else colours).astype(np.uint8)
 
 
-def _full(tiff: Any, page: Any, sample: Callable[[], np.ndarray]) -> float:
-    """Full light: by the bits of a sample, by what OME says is significant, else by the values."""
+def _full(tiff: Any, page: Any, sample: Callable[[], np.ndarray], colours: bool = True) -> float:
+    """Full light: by the bits of a sample, by what OME says is significant of colours, else by the values."""
     bits = page.bitspersample if isinstance(page.bitspersample, int) else page.bitspersample[0]
     if page.dtype == np.uint8 or (page.dtype.kind in "bu" and bits < 16):
         return float(2 ** min(bits, 8 * page.dtype.itemsize) - 1)
     seen = full_value(sample())
-    said = re.search(r'SignificantBits="(\d{1,2})"', tiff.ome_metadata or "") if tiff.is_ome else None
+    said = (
+        re.search(r'SignificantBits="(\d{1,2})"', tiff.ome_metadata or "")
+        if tiff.is_ome and colours
+        else None
+    )
     if said and page.dtype.kind == "u" and 2 ** int(said[1]) - 1 >= seen:
         return float(2 ** int(said[1]) - 1)
     return seen

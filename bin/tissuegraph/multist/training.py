@@ -17,7 +17,7 @@ from torch import Tensor
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.trust import image_trust
-from tissuegraph.histology.view import chosen_trust, spot_images
+from tissuegraph.histology.view import NO_SECOND_VIEW, chosen_trust, spot_images
 from tissuegraph.multist.fusion import TERMS as FUSION_TERMS
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import TERMS as GENE_TERMS
@@ -56,7 +56,8 @@ def train_seeds(
 ) -> list[TrainingResult]:
     """Train one network per seed. Same seed, settings and thread count give the same bits on a CPU.
 
-    image: (N, F) features of the spots' tiles, a row with NaN where a spot has none; None: no image.
+    image: (N, F) features of the spots' tiles, a row with NaN where a spot has none; None: no image. It is
+    not read where the counts were inferred from it.
     progress: called with seed, epoch, epochs and total loss of each stage, see nn.progress.
     attention of a result: weight of the spot's own tile and of its neighbours' together, (N, 2), sums to 1;
     with tokens: spot (N, 1), all 1; without image (N, 1) for the genes.
@@ -74,6 +75,8 @@ def _prepare(
     arrays: SliceArrays, settings: Settings, image: np.ndarray | None, device: torch.device
 ) -> _Slice:
     genes = gene_data(arrays, device)
+    if arrays.inferred:
+        return _Slice(genes, None, None, notes=(NO_SECOND_VIEW,))
     if image is None:
         return _Slice(genes, None, None, notes=("the slice has no image; MultiST ran on its genes alone",))
     images = spot_images(image, arrays.n_spots)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph import keys
 from tissuegraph.report.glossary import scores_explained
 from tissuegraph.report.n_domains import short_number
 from tissuegraph.report.outcomes import Outcome, methods_of, shared_unit
@@ -143,6 +144,11 @@ def _headers(outcomes: Sequence[Outcome]) -> dict[str, dict[str, Any]]:
             "{:,.2f}",
             suffix="%",
         ),
+        "scale": {
+            "title": "µm per px",
+            "description": "Micrometres per full-resolution pixel, and which source was believed",
+            "scale": False,
+        },
         "n_dropped": _number("Dropped", "Spots that quality control dropped", "OrRd", "{:,.0f}", hidden=True),
         "n_genes": _number("Genes in slice", "Genes in the slice", "Greys", "{:,.0f}", hidden=True),
     }
@@ -159,6 +165,9 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     row |= {name: metrics.get(name) for name in names}
     if metrics.get("control_share") is not None:
         row["control_share"] = 100 * metrics["control_share"]
+    told = metrics.get("steps", {}).get("ingest", metrics)
+    if told.get(keys.UM_PER_PX) is not None:
+        row["scale"] = _unbroken(f"{told[keys.UM_PER_PX]:.3g}, {_text(told.get(keys.UM_PER_PX_SOURCE))}")
     if "expression" in metrics:
         row["expression"] = "inferred" if metrics["expression"].get("goes_on") else "measured"
     if not outcome.assembled:

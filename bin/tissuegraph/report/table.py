@@ -44,6 +44,9 @@ def table_row(outcome: Outcome) -> dict[str, Any]:
             **dict.fromkeys(COLUMNS),  # what was picked of the input: the file holds that alone
             "annotation": keys.ANNOTATION if metrics.get("n_labelled") else None,
         }
+    scale = metrics.get("steps", {}).get("ingest", {}).get(keys.UM_PER_PX) or row.get(keys.UM_PER_PX)
+    if scale is not None:
+        row[keys.UM_PER_PX] = repr(float(scale))  # all its digits, for a next run computes with it
     if row.get("annotation") is None:
         row["teaches"] = False  # its labels were on none of the spots that are left
     row |= {"status": outcome.status, "reason": "; ".join(outcome.reasons), "notes": "; ".join(outcome.notes)}

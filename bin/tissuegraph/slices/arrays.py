@@ -26,6 +26,7 @@ class SliceArrays:
     genes:    (G,) str
     pitch:    distance of neighbouring spots in full-resolution pixels, as ingest measured it over all spots
     um_per_px: micrometres of a full-resolution pixel, None where it is not known
+    inferred: whether the counts were inferred from the image, not measured
 
     Construction converts types and checks shapes; raises InputError naming the array at fault.
     """
@@ -39,6 +40,7 @@ class SliceArrays:
     genes: np.ndarray
     pitch: float
     um_per_px: float | None = None
+    inferred: bool = False
 
     def __post_init__(self) -> None:
         canonical = {
@@ -75,6 +77,7 @@ class SliceArrays:
         parts = {"depth": self.depth, "position": self.position, "genes": self.genes}
         parts["pitch"] = np.float64(self.pitch)
         parts[keys.UM_PER_PX] = np.float64(self.um_per_px or 0)
+        parts[keys.INFERRED] = np.bool_(self.inferred)
         parts |= _csr_parts("counts", self.counts)
         parts |= _graph_parts("spatial", self.spatial) | _graph_parts("feature", self.feature)
         if sparse.issparse(self.features):
@@ -99,6 +102,7 @@ class SliceArrays:
                 genes=parts["genes"],
                 pitch=float(parts["pitch"]),
                 um_per_px=float(parts[keys.UM_PER_PX]) or None,
+                inferred=bool(parts[keys.INFERRED]),
             )
 
 

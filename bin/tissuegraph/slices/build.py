@@ -29,12 +29,14 @@ def build_arrays(
     pitch: float,
     settings: Any,
     um_per_px: float | None = None,
+    inferred: bool = False,
 ) -> BuiltArrays:
     """Select genes, make the features, build both graphs.
 
     counts: CSR (N, G) raw; genes: (G,) str; position: (N, 2) and pitch, as ingest measured it over all
-    spots, in full-resolution pixels; um_per_px: None if unknown; settings: those of a method with the topics
-    preprocess, spatial_graph and feature_graph. Raises InputError as the parts do.
+    spots, in full-resolution pixels; um_per_px: None if unknown; inferred: whether the counts come from the
+    image; settings: those of a method with the topics preprocess, spatial_graph and feature_graph. Raises
+    InputError as the parts do.
     """
     prepared = prepare(counts, settings.preprocess)
     rule = settings.spatial_graph
@@ -50,5 +52,6 @@ def build_arrays(
         genes=genes[prepared.selected],
         pitch=pitch,
         um_per_px=um_per_px,
+        inferred=inferred,
     )
     return BuiltArrays(arrays, spatial.degrees, feature.degrees)

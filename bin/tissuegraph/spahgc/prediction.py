@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tissuegraph.io.intermediate import read_arrays, reading
+from tissuegraph.spahgc.gene_names import told_apart
 from tissuegraph.spahgc.protocol import Inference, Progress, infer, run_fold
 from tissuegraph.spahgc.scores import score
 from tissuegraph.spahgc.settings import Settings
@@ -27,6 +28,7 @@ class Prediction:
     gene_pcc: (M,) float32 of the average over seeds, NaN where there is nothing to compare with
     baselines: name to (N, M) float32, where the slice was sequenced
     scores: method to a list over seeds of {pcc, pcc_median, spot_pcc, rmse, ...}; empty without counts
+    warnings: what deserves a look, beside what each inference says
     """
 
     genes: np.ndarray
@@ -37,6 +39,7 @@ class Prediction:
     baselines: dict[str, np.ndarray] = field(default_factory=dict)
     scores: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def save(self, path: str | Path) -> None:
         """Write the arrays as one compressed npz; scores go to the record."""
@@ -69,7 +72,8 @@ def predict(
 ) -> Prediction:
     """Infer one slice from the others with each seed, and average.
 
-    A slice with counts is held out: its counts are read after all predictions are made, to compare.
+    A slice with counts is held out: its counts are read after all predictions are made, to compare. One
+    that measures no gene of the panel is predicted like one without counts, with a warning.
     by: `patient` keeps other slices of its patient out of the references.
     """
     options = {"by": by, "device": device, "progress": progress}
@@ -81,6 +85,12 @@ def predict(
     found = [fold.inference for fold in folds]
     genes, shared = found[0].genes, np.isin(found[0].genes, folds[0].genes)
     predicted, reliability = _averages(found)
+    if not shared.any():
+        warning = (
+            f"not compared with its own counts: it measures none of the {len(genes)} genes of the panel, "
+            f"{told_apart(target.genes, genes)}; name its genes as its references do"
+        )
+        return Prediction(genes, predicted, reliability, inferences=tuple(found), warnings=(warning,))
     measured = _over_panel(folds[0].measured, shared)
     gene_pcc = np.full(len(genes), np.nan, dtype=np.float32)
     gene_pcc[shared] = score(folds[0].measured, predicted[:, shared]).gene_pcc

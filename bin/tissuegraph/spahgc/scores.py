@@ -37,7 +37,7 @@ class Scores:
             "pcc": _mean(self.gene_pcc),
             "pcc_median": float(np.nanmedian(self.gene_pcc)) if not _empty(self.gene_pcc) else float("nan"),
             "spot_pcc": _mean(self.spot_pcc),
-            "rmse": float(np.sqrt(np.mean(self.gene_rmse**2))),
+            "rmse": float(np.sqrt(_mean(self.gene_rmse**2))),
             "n_genes": len(self.gene_pcc),
             "n_constant_measured": self.n_constant_measured,
             "n_constant_predicted": self.n_constant_predicted,
@@ -45,9 +45,12 @@ class Scores:
 
 
 def score(measured: np.ndarray, predicted: np.ndarray) -> Scores:
-    """Scores of a slice. measured, predicted: (N, M), log-normalised."""
+    """Scores of a slice. measured, predicted: (N, M), log-normalised; without genes nothing is known."""
     gene_pcc, no_measure, no_prediction = pearson(measured, predicted)
-    spot_pcc, _, _ = pearson(measured.T, predicted.T)
+    if measured.shape[1]:
+        spot_pcc, _, _ = pearson(measured.T, predicted.T)
+    else:
+        spot_pcc = np.full(len(measured), np.nan)
     difference = np.asarray(predicted, dtype=np.float64) - measured
     return Scores(
         gene_pcc=gene_pcc,

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.errors import InputError
+from tissuegraph.spahgc.gene_names import spelling, told_apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +89,17 @@ def check_cohort(references: list[HistologySlice], targets: list[HistologySlice]
                 f"all slices need the same image features: {first.name} has {first.image.shape[1]}, "
                 f"{each.name} has {each.image.shape[1]}; encode them with the same encoder"
             )
+    for each in references[1:]:
+        _check_names(first, each)
+
+
+def _check_names(first: HistologySlice, second: HistologySlice) -> None:
+    """Refuse references of which one has identifiers and the other symbols: no gene is in both."""
+    if spelling(first.genes) != spelling(second.genes) and not np.isin(first.genes, second.genes).any():
+        raise InputError(
+            f"references {first.name} and {second.name} share no gene name: "
+            f"{told_apart(first.genes, second.genes)}; name the genes of all references alike"
+        )
 
 
 def _check(piece: HistologySlice) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from tissuegraph.histology.view import chosen_trust, spot_images
+from tissuegraph.histology.view import NO_SECOND_VIEW, chosen_trust, spot_images
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import feature_graph
 from tissuegraph.slices.preprocess import mean_variance, pca
@@ -43,16 +43,20 @@ class Judged:
     view: ImageView | None
     trust: float | None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def judge_image(arrays: SliceArrays, settings: Settings, image: np.ndarray | None) -> Judged:
     """Prepare the third view, or say why there is none.
 
-    image: (N, F), one row per spot, a row with NaN where the spot has no features; None without image.
+    image: (N, F), one row per spot, a row with NaN where the spot has no features; None without image. A
+    slice whose counts were inferred from its image is trained without it.
     Raises InputError for another shape or infinite values. No label is read.
     """
     if image is None:
         return Judged(None, None)
+    if arrays.inferred:
+        return Judged(None, None, notes=(NO_SECOND_VIEW,))
     images = spot_images(image, arrays.n_spots)
     if images.flaw is not None:
         return Judged(None, None, (f"{images.flaw}; trained without image",))

@@ -78,7 +78,8 @@ def train_seeds(
         try:
             problem = prepare(arrays, settings, where, spots, judged)
             results = [_train_one(problem, settings, seed, where, progress) for seed in seeds]
-            return [replace(result, warnings=tuple(notes), image_trust=judged.trust) for result in results]
+            told = {"warnings": tuple(notes), "notes": judged.notes, "image_trust": judged.trust}
+            return [replace(result, **told) for result in results]
         except _OUT_OF_MEMORY:
             if not plans:
                 raise

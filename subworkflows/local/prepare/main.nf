@@ -11,7 +11,7 @@ workflow PREPARE {
     main:
     INGEST(
         ch_rows.map { row ->
-            def columns = row.subMap('platform', 'role', 'spot_spacing', 'bin_um', 'library', 'table', 'coordinate_system', 'annotation_column')
+            def columns = row.subMap('platform', 'role', 'um_per_px', 'spot_spacing', 'bin_um', 'library', 'table', 'coordinate_system', 'annotation_column')
             [row.meta, columns, stateOf(row.path), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
         }
     )

@@ -1,14 +1,18 @@
 """Encoders give one row per tile, from local weights only, and say what is missing."""
 
+import hashlib
 import json
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.encoders import KNOWN, load_encoder, needs_weights
+
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def some_tiles(side: int, n: int = 3) -> np.ndarray:
@@ -116,6 +120,24 @@ def test_weights_come_from_safetensors_directories_and_wrapped_state_dicts(tmp_p
         np.testing.assert_array_equal(encoder.encode(some_tiles(176)), expected)
 
 
+def test_an_encoder_knows_the_sum_of_the_file_that_its_weights_came_from(tmp_path):
+    save_timm(tmp_path / "pytorch_model.bin", "resnet10t", num_classes=0)
+    expected = hashlib.sha256((tmp_path / "pytorch_model.bin").read_bytes()).hexdigest()
+    assert load_encoder("timm:resnet10t", tmp_path / "pytorch_model.bin", "cpu").weights_sha256 == expected
+    assert load_encoder("timm:resnet10t", tmp_path, "cpu").weights_sha256 == expected
+
+
+def test_shards_have_one_sum_that_changes_with_any_of_them(tmp_path):
+    pytest.importorskip("torch")
+    from tissuegraph.histology.encoders.network import weights_sha256
+
+    for number in (1, 2):
+        (tmp_path / f"model-0000{number}-of-00002.safetensors").write_bytes(bytes([number]))
+    (tmp_path / "config.json").write_text("{}")
+    sums = "\n".join(hashlib.sha256(bytes([number])).hexdigest() for number in (1, 2))
+    assert weights_sha256(tmp_path) == hashlib.sha256(sums.encode()).hexdigest()
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     torch = pytest.importorskip("torch")
     pytest.importorskip("timm")
@@ -167,6 +189,24 @@ def save_transformers(folder, kind: str):
         text = small | {"vocab_size": 50, "max_position_embeddings": 8}
         vision = small | {"image_size": 32, "patch_size": 16}
         model = transformers.CLIPModel(transformers.CLIPConfig(text_config=text, vision_config=vision))
+    elif kind == "siglip":
+        vision = small | {"image_size": 32, "patch_size": 16}
+        model = transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**vision))
+    elif kind == "swin":
+        sizes = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "window_size": 4, "patch_size": 4}
+        model = transformers.SwinModel(transformers.SwinConfig(**sizes, image_size=32))
+    elif kind == "beit":
+        model = transformers.BeitModel(transformers.BeitConfig(**small, image_size=32, patch_size=16))
+    elif kind == "hiera":
+        sizes = {"embed_dim": 8, "depths": [1, 1], "num_heads": [1, 2], "query_stride": [2, 2]}
+        sizes |= {"masked_unit_size": [4, 4], "patch_size": [7, 7], "patch_stride": [4, 4]}
+        model = transformers.HieraModel(
+            transformers.HieraConfig(**sizes, image_size=[32, 32], num_query_pool=1)
+        )
+    elif kind == "vit_mae":
+        model = transformers.ViTMAEModel(transformers.ViTMAEConfig(**small, image_size=32, patch_size=16))
+    elif kind == "bert":
+        model = transformers.BertModel(transformers.BertConfig(**small, vocab_size=50))
     else:
         sizes = {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1]}
         model = transformers.ResNetModel(transformers.ResNetConfig(**sizes))
@@ -177,8 +217,8 @@ def save_transformers(folder, kind: str):
     return model.eval()
 
 
-@pytest.mark.parametrize("kind", ["vit", "dinov2", "clip", "resnet"])
-def test_a_transformers_directory_gives_the_class_token_or_the_mean_over_the_plane(tmp_path, kind):
+@pytest.mark.parametrize("kind", ["vit", "dinov2", "clip", "siglip", "resnet", "swin", "beit"])
+def test_a_transformers_directory_is_pooled_as_its_kind_needs(tmp_path, kind):
     torch = pytest.importorskip("torch")
     model = save_transformers(tmp_path, kind)
     encoder = load_encoder("transformers", tmp_path, "cpu")
@@ -189,7 +229,16 @@ def test_a_transformers_directory_gives_the_class_token_or_the_mean_over_the_pla
     with torch.no_grad():
         output = getattr(model, "vision_model", model)(x)
     last = output.last_hidden_state
-    expected = {"clip": output.pooler_output, "resnet": last.mean((-1, -2))}.get(kind, last[:, 0])
+    if kind == "resnet":
+        expected = last.mean((-1, -2))
+    elif kind in ("clip", "siglip"):  # pooling that was trained
+        expected = output.pooler_output
+    elif kind == "swin":  # no class token
+        expected = last.mean(1)
+    elif kind == "beit":  # a class token that is not what the model was trained to use
+        expected = last[:, 1:].mean(1)
+    else:
+        expected = last[:, 0]
     np.testing.assert_allclose(encoder.encode(tiles), expected.numpy(), rtol=1e-4, atol=1e-5)
 
 
@@ -200,6 +249,20 @@ def test_a_transformers_directory_without_its_parts_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(SettingsError, match="no model that transformers can load"):
         load_encoder("phikon", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("hiera", "a hiera of transformers has neither a class token nor a pooling that is known"),
+        ("vit_mae", "holds a vit_mae, which hides part of each tile at random"),
+        ("bert", "holds a bert, which reads no images"),
+    ],
+)
+def test_a_transformers_model_without_known_features_is_refused(tmp_path, kind, words):
+    save_transformers(tmp_path, kind)
+    with pytest.raises(SettingsError, match=words):
+        load_encoder("transformers", tmp_path, "cpu")
 
 
 def test_a_torchvision_model_gives_its_last_hidden_layer(tmp_path):
@@ -239,3 +302,16 @@ def test_a_gpu_that_is_too_small_gets_fewer_tiles_at_a_time(tmp_path, monkeypatc
 
     monkeypatch.setattr(encoder, "_forward", small_memory)
     np.testing.assert_allclose(encoder.encode(tiles), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("profile", ["base", "gpu"])
+def test_the_task_that_encodes_has_memory_for_every_encoder_that_has_a_name(profile):
+    text = (CONF / f"{profile}.config").read_text()
+    (listed,) = re.findall(r"\(\[\s*([^\]]*)\]\[params\.encoder", text)
+    memory = {name: int(gb) for name, gb in re.findall(r"'?([\w-]+)'?: (\d+)", listed)}
+    assert set(memory) == {name for name in KNOWN if ":" not in name} - {"transformers"}
+    assert memory["handcrafted"] == memory["colour"] == 4
+    assert memory["uni2"] > 6  # GB, its measured peak
+    parameters = {"uni": 303, "uni2": 681, "virchow2": 631, "h-optimus-0": 1135, "gigapath": 1135}  # millions
+    for name, millions in parameters.items():
+        assert memory[name] >= 2 * 4 * millions / 1000 + 2  # model and state dict, 4 bytes each, and tiles

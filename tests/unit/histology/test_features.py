@@ -15,7 +15,7 @@ from PIL import Image
 import encode_histology
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.histology.encode import Options, encode_slice, encode_spots
-from tissuegraph.histology.encoders import load_encoder
+from tissuegraph.histology.encoders import Encoder, load_encoder
 from tissuegraph.histology.encoders.colour import ColourEncoder
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.histology.registration import from_scale
@@ -129,19 +129,22 @@ def test_options_out_of_range_are_refused(wrong):
         Options(**wrong)
 
 
-def some_features() -> ImageFeatures:
+def some_features(encoder: Encoder | None = None) -> ImageFeatures:
     _, xy = numbered_spots()
     picture = Picture(array_slide(numbered_slide(), "a"), from_scale(1.0), "full")
-    return encode_slice(picture, xy, 16.0, ColourEncoder(), Options(tile_um=80.0))[0]
+    return encode_slice(picture, xy, 16.0, encoder or ColourEncoder(), Options(tile_um=80.0))[0]
 
 
 def test_features_survive_being_saved(tmp_path):
-    features = some_features()
+    encoder = ColourEncoder()
+    encoder.weights_sha256 = "ab12"  # as a network has it
+    features = some_features(encoder)
     features.save(tmp_path / "features.npz")
     again = ImageFeatures.load(tmp_path / "features.npz")
     for field in fields(features):
         np.testing.assert_array_equal(getattr(again, field.name), getattr(features, field.name))
-    assert (again.encoder, again.tile_um, again.tile_px) == ("colour", 80.0, 16.0)
+    assert (again.encoder, again.weights_sha256) == ("colour", "ab12")
+    assert (again.tile_um, again.tile_px) == (80.0, 16.0)
     assert again.tiles_before.shape == (len(again.shown), 64, 64, 3)
 
 

@@ -62,6 +62,45 @@ def test_the_pages_of_an_svs_are_its_levels(tmp_path):
         )
 
 
+def write_pictures(path, *sizes, **options):
+    """Pictures of these sizes (width, height) one after the other, each a series of its own."""
+    with tifffile.TiffWriter(path, **options) as file:
+        for size in sizes:
+            file.write(gradient(*size), photometric="rgb")
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.ome.tif", "a.tif"])
+@pytest.mark.parametrize("sizes", [[(300, 100), (512, 384), (60, 40)], [(512, 384), (60, 40)]])
+def test_the_largest_picture_of_a_file_is_the_section_wherever_it_stands(tmp_path, name, sizes):
+    path = write_pictures(tmp_path / name, *sizes, ome=name == "a.ome.tif")
+    assert images.image_size(path) == (512, 384)
+    np.testing.assert_array_equal(images.read_rgb(path), gradient(512, 384))
+    with open_slide(path) as slide:
+        assert slide.size == (512, 384)
+        np.testing.assert_array_equal(
+            slide.read_region(200, 300, 64, 32, (64, 32)), gradient(512, 384)[300:332, 200:264]
+        )
+
+
+def test_the_macro_image_of_a_scanner_is_not_the_section_even_where_it_is_larger(tmp_path):
+    """A region cut out of an Aperio scan keeps the label and macro image of the whole glass."""
+    path, about = tmp_path / "a.svs", "Aperio Image Library v11.2.1 \r\n"
+    extra = {"label": (250, 200, 1), "macro": (600, 200, 9)}  # size and NewSubfileType, as Aperio writes them
+    with tifffile.TiffWriter(path) as file:
+        options = {"photometric": "rgb", "metadata": None}
+        file.write(gradient(256, 192), tile=(64, 64), description=f"{about}256x192|MPP = 0.5", **options)
+        file.write(gradient(64, 48), rowsperstrip=16, description=about, **options)
+        for name, (width, height, kind) in extra.items():
+            text = f"{about}{name} {width}x{height}"
+            file.write(
+                gradient(width, height), rowsperstrip=16, subfiletype=kind, description=text, **options
+            )
+    assert images.image_size(path) == (256, 192)
+    with open_slide(path) as slide:
+        assert slide.size == (256, 192)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -89,6 +89,28 @@ def test_a_png_of_16_bits_keeps_the_range_of_its_values(tmp_path):
     np.testing.assert_allclose(read_rgb(tmp_path / "a.png")[10, 10], COLOUR, atol=1)
 
 
+DEEP = np.dstack([with_glass(PLAIN.astype(np.uint16) * 16, 4095), np.full(PLAIN.shape[:2], 65535, np.uint16)])
+DEEP[:5, :, 3] = 0
+
+
+@pytest.mark.parametrize("kind", ["png", "grey png", "tif", "array"])
+def test_12_bits_of_colour_beside_16_of_alpha_keep_their_own_range(tmp_path, kind):
+    path = tmp_path / "a"
+    expected = (200, 200, 200) if kind == "grey png" else COLOUR
+    if kind == "array":
+        found = as_rgb(DEEP)
+    else:
+        if kind == "tif":
+            tifffile.imwrite(path, DEEP, photometric="rgb", extrasamples=["unassalpha"])
+        else:
+            imagecodecs = pytest.importorskip("imagecodecs")
+            stored = np.ascontiguousarray(DEEP[..., [0, 3]]) if kind == "grey png" else DEEP
+            path.write_bytes(imagecodecs.png_encode(stored))
+        found = read_rgb(path)
+    np.testing.assert_allclose(found[10, 10], expected, atol=1)
+    assert (found[:5] == 255).all()
+
+
 def test_a_channel_without_a_meaning_is_alpha_where_it_hides_the_glass(tmp_path):
     values = rgba(255)
     values[:10] = 0
@@ -239,6 +261,34 @@ def test_without_a_known_size_the_scale_that_holds_the_spots_is_taken():
     assert place(resized(100, 75), images={}).kind == "hires"
     with refuses("fall outside its 10 x 10 pixels, 48 of 48 of them"):
         place(resized(10, 10), images={})
+
+
+# Of a picture of 16,000 x 12,000 pixels Space Ranger makes 2000 x 1500 and 600 x 450
+OWN_FACTORS = {"tissue_hires_scalef": 0.125, "tissue_lowres_scalef": 0.0375}
+
+
+@pytest.mark.parametrize(
+    ("size", "scale", "kind", "told"),
+    [
+        ((16_000, 12_000), 1, "full", False),
+        ((2000, 1500), 0.125, "hires", False),
+        ((600, 450), 0.0375, "lowres", False),
+        ((32_000, 24_000), 2, "full", True),
+        ((8000, 6000), 0.5, "full", True),
+        ((14_000, 11_000), 1, "full", False),  # a part whose pixels are those of the positions
+    ],
+)
+def test_scale_factors_tell_the_size_of_the_image_where_there_is_no_picture(size, scale, kind, told):
+    found = place_image(XY * 30, "he.tif", size, OWN_FACTORS, {}, lambda: FULL)
+    assert (found.scale, found.kind) == (scale, kind)
+    assert (found.note is not None) is told
+    if told:
+        words = "but the scale factors belong to one of 16000 on the longer side: the positions are scaled"
+        assert words in found.note
+
+
+def test_few_spots_in_a_corner_do_not_make_a_hires_image_the_full_one():
+    assert place_image(XY, "he.png", (2000, 1500), OWN_FACTORS, {}, lambda: FULL).kind == "hires"
 
 
 def test_a_few_spots_off_the_image_are_no_reason_to_refuse_it():

@@ -48,6 +48,7 @@ def test_every_layout_gives_counts_positions_and_images(tmp_path, header, matrix
         "platform": "visium",
         "pitch_px": 100.0,
         "um_per_px": 1.0,
+        "um_per_px_source": "spot lattice",
     }
 
 

@@ -443,3 +443,17 @@ def test_a_note_is_told_and_turns_no_status(tmp_path):
     assert (
         f"<td>{SAMPLE_0}, {SAMPLE_1}</td><td>encode_histology</td><td>the slice has no &lt;image&gt;" in told
     )
+
+
+def test_the_overview_says_the_scale_of_every_slice_and_who_said_so():
+    found = {"um_per_px": 0.24999, "um_per_px_source": "image (OME-XML)"}
+    slices = [
+        Outcome("A", {}, "passed", metrics={"steps": {"ingest": found}}),
+        Outcome("B", {}, "failed", metrics=found | {"um_per_px_source": "column"}),
+        Outcome("C", {}, "passed", metrics={"steps": {"ingest": {"um_per_px": None}}}),
+    ]
+    (table,) = overview.sections(slices, {})
+    assert table.headers["scale"]["title"] == "µm per px"
+    assert "0.25, image (OME-XML)" in table.data["A"]["scale"]
+    assert "0.25, column" in table.data["B"]["scale"]
+    assert "scale" not in table.data["C"]

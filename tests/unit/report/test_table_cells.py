@@ -93,6 +93,22 @@ def test_the_table_tells_who_taught_and_how_well_and_is_still_a_samplesheet(tmp_
     ]  # fmt: skip
 
 
+def test_the_scale_that_was_found_is_written_with_all_its_digits_and_read_by_a_next_run(tmp_path, root):
+    found = {"steps": {"ingest": {"um_per_px": 100 / 137}}}
+    given = {"sample": "B", "path": "b.h5ad", "um_per_px": 0.25}
+    none = {"sample": "C", "path": "c.h5ad", "um_per_px": None}
+    outcomes = [
+        Outcome("A", {"sample": "A", "path": "a.h5ad", "um_per_px": None}, "passed", metrics=found),
+        Outcome("B", given, "failed", ("qc: no",)),
+        Outcome("C", none, "passed", metrics={"steps": {"ingest": {"um_per_px": None}}}),
+    ]
+    assert [row["um_per_px"] for row in written(tmp_path, outcomes)] == [repr(100 / 137), "0.25", ""]
+    schema = json.loads((root / "assets" / "schema_input.json").read_text())
+    again = read_samplesheet(tmp_path / "slices.csv", schema)
+    assert again.problems == []
+    assert [row["um_per_px"] for row in again.rows] == [100 / 137, 0.25, None]
+
+
 def test_what_was_picked_of_an_input_is_written_back_only_where_the_input_is():
     picked = {"library": "B", "table": "cells", "coordinate_system": "global", "bin_um": 8}
     row = {"sample": "A", "row": 2, "path": "a.zarr", "platform": "spatialdata"} | picked

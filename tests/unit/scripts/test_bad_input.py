@@ -11,6 +11,8 @@ from helpers.scripts import run_script
 from helpers.tiny import COUNTS, tiny_anndata, write_h5ad, write_outs
 from PIL import Image
 
+from tissuegraph.io.stored import read_stored
+
 
 @pytest.fixture
 def ingest(tmp_path):
@@ -67,6 +69,17 @@ def test_a_good_slice_passes_ingest_and_quality_control(ingest, tmp_path):
     record = json.loads((tmp_path / "q.json").read_text())
     assert (record["status"], record["metrics"]["n_spots"]) == ("passed", 60)
     assert (tmp_path / "spots.csv.gz").is_file()
+
+
+def test_the_scale_of_the_samplesheet_reaches_record_and_later_steps_with_a_warning_where_it_is_another(
+    ingest, tmp_path
+):
+    (tmp_path / "row.json").write_text('{"um_per_px": 0.5}')
+    record, _ = ingest(write_outs(tmp_path / "outs"), "--row", "row.json")
+    assert (record["metrics"]["um_per_px"], record["metrics"]["um_per_px_source"]) == (0.5, "column")
+    assert (record["status"], len(record["reasons"])) == ("warned", 1)
+    assert "between sources: column 0.5, spot lattice 1; that of the column is taken" in record["reasons"][0]
+    assert read_stored(tmp_path / "slice.h5ad").um_per_px == 0.5
 
 
 def test_a_slice_that_cannot_be_read_leaves_one_line_and_no_file(ingest, tmp_path):

@@ -89,3 +89,13 @@ def test_an_unreadable_preset_stops_the_run(slice_files):
     assert result.exit_code == 2
     assert "nonesuch" in result.output
     assert not (folder / "graph.json").exists()
+
+
+@pytest.mark.parametrize("inferred", [True, False])
+def test_arrays_say_whether_their_counts_were_inferred(slice_files, inferred):
+    folder = slice_files[0]
+    adata = anndata.read_h5ad(folder / "slice.h5ad")
+    adata.uns["tissuegraph"]["inferred"] = inferred
+    adata.write_h5ad(folder / "slice.h5ad")
+    run(folder)
+    assert SliceArrays.load(folder / "arrays.npz").inferred is inferred

@@ -9,6 +9,7 @@ import pytest
 from helpers.scripts import invoke_script
 from helpers.sections import labels_of, section
 
+from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.reading import finish, read_raw
 from tissuegraph.io.request import Request
 from tissuegraph.records import read_record
@@ -39,6 +40,19 @@ def write_section(folder, seed, labels):
     return folder
 
 
+def write_features(folder, seed):
+    """Image features of a section that show its regions."""
+    labels, nothing = labels_of(), np.zeros((0, 2, 2, 3), np.uint8)
+    shown = np.unique(labels.astype(str), return_inverse=True)[1][:, None] == np.arange(3)
+    ImageFeatures(
+        features=shown + np.random.default_rng(seed).normal(0, 0.2, shown.shape), names=["a", "b", "c"],
+        background=np.zeros(len(labels)), encoder="test", tile_um=100, tile_px=10, side_px=10, shown=[],
+        tiles_before=nothing, tiles_after=nothing, overview_before=np.zeros((2, 2, 3)),
+        overview_after=np.zeros((2, 2, 3)), overview_matrix=np.eye(3),
+    ).save(folder / "features.npz")  # fmt: skip
+    return ["--features", folder / "features.npz"]
+
+
 def teach(folder, *teachers, patients=None):
     whose = patients or [None] * len(teachers)
     members = [{"name": t.name, "patient": p} for t, p in zip(teachers, whose, strict=True)]
@@ -46,15 +60,16 @@ def teach(folder, *teachers, patients=None):
     words = ["--sample", "group:a", "--members", folder / "members.json", *QUICK, "--device", "cpu"]
     for each in teachers:
         words += ["--slice", each / "slice.h5ad", "--spots", each / "spots.csv.gz"]
+        words += ["--features", each / "features.npz"] if (each / "features.npz").exists() else []
     result = invoke_script("teach", *words, "--model", folder / "model", "--record", folder / "teach.json")
     assert result.exit_code == 0, result.output
     return read_record(folder / "teach.json")
 
 
-def name_regions(folder, target):
+def name_regions(folder, target, *options):
     words = ["--sample", target.name, "--slice", target / "slice.h5ad", "--spots", target / "spots.csv.gz"]
     words += ["--model", folder / "model", "--device", "cpu", "--regions", folder / f"{target.name}.npz"]
-    result = invoke_script("name_regions", *words, "--record", folder / f"{target.name}.json")
+    result = invoke_script("name_regions", *words, *options, "--record", folder / f"{target.name}.json")
     assert result.exit_code == 0, result.output
     record = read_record(folder / f"{target.name}.json")
     with np.load(folder / f"{target.name}.npz") as stored:
@@ -137,3 +152,24 @@ def test_naming_by_a_model_that_lacks_a_file_fails_the_slice_with_its_name(tmp_p
     words += ["--model", tmp_path / "model", "--regions", tmp_path / "x.npz", "--record", tmp_path / "x.json"]
     assert invoke_script("name_regions", *words).exit_code == 0
     assert missing in read_record(tmp_path / "x.json").reasons[0]
+
+
+def test_a_section_whose_expression_was_inferred_is_named_without_its_image(tmp_path):
+    teachers = [write_section(tmp_path / f"t{seed}", seed, labels_of()) for seed in (0, 1)]
+    for seed, each in enumerate(teachers):
+        write_features(each, seed)
+    teach(tmp_path, *teachers)
+    target = write_section(tmp_path / "x", 2, None)
+    image = write_features(target, 2)
+    measured, plain = name_regions(tmp_path, target, *image)
+    alone, _ = name_regions(tmp_path, target)
+    adata = anndata.read_h5ad(target / "slice.h5ad")
+    adata.uns["tissuegraph"]["inferred"] = True
+    adata.write_h5ad(target / "slice.h5ad")
+    inferred, record = name_regions(tmp_path, target, *image)
+    assert not np.array_equal(measured["probability"], alone["probability"])  # the image does take part
+    np.testing.assert_array_equal(inferred["probability"], alone["probability"])
+    (note,) = [note for note in record.notes if "inferred" in note]
+    assert "no second witness: genes alone decide" in note
+    assert not [note for note in plain.notes if "inferred" in note]
+    assert not [reason for reason in record.reasons if "taught with images" in reason]

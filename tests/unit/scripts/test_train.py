@@ -1,5 +1,6 @@
 """train.py: image features in, views and trust in the record."""
 
+import dataclasses
 import json
 import re
 
@@ -9,6 +10,7 @@ from helpers.image_view_tiny import N_SPOTS, small_arrays, small_image
 from helpers.scripts import invoke_script
 
 from tissuegraph.histology.features import ImageFeatures
+from tissuegraph.histology.view import NO_SECOND_VIEW
 
 VIEW = ["--set", "model.image_view=true"]
 FEW = ["model.dims=[8]", "model.decoder_dim=8", "optimiser.epochs=2"]
@@ -76,3 +78,24 @@ def test_without_features_the_record_has_two_views_and_no_trust(files):
 
 def test_features_are_not_read_where_the_settings_do_not_ask_for_them(files):
     assert run(files, "--features", files / "features.npz")["views"] == ["spatial", "feature"]
+
+
+@pytest.mark.parametrize("method", ["stmfg", "multist"])
+def test_an_image_that_the_expression_was_inferred_from_is_no_second_view(files, method):
+    dataclasses.replace(small_arrays(), inferred=True).save(files / "arrays.npz")
+    few = {
+        "stmfg": [*FEW, "model.image_view=true"],
+        "multist": ["optimiser.epochs=2", "fusion.epochs=1", "fusion.batch=32", "adversary.start=1"],
+    }
+    words = ["--sample", "S1", "--arrays", files / "arrays.npz", "--embedding", files / "embedding.npz"]
+    words += ["--features", files / "features.npz", "--record", files / "train.json", "--device", "cpu"]
+    words += ["--preset", f"{method}/default"]
+    for override in few[method]:
+        words += ["--set", override]
+    outcome = invoke_script("train", *words)
+    assert outcome.exit_code == 0, outcome.output
+    record = json.loads((files / "train.json").read_text())
+    assert (record["status"], record["reasons"]) == ("passed", [])
+    assert record["notes"] == [NO_SECOND_VIEW]
+    assert "image" not in record["metrics"]["views"]
+    assert record["metrics"]["image_trust"] is None

@@ -19,6 +19,7 @@ FULL = {
     "platform": "visium",
     "image": "slides/he.tiff",
     "image_matrix": "slides/matrix.csv",
+    "um_per_px": 0.5,
     "spot_spacing": 250,
     "bin_um": 8,
     "library": "left",
@@ -341,3 +342,12 @@ def test_rules_are_described_in_words():
     assert describe({"type": "integer", "minimum": 1, "maximum": 9}) == "a whole number from 1 to 9"
     assert describe({"type": "number", "exclusiveMinimum": 0}) == "a number above 0"
     assert describe({"enum": ["a", "b"]}) == "'a' or 'b'"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "abc", "1e9", "0.00001"])
+def test_micrometres_per_pixel_that_no_slide_has_are_refused(read, value):
+    sheet = read(f"sample,path,um_per_px\nA,a.h5ad,0.5\nB,b.h5ad,{value}\n")
+    assert problems_of(sheet) == [
+        f"samplesheet row 3, column um_per_px: '{value}' - expected micrometres per full-resolution pixel "
+        f"from 0.0001 to 10,000, such as 0.5"
+    ]

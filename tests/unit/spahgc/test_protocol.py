@@ -181,6 +181,25 @@ def test_a_held_out_slice_without_some_panel_genes_is_scored_on_the_others(slice
     assert result.predicted.shape[1] == len(result.genes) < len(result.inference.genes)
 
 
+def test_a_held_out_slice_without_any_panel_gene_costs_the_others_nothing(slices, fold):
+    stranger = dataclasses.replace(slices[1], name="S9", genes=[f"other{n}" for n in range(TINY.n_genes)])
+    settings = dataclasses.replace(SETTINGS, optimiser=dataclasses.replace(SETTINGS.optimiser, epochs=0))
+    pieces = [slices[0], stranger, *slices[1:]]
+    compared, alone = protocol.run_fold(pieces, ["S1", "S9"], settings, seed=0)
+    assert np.isfinite(compared.scores["spahgc"].summary()["pcc"])
+    assert np.isfinite(alone.inference.predicted).all()
+    assert np.isnan(alone.scores["spahgc"].summary()["pcc"])
+    assert np.isnan(alone.scores["spahgc"].summary()["rmse"])
+
+
+def test_references_named_by_identifiers_and_by_symbols_are_refused_before_training(slices):
+    names = [f"ENSMUSG{number:011d}" for number in range(TINY.n_genes)]
+    other = dataclasses.replace(slices[1], genes=names)
+    words = r"S3 and S2 share no gene name: symbols \(e\.g\. GENE000\) against Ensembl ids \(e\.g\. ENSMUSG0"
+    with pytest.raises(InputError, match=words):
+        protocol.infer([slices[2], other], slices[:1], SETTINGS, seed=0)
+
+
 def test_constant_and_empty_genes_break_nothing(slices):
     def spoil(counts):
         return np.column_stack([np.zeros(len(counts)), np.full(len(counts), 3), counts[:, 2:]])

@@ -48,7 +48,11 @@ def load_encoder(name: str, weights: Path | None = None, device: str = "auto") -
         from tissuegraph.histology.encoders.torchvision_models import load
     else:
         from tissuegraph.histology.encoders.timm_models import load
-    return load(name, weights, device)
+    from tissuegraph.histology.encoders.network import weights_sha256
+
+    encoder = load(name, weights, device)
+    encoder.weights_sha256 = weights_sha256(weights)
+    return encoder
 
 
 def _plain(name: str) -> Encoder:

@@ -12,7 +12,8 @@ class Encoder(Protocol):
 
     name: as on the command line; tile_px: side of the tiles it takes; dim: number of features F;
     names: F names; resample: how tiles are brought to tile_px (see Slide.read_region);
-    runs_in_threads: whether `encode` may be called from several threads at once.
+    runs_in_threads: whether `encode` may be called from several threads at once. Networks also have
+    weights_sha256, which file they came from, and device.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from collections.abc import Callable, Mapping
@@ -37,6 +38,7 @@ class NetworkEncoder:
     """A frozen network; `pool` turns its output into (B, F)."""
 
     runs_in_threads = False
+    weights_sha256 = ""
 
     def __init__(
         self,
@@ -102,6 +104,24 @@ def require_weights(weights: Path | None, encoder: str, source: str) -> Path:
         f"encoder {encoder} needs its weights in a local file, {given}; {source} and give their path as "
         f"--encoder-weights"
     )
+
+
+def weight_files(path: Path) -> list[Path]:
+    """The files that weights are read from: `path` itself, or of a directory its weight file or shards."""
+    if not path.is_dir():
+        return [path]
+    whole = [path / name for name in WEIGHT_FILES if (path / name).is_file()][:1]
+    shards = (sorted(path.glob(pattern)) for pattern in ("model-*.safetensors", "pytorch_model-*.bin"))
+    return whole or next((found for found in shards if found), [])
+
+
+def weights_sha256(path: Path) -> str:
+    """SHA-256 of the weight file, as model hubs show it; of the sums, one a line, where there are several."""
+    sums = []
+    for part in weight_files(path):
+        with part.open("rb") as file:
+            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
 def read_weights(path: Path, encoder: str) -> Mapping[str, Tensor]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.encoders.network import (
@@ -19,6 +20,14 @@ from tissuegraph.histology.encoders.network import (
 )
 
 _HUBS = {"phikon": "owkin/phikon", "phikon-v2": "owkin/phikon-v2"}
+# Kinds whose own pooling has trained weights, or is part of what they were trained for
+_POOLED = {
+    "altclip_vision_model", "chinese_clip_vision_model", "clip_vision_model", "dinov3_convnext",
+    "siglip_vision_model",
+}  # fmt: skip
+_MEAN = {"donut-swin", "focalnet", "ijepa", "swin", "swinv2"}  # kinds that average their tokens, all patches
+_RANDOM = {"vit_mae"}  # kinds that hide a random part of what they are shown
+_CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")  # their names as parameters
 _RESAMPLE = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers, which the files hold
 
 
@@ -41,22 +50,51 @@ def load(name: str, weights: Path | None, device: str) -> NetworkEncoder:
         raise SettingsError(f"{path.name} holds no model that transformers can load: {error}") from error
     model = getattr(model, "vision_model", model)
     _check_complete(missing, path)
-    pool = pooled_output if model.config.model_type == "clip_vision_model" else class_token
-    return NetworkEncoder(name, model, read_transform(path), device, pool)
+    if model.main_input_name != "pixel_values" or model.config.model_type in _RANDOM:
+        what = (
+            "hides part of each tile at random" if model.config.model_type in _RANDOM else "reads no images"
+        )
+        raise SettingsError(
+            f"{path.name} holds a {model.config.model_type}, which {what}; expected a vision model such as "
+            f"ViT, DINOv2, Swin, CLIP or ResNet"
+        )
+    return NetworkEncoder(name, model, read_transform(path), device, pooling(model))
 
 
-def pooled_output(output: Any) -> Tensor:
-    """The class token after the last normalisation (B, D), which for CLIP is part of the pooling."""
-    return output.pooler_output
+def pooling(model: nn.Module) -> Callable[[Any], Tensor]:
+    """How the output of a vision model of transformers becomes features (B, D), by its kind.
 
-
-def class_token(output: Any) -> Tensor:
-    """Class token of a transformer (B, T, D), mean over the plane of a convolutional net (B, D, h, w).
-
-    The pooled output is not taken: where a checkpoint lacks the pooling layer, it is random.
+    Its pooled output for kinds whose pooling is trained; else the class token where the model has one, or
+    the mean over all patches. The pooled output of other kinds is not taken: where a checkpoint lacks the
+    pooling layer, it is random. The function raises SettingsError for a kind of which none of this is known.
     """
-    last = output.last_hidden_state
-    return last.mean((2, 3)) if last.ndim == 4 else last[:, 0]
+    kind = model.config.model_type
+    if kind in _POOLED:
+        return lambda output: _known(output.pooler_output, kind)
+    names = {name.rpartition(".")[2] for name, _ in model.named_parameters()}
+    has_class_token = not names.isdisjoint(_CLASS_TOKENS)
+    averages = kind in _MEAN or getattr(
+        model.config, "use_mean_pooling", False
+    )  # the latter: BEiT and its kin
+
+    def pool(output: Any) -> Tensor:
+        last = getattr(output, "last_hidden_state", None)
+        if last is not None and last.ndim == 4:  # (B, D, h, w) of a convolutional net
+            return last.mean((2, 3))
+        if last is None or last.ndim != 3 or not (has_class_token or averages):
+            return _known(None, kind)
+        return last[:, int(has_class_token) :].mean(1) if averages else last[:, 0]
+
+    return pool
+
+
+def _known(pooled: Tensor | None, kind: str) -> Tensor:
+    if pooled is None:
+        raise SettingsError(
+            f"a {kind} of transformers has neither a class token nor a pooling that is known; use a ViT, "
+            f"DINOv2, Swin, CLIP or ResNet, or the same model as timm:NAME"
+        )
+    return pooled
 
 
 def read_transform(path: Path) -> Transform:
