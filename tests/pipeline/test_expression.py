@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pipeline
 
 PRESET = """extends: default
 method: spahgc
-panel: {n_hvg: 2000}
+panel: {n_genes: 2000}
 model: {width: 16, layers: 1}
 optimiser: {epochs: 4}
 validation: {every: 2}
