@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -48,7 +49,12 @@ files = {"required": True, "multiple": True, "type": existing_file}
     show_default=True,
     help="What is held out together: patient keeps a patient's other slices out of the references.",
 )
-@click.option("--marker-genes", default="", help="Genes to draw, joined by commas; then the most reliable.")
+@click.option("--genes", "genes_path", type=existing_file, help="JSON list of genes to infer in any case.")
+@click.option(
+    "--marker-genes",
+    default="",
+    help="Genes to draw, joined by commas; then those of --genes and the most reliable.",
+)
 @n_seeds_option("Runs to average.")
 @seed_option
 @device_option
@@ -64,6 +70,7 @@ def main(
     features: tuple[Path, ...],
     settings: Settings,
     by: str,
+    genes_path: Path | None,
     marker_genes: str,
     n_seeds: int,
     seed: int,
@@ -92,11 +99,13 @@ def main(
         seeds=range(seed, seed + n_seeds),
         by=by,
         device=device,
+        asked=json.loads(genes_path.read_text(encoding="utf-8")) if genes_path else (),
         progress=lambda what, epoch, value: click.echo(f"{record.sample} {what} epoch {epoch}: {value:.4f}"),
     )
     prediction.save(outdir / "prediction.npz")
     own = next(member for member in members if member.name == record.sample)
-    first = next(member for member in members if member.name == references[0].name)
+    served = prediction.inferences[0].history["references"]  # the panel's genes are genes of these
+    first = next(member for member in members if member.name == served[0])
     _write_all(record, own, first, target, references, prediction, settings, marker_genes, formats, outdir)
     record.metrics |= {"role": own.role, "held_out_by": by, "settings": settings.as_dict()}
     texts = [text for each in prediction.inferences for text in each.warnings]
@@ -108,10 +117,12 @@ def _write_all(
     record, own, first, target, references, prediction, settings, marker_genes, formats, outdir
 ) -> None:
     from tissuegraph.results.inferred import (
+        asked_notes,
         described,
         draw,
         gene_table,
         inferred_slice,
+        to_draw,
         write_slice_to_go_on,
     )
     from tissuegraph.results.steps import read_whole
@@ -119,16 +130,19 @@ def _write_all(
     data, table = read_whole(own.slice_path, own.spots_path)
     var = gene_table(prediction, first.slice_path)
     notes = {"references": [piece.name for piece in references], "method": title_of(settings.method)}
+    notes |= asked_notes(prediction)
     inferred = inferred_slice(data, table, prediction, var, notes)
     inferred.write_h5ad(outdir / f"{own.name}.inferred.h5ad", compression="gzip", compression_opts=1)
-    wanted = [name.strip() for name in marker_genes.split(",") if name.strip()]
+    markers = [name.strip() for name in marker_genes.split(",") if name.strip()]
+    wanted, missing = to_draw(markers, prediction, var)
     shown, pictures = draw(inferred, prediction, wanted, outdir / f"{own.name}.inferred", formats)
     record.metrics |= (
         {"method": settings.method} | described(prediction) | {"files": shown, "pictures": pictures}
     )
-    missing = [name for name in wanted if name not in set(prediction.genes)]
     if missing:
         record.warn(f"marker genes that are not in the panel of {len(var)} genes: {', '.join(missing)}")
+    for note in prediction.asked.notes:
+        record.note(note)
     record.metrics["goes_on"] = target.counts is None
     if target.counts is None:
         (outdir / "on").mkdir(exist_ok=True)

@@ -26,6 +26,7 @@ from tissuegraph.sheet.run import resolve_run
 @click.option(
     "--preset", "given", multiple=True, metavar="METHOD=FILE", help="Preset file of a user; may repeat."
 )
+@click.option("--genes", "genes_file", type=click.Path(path_type=Path), help="File that the genes stand in.")
 @click.option(
     "--presets", default=PRESET_DIRECTORY, type=existing_directory, help="Presets that names stand for."
 )
@@ -39,6 +40,7 @@ def main(
     params: Path | None,
     params_schema: Path | None,
     given: tuple[str, ...],
+    genes_file: Path | None,
     presets: Path,
     rows: Path,
     problems: Path,
@@ -53,7 +55,8 @@ def main(
     found = read_samplesheet(sheet, _json(schema), values)
     lines += found.problems
     if run_path is not None:
-        run, more = resolve_run(values or {}, dict(_method_and_file(text) for text in given), presets)
+        own = dict(_method_and_file(text) for text in given)
+        run, more = resolve_run(values or {}, own, presets, genes_file)
         lines += more
         _write(run_path, run)
     _write(rows, found.rows)

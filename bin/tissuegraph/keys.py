@@ -36,6 +36,12 @@ HAS_COUNTS = "has_counts"  # uns['tissuegraph']: false where a slice was not seq
 FLUORESCENCE = "fluorescence"  # uns['tissuegraph']: true where its images are no histology, else absent
 MEASURED = "measured"  # layers: measured expression beside inferred one
 INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred from the image, not measured
+GENES_ASKED = (
+    "genes_asked"  # uns['tissuegraph'] of inferred expression: as the user gave them, absent if none
+)
+GENES_LEFT_OUT = (
+    "genes_left_out"  # beside it: those that are not inferred, as not all references measure them
+)
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
 KEEP, DROP_REASON = "keep", "drop_reason"  # the QC table: whether a spot stays, and the rules it breaks
 

@@ -7,6 +7,7 @@ that carry known signal, and training time against edges.
                                                  spots.csv.gz,features.npz} as ingest.py, qc.py and
                                                  encode_histology.py write them
     expression.py generated                      baselines and ablations where the truth is known
+    expression.py panels FILE.h5ad ...           panels of a growing number of references
     expression.py edges                          seconds per training step against the number of edges
 
 Tables are Markdown, on standard output. PCC is the mean over genes; the spread is the standard deviation
@@ -97,6 +98,45 @@ def generated(n_slices, side, presets, seeds, ablations, overrides) -> None:
 
     pieces = paired_slices(PairedSettings(n_slices=n_slices, side=side), seed=0)
     click.echo(_table(pieces, _recipes(presets, ablations, overrides), "slice", range(seeds)))
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--genes", default="", help="Genes to ask for and to look up, joined by commas.")
+@click.option("--preset", "presets", multiple=True, default=("paper", "default"), show_default=True)
+def panels(files, genes, presets) -> None:
+    """Number of panel genes with the first, the first two ... references, and which of the genes are in."""
+    from tissuegraph.presets import load_settings
+    from tissuegraph.spahgc.asked import find_genes
+    from tissuegraph.spahgc.panel import choose_panel
+
+    references = [_counts_alone(path) for path in files]
+    click.echo("| references | preset | genes | of those asked for | asked for | of those asked for |")
+    click.echo("|---|---|---|---|---|---|")
+    for number in range(1, len(files) + 1):
+        serving = references[:number]
+        asked = find_genes(filter(None, genes.split(",")), [each.gene_names for each in serving]).genes
+        for preset in presets:
+            settings = load_settings(preset, method="spahgc").panel
+            cells = []
+            for panel in (choose_panel(serving, settings), choose_panel(serving, settings, asked)):
+                cells += [f"{len(panel):,}", ", ".join(gene for gene in asked if gene in panel) or "none"]
+            click.echo(f"| {number} | {preset} | {' | '.join(cells)} |")
+
+
+def _counts_alone(path: Path):
+    """A slice of raw counts as an h5ad holds them, with a constant for an image."""
+    from tissuegraph.io.reading import read_slice
+    from tissuegraph.io.request import Request
+    from tissuegraph.keys import GENE_ID, GENE_SYMBOL, SPATIAL
+    from tissuegraph.spahgc.slices import HistologySlice
+
+    data = read_slice(Request(path=path, sample=path.stem))
+    return HistologySlice(
+        name=path.stem, patient=None, group=None, image=np.ones((data.n_obs, 1)), position=data.obsm[SPATIAL],
+        pitch=1.0, counts=data.X, genes=data.var_names, gene_ids=data.var[GENE_ID],
+        symbols=data.var[GENE_SYMBOL],
+    )  # fmt: skip
 
 
 @main.command()

@@ -18,7 +18,7 @@ from tissuegraph.spahgc.members import read_members
 
 N, G, F = 36, 12, 5
 XY = np.stack(np.divmod(np.arange(N), 6), axis=1)[:, ::-1] * 10.0 + 5
-FAST = ("optimiser.epochs=2", "validation.every=1", "model.width=8", "model.layers=1", "panel.n_hvg=12")
+FAST = ("optimiser.epochs=2", "validation.every=1", "model.width=8", "model.layers=1")
 
 
 def write_member(folder, name, *, counts=True, seed=0):

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.pipeline
 
 PRESET = """extends: default
 method: spahgc
-panel: {n_hvg: 2000}
+panel: {n_genes: 2000}
 model: {width: 16, layers: 1}
 optimiser: {epochs: 4}
 validation: {every: 2}
@@ -42,10 +42,12 @@ REFERENCES = ("layered", "old_layout")
 def finished(tmp_path_factory, rows):
     launch = tmp_path_factory.mktemp("expression")
     (launch / "quick.yaml").write_text(PRESET)
+    (launch / "genes.txt").write_text("NOSUCHGENE\n")
     return run_pipeline(
         launch,
         *("--input", str(write_sheet(launch / "sheet.csv", rows)), "--n_seeds", "1", "--infer_expression"),
         *("--evaluate", "loso", "--spahgc_preset", str(launch / "quick.yaml")),
+        *("--genes", "genes.txt"),
     )
 
 
@@ -62,6 +64,7 @@ def test_a_slice_without_counts_gets_expression_and_domains_that_are_marked_as_i
     assert np.isfinite(inferred.X).all()
     assert inferred.uns["tissuegraph"]["inferred"]
     assert "reliability" in inferred.var
+    assert inferred.uns["tissuegraph"]["genes_left_out"].tolist() == ["NOSUCHGENE"]
     final = anndata.read_h5ad(folder_of(finished, "unseen") / "unseen.h5ad")
     assert final.uns["tissuegraph"]["inferred"]
     assert final.obs["domain"].nunique() == 4

@@ -68,6 +68,12 @@ def test_a_model_of_regions_that_is_none_is_one_line(tmp_path, slices):
     assert "it has no model.safetensors" in output
 
 
+def test_a_list_of_genes_that_is_not_there_is_one_line(tmp_path, slices):
+    words = ("--input", str(slices / "samplesheet.csv"), "--infer_expression", "--evaluate", "loso")
+    output = refused(run_pipeline(tmp_path, *words, "--genes", "nowhere.txt"))
+    assert "parameter --genes: 'nowhere.txt' - expected an existing file" in output
+
+
 def test_unknown_parameter_names_the_nearest_known_one(tmp_path, slices):
     output = refused(run_pipeline(tmp_path, "--input", str(slices / "samplesheet.csv"), "--n_seed", "2"))
     assert "n_seed" in output

@@ -9,6 +9,8 @@ from typing import Any
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, html_table
 
+_LONGEST = 300  # letters of a value: a list of genes may have thousands of names
+
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """A table of every parameter that has a value."""
@@ -27,4 +29,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
 
 
 def _show(value: Any) -> str:
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ... ({len(text):,} letters)"

@@ -18,6 +18,7 @@ from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import kept_slice
 from tissuegraph.results.pictures import tissue_of
 from tissuegraph.slices.qc import spot_metrics, write_spots
+from tissuegraph.spahgc.asked import GeneNames, find_genes
 from tissuegraph.spahgc.counts import whole_numbers
 from tissuegraph.spahgc.prediction import Prediction
 from tissuegraph.spahgc.settings import Panel
@@ -81,6 +82,32 @@ def write_slice_to_go_on(
     write_spots(outdir / "spots.csv.gz", data.obs_names.to_numpy(str), metrics, kept)
 
 
+def asked_notes(prediction: Prediction) -> dict[str, np.ndarray]:
+    """What uns says of the genes asked for: as given, and those that are not inferred; {} without any."""
+    asked = prediction.asked
+    if not asked.names:
+        return {}
+    return {
+        keys.GENES_ASKED: np.array(asked.names, dtype=object),
+        keys.GENES_LEFT_OUT: np.array(asked.left_out, dtype=object),
+    }
+
+
+def to_draw(
+    markers: Sequence[str], prediction: Prediction, var: pd.DataFrame
+) -> tuple[list[str], tuple[str, ...]]:
+    """Genes of the panel to draw first, and the markers that are not in it.
+
+    Markers come first, found by symbol or identifier, then, up to N_MAPS, genes asked for. var: as
+    `gene_table` made it.
+    """
+    names = (var[name].to_numpy(str) for name in (keys.GENE_ID, keys.GENE_SYMBOL))
+    found = find_genes(markers, [GeneNames(prediction.genes, *names)])
+    room = max(N_MAPS - len(found.genes), 0)
+    asked = [gene for gene in prediction.asked.genes if gene not in found.genes]
+    return [*found.genes, *asked[:room]], found.missing
+
+
 def chosen_genes(prediction: Prediction, wanted: Sequence[str]) -> list[int]:
     """Columns to draw: the wanted genes of the panel, then the most reliable ones."""
     order = np.argsort(-np.nan_to_num(prediction.reliability, nan=-2.0), kind="stable")
@@ -128,6 +155,8 @@ def described(prediction: Prediction) -> dict[str, Any]:
         "seconds": sum(each.seconds for each in inferences),
         "median_reliability": _median(prediction.reliability),
         "genes": genes,
+        "n_genes_asked": len(prediction.asked.names),
+        keys.GENES_LEFT_OUT: list(prediction.asked.left_out),
         "scores": prediction.scores,
     }
 

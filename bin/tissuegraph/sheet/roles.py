@@ -55,7 +55,7 @@ def row_problems(row: Row) -> Iterator[tuple[str, Any, str]]:
 
 
 def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
-    """What the rows together, and with the parameters infer_expression and evaluate, cannot mean."""
+    """What the rows together, and with the parameters infer_expression, evaluate and genes, cannot mean."""
     evaluate = params.get("evaluate")
     if not params.get("infer_expression"):
         problems = [
@@ -67,6 +67,10 @@ def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]
         ]
         if evaluate:
             problems.append(f"parameter --evaluate: {show(evaluate)} - expected --infer_expression with it")
+        if params.get("genes"):
+            problems.append(
+                f"parameter --genes: {show(params['genes'])} - expected --infer_expression with it"
+            )
         return problems
     problems = [problem for group in _groups(rows).values() for problem in _targets_without_help(group)]
     if evaluate:

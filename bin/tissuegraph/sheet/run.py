@@ -11,6 +11,7 @@ from tissuegraph.methods import DOMAINS, EXPRESSION, METHODS, Method
 from tissuegraph.presets import load_settings
 from tissuegraph.presets.method import read_by
 from tissuegraph.sheet.exports import export_names
+from tissuegraph.sheet.genes import asked_genes
 from tissuegraph.sheet.schema import show
 
 TEACHING = "stmfg"  # the method whose network learns regions from annotated sections
@@ -18,19 +19,22 @@ STEPS = ("graph", "train", "cluster")  # that are given settings
 
 
 def resolve_run(
-    values: Mapping[str, Any], own: Mapping[str, Path], directory: Path
+    values: Mapping[str, Any], own: Mapping[str, Path], directory: Path, genes_file: Path | None = None
 ) -> tuple[dict[str, Any], list[str]]:
     """The run as the workflow needs it, and one line per problem.
 
-    values: typed parameters; own: the user's preset files by method; directory: presets that names stand for.
-    The run holds all values, `methods` with the settings of each in the order given (see `_described`),
-    `export`, the formats for other tools, `expression`, the settings of the method that infers expression or
-    None, `teaching` likewise, and `reads_image`.
+    values: typed parameters; own: the user's preset files by method; directory: presets that names stand for;
+    genes_file: the file that --genes names. The run holds all values, `methods` with the settings of each in
+    the order given (see `_described`), `export`, the formats for other tools, `genes`, the list of those that
+    were asked for, `expression`, the settings of the method that infers expression or None, `teaching`
+    likewise, and `reads_image`.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
     chosen = [METHODS[name] for name in names]
     exports, wrong = export_names(str(values["export"])) if "export" in values else ([], [])
+    problems += wrong
+    genes, wrong = asked_genes(str(values["genes"]), genes_file) if "genes" in values else ([], [])
     problems += wrong
     inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
     settings: dict[str, Any] = {}
@@ -46,6 +50,7 @@ def resolve_run(
         **values,
         "methods": described,
         "export": exports,
+        "genes": genes,
         "expression": {"settings": settings[inferring.name].as_dict()} if infers else None,
         "teaching": {"settings": settings[TEACHING].as_dict() if TEACHING in settings else None},
         "reads_image": infers or any(method["reads_image"] for method in described),

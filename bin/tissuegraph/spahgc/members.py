@@ -45,6 +45,8 @@ class Member:
             pitch=stored.pitch,
             counts=stored.counts if sequenced else None,
             genes=stored.genes if sequenced else (),
+            gene_ids=stored.gene_ids if sequenced else (),
+            symbols=stored.symbols if sequenced else (),
         )
 
 

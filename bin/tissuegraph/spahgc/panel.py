@@ -17,36 +17,68 @@ from tissuegraph.spahgc.slices import HistologySlice
 _MIN_GENES = 2  # a panel of fewer has neither a PCC per spot nor a point
 
 
-def choose_panel(references: Sequence[HistologySlice], settings: Panel) -> np.ndarray:
-    """Genes to predict, (M,) str in alphabetical order.
+def choose_panel(
+    references: Sequence[HistologySlice], settings: Panel, asked: Sequence[str] = ()
+) -> np.ndarray:
+    """Genes to predict, (M,) str in alphabetical order: those asked for and those that the rule finds.
 
-    Candidates are measured in every reference slice, in at least `min_share` of its spots. `intersection`
-    (the paper's rule) keeps those among the n_hvg most variable (seurat_v3) of every slice; `rank` keeps
-    the n_hvg with the best mean rank. Raises InputError when fewer than two genes are left.
+    Only genes that every reference measures come into question. `intersection` (the paper's rule) takes
+    those among the n_hvg most variable (seurat_v3) of every slice; `ranked` see `_ranked`. The rule's best
+    genes fill up what was asked for to n_genes. asked: genes that all references measure, see
+    tissuegraph.spahgc.asked. Raises InputError when fewer than two genes are left.
     """
-    shared = sorted(set.intersection(*(set(each.genes.tolist()) for each in references)))
-    candidates = np.array([gene for gene in shared], dtype=str)
-    counts = [each.counts[:, columns_of(each, candidates)] for each in references]
-    for matrix in counts:
-        if settings.min_share:
-            seen = detected_genes(matrix, settings.min_share if settings.min_share < 1 else matrix.shape[0])
-        else:
-            seen = np.ones(matrix.shape[1], dtype=bool)
-        candidates, counts = candidates[seen], [each[:, seen] for each in counts]
-    _refuse_few(candidates, len(shared), settings)
-    ranks = np.stack([_ranks(hvg_scores(matrix)) for matrix in counts])  # (slices, candidates)
-    kept = np.ones(len(candidates), dtype=bool)
-    if settings.combine == "intersection":
-        kept = (ranks < settings.n_hvg).all(axis=0)
-    limit = settings.n_hvg if settings.combine == "rank" else settings.max_genes
-    if settings.combine == "rank" and settings.max_genes is not None:
-        limit = min(limit, settings.max_genes)
-    if limit is not None and kept.sum() > limit:
-        order = np.argsort(np.where(kept, ranks.mean(axis=0), np.inf), kind="stable")
-        kept = np.isin(np.arange(len(candidates)), order[:limit])
-    panel = np.sort(candidates[kept])
+    shared = np.array(sorted(set.intersection(*(set(each.genes.tolist()) for each in references))), dtype=str)
+    found = (_intersection if settings.rule == "intersection" else _ranked)(references, shared, settings)
+    wanted = np.array(asked, dtype=str)
+    if settings.n_genes is not None:
+        found = found[~np.isin(found, wanted)][: max(settings.n_genes - len(wanted), 0)]
+    panel = np.union1d(found, wanted)
     _refuse_few(panel, len(shared), settings)
     return panel
+
+
+def _intersection(
+    references: Sequence[HistologySlice], candidates: np.ndarray, settings: Panel
+) -> np.ndarray:
+    """Genes seen in min_share of the spots of every reference, and among its n_hvg; best mean rank first."""
+    counts = [each.counts[:, columns_of(each, candidates)] for each in references]
+    if settings.min_share:
+        seen = np.all([detected_genes(each, _spots(each, settings.min_share)) for each in counts], axis=0)
+        candidates, counts = candidates[seen], [each[:, seen] for each in counts]
+    if len(candidates) < _MIN_GENES:  # too few to be ranked
+        return candidates
+    ranks = np.stack([_ranks(hvg_scores(matrix)) for matrix in counts])  # (slices, candidates)
+    kept = (ranks < settings.n_hvg).all(axis=0)
+    order = np.argsort(np.where(kept, ranks.mean(axis=0), np.inf), kind="stable")
+    return candidates[order[: kept.sum()]]
+
+
+def _ranked(references: Sequence[HistologySlice], shared: np.ndarray, settings: Panel) -> np.ndarray:
+    """Genes seen in min_share of the spots of any reference: those of most references first, then by rank.
+
+    A gene's rank in a reference is its place by variability (seurat_v3) among the genes seen there; last,
+    where it is not seen. The mean over references decides, ties go by name. Genes seen in no more than half
+    of the references come after all others: they fill a panel that would be short, so that a further
+    reference that measures the same genes never makes it smaller.
+    """
+    seen, places = [], []
+    for each in references:
+        matrix = each.counts[:, columns_of(each, shared)]
+        here = detected_genes(matrix, _spots(matrix, settings.min_share))
+        seen.append(here)
+        place = np.full(len(shared), len(shared))
+        if here.any():
+            place[here] = _ranks(hvg_scores(matrix[:, here]))
+        places.append(place)
+    n_seen = np.sum(seen, axis=0)
+    rare = 2 * n_seen <= len(references)
+    order = np.lexsort((np.mean(places, axis=0), rare))  # stable: shared is in the order of names
+    return shared[order[n_seen[order] > 0]]
+
+
+def _spots(matrix: sparse.csr_matrix, share: float) -> float:
+    """The share as `detected_genes` reads it, which takes 1 for one spot."""
+    return share if share < 1 else matrix.shape[0]
 
 
 def columns_of(piece: HistologySlice, genes: np.ndarray) -> np.ndarray:
@@ -148,8 +180,9 @@ def _ranks(scores: np.ndarray) -> np.ndarray:
 
 def _refuse_few(genes: np.ndarray, n_shared: int, settings: Panel) -> None:
     if len(genes) < _MIN_GENES:
+        remedy = f"raise panel.n_hvg (now {settings.n_hvg}) or set panel.rule=ranked"
         raise InputError(
             f"the panel needs at least {_MIN_GENES} genes, got {len(genes)} of the {n_shared} that all "
-            f"references share; lower panel.min_share (now {settings.min_share:g}), raise panel.n_hvg (now "
-            f"{settings.n_hvg}) or set panel.combine=rank"
+            f"references share; lower panel.min_share (now {settings.min_share:g})"
+            + (f", {remedy}" if settings.rule == "intersection" else " or ask for more genes")
         )

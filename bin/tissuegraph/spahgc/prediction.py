@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tissuegraph.io.intermediate import read_arrays, reading
+from tissuegraph.spahgc.asked import AskedGenes
 from tissuegraph.spahgc.gene_names import told_apart
 from tissuegraph.spahgc.protocol import Inference, Progress, infer, run_fold
 from tissuegraph.spahgc.scores import score
@@ -41,6 +42,11 @@ class Prediction:
     inferences: tuple[Inference, ...] = ()
     warnings: tuple[str, ...] = ()
 
+    @property
+    def asked(self) -> AskedGenes:
+        """What became of the genes asked for; the same for all seeds."""
+        return self.inferences[0].asked if self.inferences else AskedGenes()
+
     def save(self, path: str | Path) -> None:
         """Write the arrays as one compressed npz; scores go to the record."""
         arrays = {"genes": self.genes, "predicted": self.predicted, "reliability": self.reliability}
@@ -69,14 +75,15 @@ def predict(
     by: str = "slice",
     device: str = "auto",
     progress: Progress | None = None,
+    asked: Sequence[str] = (),
 ) -> Prediction:
     """Infer one slice from the others with each seed, and average.
 
     A slice with counts is held out: its counts are read after all predictions are made, to compare. One
     that measures no gene of the panel is predicted like one without counts, with a warning.
-    by: `patient` keeps other slices of its patient out of the references.
+    by: `patient` keeps other slices of its patient out of the references. asked: genes to infer in any case.
     """
-    options = {"by": by, "device": device, "progress": progress}
+    options = {"by": by, "device": device, "progress": progress, "asked": asked}
     if target.counts is None:
         found = [infer(references, [target], settings, seed=seed, **options)[0] for seed in seeds]
         return Prediction(found[0].genes, *_averages(found), inferences=tuple(found))

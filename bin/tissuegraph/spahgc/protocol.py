@@ -16,6 +16,7 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.nn.device import resolve_device
+from tissuegraph.spahgc.asked import AskedGenes, find_genes
 from tissuegraph.spahgc.folds import folds, references_of
 from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
 from tissuegraph.spahgc.panel import choose_panel, log_expression
@@ -42,6 +43,7 @@ class Inference:
     history: dict[str, Any]  # plain numbers, lists and text: JSON holds it
     seconds: float
     warnings: tuple[str, ...] = field(default=())
+    asked: AskedGenes = field(default_factory=AskedGenes)  # what became of the genes asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +70,16 @@ def infer(
     device: str = "auto",
     by: str = "slice",
     progress: Progress | None = None,
+    asked: Sequence[str] = (),
 ) -> list[Inference]:
     """Predict the expression of every target from the references.
 
     Targets' counts, where they have any, are not read. by: "patient" keeps the slices of one patient apart
     in inner validation and among a training slice's references. A single reference is cut into halves.
+    asked: symbols or identifiers of genes that are inferred in any case, where all references measure them.
     Raises InputError for slices that cannot serve each other.
     """
-    return [result for result, _ in _infer(references, targets, settings, seed, device, by, progress)]
+    return [result for result, _ in _infer(references, targets, settings, seed, device, by, progress, asked)]
 
 
 def run_fold(
@@ -87,6 +91,7 @@ def run_fold(
     device: str = "auto",
     by: str = "slice",
     progress: Progress | None = None,
+    asked: Sequence[str] = (),
 ) -> list[FoldResult]:
     """Hold out the named slices, infer them from the others of their group, and score: one per slice.
 
@@ -103,7 +108,7 @@ def run_fold(
         names = [piece.name for piece in members]
         references = references_of([piece for piece in slices if piece.group == group], names, by)
         hidden = [piece.without_counts() for piece in members]
-        found = _infer(references, hidden, settings, seed, device, by, progress)
+        found = _infer(references, hidden, settings, seed, device, by, progress, asked)
         fold = members[0].owner if by == "patient" else "+".join(names)
         results += [
             _scored(piece, fold, seed, inference, baselines, settings)
@@ -121,6 +126,7 @@ def evaluate(
     device: str = "auto",
     only: Sequence[str] | None = None,
     progress: Progress | None = None,
+    asked: Sequence[str] = (),
 ) -> list[FoldResult]:
     """Every fold with every seed; `only` names the folds to run (see `folds`)."""
     chosen = [(name, held) for name, held in folds(slices, by) if only is None or name in only]
@@ -128,7 +134,9 @@ def evaluate(
         result
         for _, held in chosen
         for seed in seeds
-        for result in run_fold(slices, held, settings, seed=seed, device=device, by=by, progress=progress)
+        for result in run_fold(
+            slices, held, settings, seed=seed, device=device, by=by, progress=progress, asked=asked
+        )
     ]
 
 
@@ -140,13 +148,15 @@ def _infer(
     device: str,
     by: str,
     progress: Progress | None,
+    asked: Sequence[str],
 ) -> list[tuple[Inference, dict[str, np.ndarray]]]:
     """Inference of each target, and the baselines' predictions (N, M) by name."""
     started = time.perf_counter()
     references, targets = list(references), [target.without_counts() for target in targets]
     check_cohort(references, targets)
     where = resolve_device(device)
-    genes = choose_panel(references, settings.panel)
+    wanted = find_genes(asked, [each.gene_names for each in references])
+    genes = choose_panel(references, settings.panel, wanted.genes)
     inner = validate_inside(references, genes, settings, seed=seed, device=where, by=by, progress=progress)
     problem = Problem(references, targets, genes, settings, by=by, device=where)
     predicted, losses = _mean_of_members(problem, inner, seed, progress)
@@ -155,7 +165,8 @@ def _infer(
         "reliability": inner.reliability,
         "epochs_chosen": inner.epochs,
         "history": inner.history | {"losses": losses, "references": [each.name for each in references]},
-        "warnings": _warnings(references, inner),
+        "warnings": (*_warnings(references, inner), *wanted.warnings),
+        "asked": wanted,
     }
     baselines = problem.baselines(inner.tuning)
     seconds = time.perf_counter() - started

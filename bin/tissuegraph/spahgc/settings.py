@@ -14,10 +14,11 @@ from tissuegraph.presets.method import MethodSettings
 class Panel:
     """Which genes are predicted, and on what scale; decided on the references alone."""
 
-    n_hvg: int = whole(1, 1_000_000)  # highly variable genes per reference slice
-    combine: str = choice("intersection", "rank")  # genes in every slice's list, or the best mean rank
-    max_genes: int | None = whole(1, 1_000_000, "none")  # at most so many, by mean rank
-    min_share: float = number(0, 1)  # a gene is seen in so large a share of the spots of each reference
+    rule: str = choice("intersection", "ranked")  # genes in every slice's list, or the best mean rank
+    n_genes: int | None = whole(1, 1_000_000, "none")  # genes asked for, filled up to so many by mean rank
+    n_hvg: int = whole(1, 1_000_000)  # length of each slice's list; only where the rule is intersection
+    min_share: float = number(0, 1)  # a gene is seen in so large a share of the spots: of every reference
+    # (intersection), or of most of them (ranked)
     target_sum: float | None = number(1e-6, 1e9, "none")  # counts per spot over all genes; none: as counted
     log: str = choice("log1p", "log10")  # of x + 1
     scale: str = choice("none", "unit", "minmax")  # inside the network; predictions are scaled back

@@ -8,7 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from tissuegraph.errors import InputError
+from tissuegraph.spahgc.asked import GeneNames
 from tissuegraph.spahgc.gene_names import spelling, told_apart
+
+_NAMES = ("genes", "gene_ids", "symbols")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,7 @@ class HistologySlice:
     pitch:    distance of neighbouring spots in full-resolution pixels, as ingest measured it
     counts:   CSR (N, G) float32, raw; None for a slice without sequencing
     genes:    (G,) str, unique; empty where there are no counts
+    gene_ids, symbols: (G,) str, what else the genes are called; empty where unknown
 
     Construction converts types and checks shapes; raises InputError naming the slice and the array.
     """
@@ -35,13 +39,15 @@ class HistologySlice:
     pitch: float
     counts: sparse.csr_matrix | None = None
     genes: np.ndarray | tuple[str, ...] = ()
+    gene_ids: np.ndarray | tuple[str, ...] = ()
+    symbols: np.ndarray | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         canonical = {
             "image": np.ascontiguousarray(self.image, dtype=np.float32),
             "position": np.ascontiguousarray(self.position, dtype=np.float64),
             "pitch": float(self.pitch),
-            "genes": np.asarray(self.genes, dtype=str),
+            **{name: np.asarray(getattr(self, name), dtype=str) for name in _NAMES},
         }
         if self.counts is not None:
             canonical["counts"] = sparse.csr_matrix(self.counts, dtype=np.float32)
@@ -58,9 +64,13 @@ class HistologySlice:
         """What leave-one-patient-out holds out together: the patient, or the slice where unknown."""
         return f"slice {self.name}" if self.patient is None else f"patient {self.patient}"
 
+    @property
+    def gene_names(self) -> GeneNames:
+        return GeneNames(self.genes, self.gene_ids, self.symbols)
+
     def without_counts(self) -> HistologySlice:
         """The same slice as if it had never been sequenced."""
-        return replace(self, counts=None, genes=())
+        return replace(self, counts=None, **dict.fromkeys(_NAMES, ()))
 
     def subset(self, spots: np.ndarray, name: str) -> HistologySlice:
         """The given spots only, as a slice of another name."""
@@ -126,6 +136,12 @@ def _check(piece: HistologySlice) -> None:
             f"{where}: counts must have shape {(n_spots, len(piece.genes))} (spots, genes), "
             f"got {piece.counts.shape}"
         )
+    for name in ("gene_ids", "symbols"):
+        if len(getattr(piece, name)) not in (0, len(piece.genes)):
+            raise InputError(
+                f"{where}: {name} must be as many as its {len(piece.genes)} genes, or none, "
+                f"got {len(getattr(piece, name))}"
+            )
     if len(np.unique(piece.genes)) != len(piece.genes):
         raise InputError(f"{where}: gene names must be unique; make them so first")
     data = piece.counts.data

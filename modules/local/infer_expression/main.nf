@@ -6,7 +6,7 @@ process INFER_EXPRESSION {
     input:
     tuple val(meta), val(members), path(slices, stageAs: 'slice?/*'), path(spots, stageAs: 'spots?/*'), path(features, stageAs: 'features?/*')
     val settings // of the method: [ panel: [...], graph: [...], ... ]
-    val options  // [ by: slice or patient, seed: first seed, n_seeds: runs to average, marker_genes: text or null, figures: formats ]
+    val options  // [ by: slice or patient, seed: first seed, n_seeds: runs to average, genes: list of names, marker_genes: text or null, figures: formats ]
 
     output:
     tuple val(meta), path("${meta.id}.inferred.h5ad")         , emit: h5ad, optional: true
@@ -28,6 +28,9 @@ process INFER_EXPRESSION {
     cat > settings.yaml << 'END_OF_SETTINGS'
     ${groovy.json.JsonOutput.toJson(settings)}
     END_OF_SETTINGS
+    cat > genes.json << 'END_OF_GENES'
+    ${groovy.json.JsonOutput.toJson(options.genes ?: [])}
+    END_OF_GENES
     tissuegraph-run infer_expression.py \\
         --sample '${meta.id}' \\
         --members members.json \\
@@ -36,6 +39,7 @@ process INFER_EXPRESSION {
         --by ${options.by} \\
         --seed ${options.seed} \\
         --n-seeds ${options.n_seeds} \\
+        --genes genes.json \\
         --marker-genes '${options.marker_genes ?: ''}' \\
         --device ${task.ext.device ?: 'auto'} \\
         --figures ${options.figures} \\

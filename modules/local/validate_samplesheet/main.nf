@@ -5,6 +5,7 @@ process VALIDATE_SAMPLESHEET {
     input:
     path sheet, stageAs: 'sheet/*'
     tuple val(methods), path(presets, stageAs: 'presets?/*')
+    path genes, stageAs: 'genes.txt' // the file that --genes names, or []
     tuple path(sheet_schema), path(params_schema), path(known_presets)
     val _code // digest of the package: part of the task's hash
     stdin     // parameters as JSON: never part of a shell command
@@ -23,6 +24,7 @@ process VALIDATE_SAMPLESHEET {
         --params params.json \\
         --params-schema ${params_schema} \\
         ${own.join(' ')} \\
+        ${genes ? '--genes genes.txt' : ''} \\
         --presets ${known_presets} \\
         --rows rows.json \\
         --problems problems.json \\

@@ -27,7 +27,7 @@ workflow EXPRESSION {
     INFER_EXPRESSION(
         ch_groups,
         ch_run.map { run -> run.expression?.settings ?: [:] },
-        ch_run.map { run -> [by: run.evaluate == 'lopo' ? 'patient' : 'slice'] + run.subMap('seed', 'n_seeds', 'marker_genes', 'figures') },
+        ch_run.map { run -> [by: run.evaluate == 'lopo' ? 'patient' : 'slice'] + run.subMap('seed', 'n_seeds', 'genes', 'marker_genes', 'figures') },
     )
 
     emit:

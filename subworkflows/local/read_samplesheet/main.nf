@@ -13,10 +13,12 @@ workflow READ_SAMPLESHEET {
     def sheet   = sheetFile(given.input)
     def presets = ownPresets(given)
     presets.findAll { _method, preset -> isPattern(preset) }.each { method, preset -> error("--${method}_preset: '${preset}' - ${withoutPattern()}") }
+    def genes   = genesFile(given.genes)
     def code    = codeDigest(projectDir)
     VALIDATE_SAMPLESHEET(
         sheet,
         [presets.keySet().toList(), presets.values().toList()],
+        genes,
         [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
         code,
         groovy.json.JsonOutput.toJson(given),
@@ -64,6 +66,18 @@ def ownPresets(Map given) {
         .findAll { name, value -> name ==~ /[a-z0-9]+_preset/ && value instanceof CharSequence && value.contains('.') }
         .collectEntries { name, value -> [name - '_preset', file(value, glob: false)] }
         .findAll { _method, preset -> preset.exists() }
+}
+
+// The file of genes that --genes names, or [] where it is a list or the file is not there, which the task says.
+def genesFile(genes) {
+    def found = genes.toString() ==~ /(?i).+\.(txt|csv|tsv)\s*/ ? file(genes.toString().trim(), glob: false) : null
+    if (!found?.exists()) {
+        return []
+    }
+    if (isPattern(found)) {
+        error("--genes: '${found}' - ${withoutPattern()}")
+    }
+    return found
 }
 
 // At most 20 lines: ten thousand bad rows have one cause.

@@ -1,5 +1,8 @@
 """From slices on disk to inferred expression on disk: who serves whom, what is written, what leaks."""
 
+import json
+from types import SimpleNamespace
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -13,7 +16,8 @@ from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
 from tissuegraph.presets import load_settings
 from tissuegraph.records import read_record
-from tissuegraph.results.inferred import chosen_genes
+from tissuegraph.results.inferred import chosen_genes, to_draw
+from tissuegraph.spahgc.asked import GeneNames, find_genes
 from tissuegraph.spahgc.counts import COUNTS_PER_GENE, whole_numbers
 from tissuegraph.spahgc.members import read_group, read_members
 from tissuegraph.spahgc.prediction import Prediction
@@ -124,6 +128,39 @@ def test_counts_of_the_held_out_slice_change_no_prediction(cohort, tmp_path):
     assert np.array_equal(one.predicted, two.predicted)
     assert np.array_equal(one.reliability, two.reliability)
     assert first.metrics["scores"] != second.metrics["scores"]
+
+
+def test_genes_asked_for_are_inferred_and_those_that_cannot_be_are_named(cohort, tmp_path):
+    (tmp_path / "genes.json").write_text(json.dumps(["g2", "nothing", "G5"]))
+    words = ("--genes", tmp_path / "genes.json", "--marker-genes", "g2", "--set", "panel.n_genes=3")
+    record = infer(cohort, "T", tmp_path / "T", *words)
+    slice_ = anndata.read_h5ad(tmp_path / "T" / "T.inferred.h5ad")
+    assert slice_.n_vars == 3
+    assert {"g2", "g5"} < set(slice_.var_names)
+    own = slice_.uns["tissuegraph"]
+    assert own["genes_asked"].tolist() == ["g2", "nothing", "G5"]
+    assert own["genes_left_out"].tolist() == ["nothing"]
+    assert "genes asked for that no reference measures: nothing" in record.reasons
+    assert record.notes == ["G5 was taken for g5, which differs in case only"]
+    assert (record.metrics["n_genes_asked"], record.metrics["genes_left_out"]) == (3, ["nothing"])
+
+
+def test_where_no_gene_is_asked_for_nothing_is_said_of_it(inferred):
+    _, out = inferred
+    own = anndata.read_h5ad(out / "T.inferred.h5ad").uns["tissuegraph"]
+    assert not {"genes_asked", "genes_left_out"} & set(own)
+
+
+def test_markers_are_drawn_first_then_genes_asked_for_as_far_as_there_is_room():
+    genes = np.array([f"g{number}" for number in range(9)])
+    var = pd.DataFrame({"gene_id": [f"id{number}" for number in range(9)], "gene_symbol": genes}, index=genes)
+    asked = find_genes(["g1", "g8", "g2", "g3", "g4"], [GeneNames(genes, genes, genes)])
+    prediction = Prediction(genes, np.zeros((3, 9)), np.zeros(9), inferences=(SimpleNamespace(asked=asked),))
+    assert to_draw(["id7", "none", "g8"], prediction, var) == (
+        ["g7", "g8", "g1", "g2", "g3", "g4"],
+        ("none",),
+    )
+    assert to_draw(genes[:7], prediction, var)[0] == genes[:7].tolist()
 
 
 def test_whole_numbers_keep_ratios_and_the_depth_of_the_median_spot():

@@ -64,7 +64,7 @@ def test_panel_holds_only_genes_that_vary_most_in_every_reference():
     first = make("A", np.hstack([noisy(5), noisy(5), flat, noisy(5)]), ["a", "b", "c", "only_A"])
     second = make("B", np.hstack([noisy(5), noisy(5), flat]), ["b", "a", "c"])
     third = make("C", np.hstack([flat, noisy(5), noisy(5)]), ["a", "b", "c"])
-    panel = dataclasses.replace(DEFAULT.panel, n_hvg=2)
+    panel = dataclasses.replace(DEFAULT.panel, rule="intersection", n_genes=None, n_hvg=2, min_share=0)
     assert choose_panel([first, second], panel).tolist() == ["a", "b"]
     with pytest.raises(InputError, match="panel needs at least 2 genes, got 1"):  # b alone varies everywhere
         choose_panel([first, second, third], panel)

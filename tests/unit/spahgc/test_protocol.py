@@ -10,6 +10,7 @@ from helpers.paired import PairedSettings, paired_slices
 from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
 from tissuegraph.spahgc import inner_validation, protocol, training
+from tissuegraph.spahgc.panel import choose_panel
 
 FAST = ["model.width=8", "model.heads=2", "model.layers=1", "optimiser.epochs=2", "validation.every=1"]
 SETTINGS = load_settings("default", FAST, method="spahgc")
@@ -205,7 +206,8 @@ def test_constant_and_empty_genes_break_nothing(slices):
         return np.column_stack([np.zeros(len(counts)), np.full(len(counts), 3), counts[:, 2:]])
 
     pieces = [dataclasses.replace(piece, counts=spoil(piece.counts.toarray())) for piece in slices]
-    result = protocol.run_fold(pieces, ["S1"], SETTINGS, seed=0)[0]
+    empty = str(pieces[0].genes[0])
+    result = protocol.run_fold(pieces, ["S1"], SETTINGS, seed=0, asked=[empty])[0]
     assert np.isfinite(result.predicted).all()
     assert result.scores["spahgc"].n_constant_measured >= 1
     assert np.isfinite(result.scores["spahgc"].summary()["pcc"])
@@ -233,3 +235,20 @@ def test_a_network_that_diverges_is_refused(slices, monkeypatch):
     monkeypatch.setattr(protocol.Problem, "target_predictor", not_finite)
     with pytest.raises(InputError, match=r"SpaHGC diverged with seed 0: .* lower optimiser\.lr"):
         protocol.infer(slices[1:], slices[:1], SETTINGS, seed=0)
+
+
+def test_a_gene_asked_for_that_the_references_never_count_has_no_reliability_and_spoils_nothing(slices):
+    def silent(counts):
+        return counts * (np.arange(counts.shape[1]) != 3)
+
+    references = edited(edited(slices, "S2", silent), "S3", silent)[1:]
+    gene = str(references[0].genes[3])
+    without = choose_panel(references, SETTINGS.panel)
+    assert gene not in without
+    found = protocol.infer(references, slices[:1], SETTINGS, seed=0, asked=[gene, "nothing"])[0]
+    assert set(found.genes) == {*without, gene}
+    column = found.genes.tolist().index(gene)
+    assert np.isfinite(found.predicted).all()
+    assert np.isnan(found.reliability[column])
+    assert found.asked.left_out == ("nothing",)
+    assert "genes asked for that no reference measures: nothing" in found.warnings
