@@ -90,11 +90,12 @@ def main(
     members = read_members(members_path, slices, spots, features)
     target, references = read_group(members, record.sample)
 
-    from tissuegraph.spahgc.prediction import predict  # torch: after the cheap checks
+    from tissuegraph.spahgc.folds import references_of  # torch: after the cheap checks
+    from tissuegraph.spahgc.learning import learn
+    from tissuegraph.spahgc.prediction import predict
 
-    prediction = predict(
-        target,
-        references,
+    model = learn(
+        references_of([target, *references], [target.name], by),
         settings,
         seeds=range(seed, seed + n_seeds),
         by=by,
@@ -102,6 +103,7 @@ def main(
         asked=json.loads(genes_path.read_text(encoding="utf-8")) if genes_path else (),
         progress=lambda what, epoch, value: click.echo(f"{record.sample} {what} epoch {epoch}: {value:.4f}"),
     )
+    prediction = predict(target, model, device=device)
     prediction.save(outdir / "prediction.npz")
     own = next(member for member in members if member.name == record.sample)
     served = prediction.inferences[0].history["references"]  # the panel's genes are genes of these

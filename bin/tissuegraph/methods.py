@@ -87,7 +87,7 @@ METHODS = {
             "Conf Comput Vis Pattern Recognit (2026). arXiv 2603.22821.",
             answers=EXPRESSION,
             settings="tissuegraph.spahgc.settings:Settings",
-            train="tissuegraph.spahgc.prediction:predict",
+            train="tissuegraph.spahgc.learning:learn",
             reads_image=True,
         ),
     )

@@ -148,19 +148,21 @@ def edges(sides, preset) -> None:
     from helpers.paired import PairedSettings, paired_slices
 
     from tissuegraph.presets import load_settings
-    from tissuegraph.spahgc.problem import Problem, Tuning
+    from tissuegraph.spahgc.baselines import Tuning
     from tissuegraph.spahgc.training import train_network
+    from tissuegraph.spahgc.training_set import TrainingSet
 
     settings = load_settings(preset, ["graph.max_spots=100000"], method="spahgc")
     rows = []
     for side in sides:
         pieces = paired_slices(PairedSettings(n_slices=2, side=side), seed=0)
-        problem = Problem(pieces, [], pieces[0].genes, settings, by="slice", device=torch.device("cpu"))
+        training, cpu = TrainingSet(pieces, pieces[0].genes, settings, by="slice"), torch.device("cpu")
         started = time.process_time()
-        graphs = problem.training_graphs(Tuning(neighbours=7, penalty=10.0, start="ridge"))
+        graphs = training.graphs(Tuning(neighbours=7, penalty=10.0, start="ridge"), cpu)
         planned = time.process_time() - started
         n_edges = sum(graph().num_edges for graph in graphs)
-        size = {"n_features": problem.n_features, "n_genes": len(problem.genes), "device": problem.device}
+        known = training.references
+        size = {"n_features": known.n_features, "n_genes": len(known.genes), "device": cpu}
         train_network(graphs, settings, epochs=1, seed=0, **size)  # the first pass allocates
         started = time.process_time()
         train_network(graphs, settings, epochs=3, seed=0, **size)

@@ -102,13 +102,14 @@ def agreement(name: str) -> float:
 
 def expression(device: str) -> tuple[np.ndarray, float]:
     """Expression of one slice inferred from three others: prediction and seconds."""
+    from tissuegraph.spahgc.learning import learn
     from tissuegraph.spahgc.prediction import predict
 
     training = {"optimiser": {"epochs": 20, "members": 1}, "validation": {"every": 10}}
     settings = settings_of("spahgc", **training, **WITHOUT_CHANCE["spahgc"])
     target, *references = paired_slices(PairedSettings(side=24), seed=0)
     started = time.perf_counter()
-    found = predict(target, references, settings, seeds=[0], device=device)
+    found = predict(target, learn(references, settings, seeds=[0], device=device), device=device)
     return found.predicted, time.perf_counter() - started
 
 

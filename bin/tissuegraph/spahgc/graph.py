@@ -18,8 +18,8 @@ from torch_geometric.data import HeteroData
 
 from tissuegraph.slices.partition import spatial_parts, with_halo
 from tissuegraph.spahgc.model import ASKS, REFERENCE, RS, SERVES, TARGET, TS
-from tissuegraph.spahgc.panel import Scaling
 from tissuegraph.spahgc.retrieval import retrieve
+from tissuegraph.spahgc.scaling import Scaling
 from tissuegraph.spahgc.settings import Graph
 
 CELL_PX = 224  # side of the grid on which the authors' code compares positions

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS
+from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, knn_path
 from tissuegraph.spahgc.folds import at_least_two, inner_folds
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
-from tissuegraph.spahgc.problem import Problem, Tuning
 from tissuegraph.spahgc.scores import pearson
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
 from tissuegraph.spahgc.training import train_network
+from tissuegraph.spahgc.training_set import TrainingSet
 
 Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or validation PCC
 
@@ -38,10 +38,24 @@ class InnerValidation:
 
 @dataclass(frozen=True, eq=False)
 class _Fold:
-    """Some references held out (U of them), and their measured expression: U times (N, M)."""
+    """Some references held out (U of them), without counts, and their measured expression: U times (N, M)."""
 
-    problem: Problem
+    training: TrainingSet
+    held_out: list[HistologySlice]
     measured: list[np.ndarray]
+
+    def knn_path(self) -> list[list[np.ndarray]]:
+        """For each held-out reference the prediction with every number of neighbours."""
+        known = self.training.references
+        images = map(known.plain_scaling.apply, (each.image for each in self.held_out))
+        return [list(knn_path(known.plain_images, known.expression, image)) for image in images]
+
+    def ridge_path(self) -> list[list[np.ndarray]]:
+        """For each held-out reference the prediction with every penalty."""
+        known = self.training.references
+        fitted = [known.ridge_path.with_penalty(penalty) for penalty in PENALTIES]
+        images = map(known.plain_scaling.apply, (each.image for each in self.held_out))
+        return [[ridge.predict(image) for ridge in fitted] for image in images]
 
 
 def validate_inside(
@@ -59,12 +73,12 @@ def validate_inside(
     The panel is the one for the real targets; scaling, image scaling, graphs and network are made anew
     from the remaining references in every fold.
     """
-    folds = _folds(references, genes, settings, by, device)
+    folds = _folds(references, genes, settings, by)
     tuning, start_scores = _tune(folds, settings.model.base)
     looks: list[int] = []
     curves = []  # per fold: (looks, U, M)
     for place, fold in enumerate(folds, 1):
-        looks, curve = _learning_curve(fold, tuning, settings, seed, f"inner fold {place}", progress)
+        looks, curve = _learning_curve(fold, tuning, settings, seed, device, f"inner fold {place}", progress)
         curves.append(curve)
     per_gene = np.concatenate(curves, axis=1)  # (looks, all held-out units, M)
     curve = mean_over(mean_over(per_gene, 2), 1)
@@ -76,7 +90,7 @@ def validate_inside(
         "start": tuning.start,
         "ridge_penalty": tuning.penalty,
         "neighbours": tuning.neighbours,
-        "held_out_inside": [[unit.name for unit in fold.problem.targets] for fold in folds],
+        "held_out_inside": [[unit.name for unit in fold.held_out] for fold in folds],
     }
     reliability = mean_over(per_gene[best], 0).astype(np.float32)
     return InnerValidation(tuning, looks[best], reliability, history)
@@ -87,40 +101,46 @@ def _folds(
     genes: np.ndarray,
     settings: Settings,
     by: str,
-    device: torch.device,
 ) -> list[_Fold]:
     units, found = at_least_two(references), []
     for held in inner_folds(units, by, settings.validation.folds):
         training = [unit for i, unit in enumerate(units) if i not in held]
         hidden = [units[i] for i in held]
         measured = [log_expression(unit, genes, settings.panel).toarray() for unit in hidden]
-        found.append(_Fold(Problem(training, hidden, genes, settings, by=by, device=device), measured))
+        blind = [unit.without_counts() for unit in hidden]
+        found.append(_Fold(TrainingSet(training, genes, settings, by=by), blind, measured))
     return found
 
 
 def _learning_curve(
-    fold: _Fold, tuning: Tuning, settings: Settings, seed: int, name: str, progress: Progress | None
+    fold: _Fold,
+    tuning: Tuning,
+    settings: Settings,
+    seed: int,
+    device: torch.device,
+    name: str,
+    progress: Progress | None,
 ) -> tuple[list[int], np.ndarray]:
     """Epochs at which the network in training was looked at, and its PCC there: (looks, U, M)."""
-    problem = fold.problem
-    predict_all = problem.target_predictor(tuning)
+    known = fold.training.references
+    predictors = [known.predictor(each.position, each.image, tuning, device) for each in fold.held_out]
     epochs, seen = [], []
 
     def look(epoch: int, network: Spahgc) -> None:
-        pairs = zip(fold.measured, predict_all(network), strict=True)
-        seen.append([pearson(measured, predicted)[0] for measured, predicted in pairs])
+        pairs = zip(fold.measured, predictors, strict=True)
+        seen.append([pearson(measured, predict(network))[0] for measured, predict in pairs])
         epochs.append(epoch)
         if progress:
             progress(name, epoch, float(np.nanmean(seen[-1])))
 
     train_network(
-        problem.training_graphs(tuning),
+        fold.training.graphs(tuning, device),
         settings,
-        n_features=problem.n_features,
-        n_genes=len(problem.genes),
+        n_features=known.n_features,
+        n_genes=len(known.genes),
         epochs=settings.optimiser.epochs,
         seed=seed,
-        device=problem.device,
+        device=device,
         look=look,
         every=settings.validation.every,
     )
@@ -130,7 +150,7 @@ def _learning_curve(
 def _tune(folds: Sequence[_Fold], base: str) -> tuple[Tuning, dict[str, float]]:
     """Neighbours, penalty and starting point with the best mean PCC over the inner folds, and their PCC."""
     knn_paths, ridge_paths = (
-        [getattr(fold.problem, path)() for fold in folds] for path in ("knn_path", "ridge_path")
+        [getattr(fold, path)() for fold in folds] for path in ("knn_path", "ridge_path")
     )
     knn, ridge = _path_scores(folds, knn_paths), _path_scores(folds, ridge_paths)
     nearest, penalty = int(np.argmax(knn)), int(np.argmax(ridge))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
 from tissuegraph.errors import InputError
-from tissuegraph.slices.preprocess import detected_genes, hvg_scores, mean_variance, normalise, total_counts
+from tissuegraph.slices.preprocess import detected_genes, hvg_scores, normalise, total_counts
 from tissuegraph.spahgc.settings import Panel
 from tissuegraph.spahgc.slices import HistologySlice
 
@@ -106,69 +105,6 @@ def log_expression(piece: HistologySlice, genes: np.ndarray, settings: Panel) ->
     if settings.log == "log10":
         logged = logged / np.float32(math.log(10))
     return sparse.csr_matrix((logged.astype(np.float32), values.indices, values.indptr), shape=values.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Scaling:
-    """x -> (x - offset) / spread per gene; both (M,) float32, fitted on training slices only."""
-
-    offset: np.ndarray
-    spread: np.ndarray
-
-    def forward(self, values: np.ndarray) -> np.ndarray:
-        return (values - self.offset) / self.spread
-
-    def backward(self, values: np.ndarray) -> np.ndarray:
-        return values * self.spread + self.offset
-
-
-def fit_scaling(expression: Sequence[sparse.csr_matrix], rule: str) -> Scaling:
-    """Scaling of log expression. rule: none; unit (mean 0, variance 1); minmax (0 to 1).
-
-    A gene that is constant over the training slices is centred only.
-    """
-    together = sparse.vstack(expression, format="csr")
-    n_genes = together.shape[1]
-    if rule == "none":
-        return Scaling(np.zeros(n_genes, np.float32), np.ones(n_genes, np.float32))
-    if rule == "unit":
-        offset, variance = mean_variance(together)
-        spread = np.sqrt(variance)
-    else:
-        offset = together.min(axis=0).toarray().ravel()
-        spread = together.max(axis=0).toarray().ravel() - offset
-    spread = np.where(spread > 1e-8, spread, 1.0)
-    return Scaling(offset.astype(np.float32), spread.astype(np.float32))
-
-
-def scale_images(
-    training: Sequence[np.ndarray], targets: Sequence[np.ndarray], rule: str
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Image features (N, F) to zero mean and unit variance: over all training spots, or slice by slice.
-
-    `slice` takes out what differs between slides as a whole, such as stain; it reads the target's image
-    only, which is given. A constant feature becomes 0.
-    """
-    if rule == "none":
-        return list(training), list(targets)
-    if rule == "slice":
-        return [_unit(each, *_moments([each])) for each in training], [
-            _unit(each, *_moments([each])) for each in targets
-        ]
-    moments = _moments(training)
-    return [_unit(each, *moments) for each in training], [_unit(each, *moments) for each in targets]
-
-
-def _moments(images: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    n_spots = sum(len(each) for each in images)
-    mean = sum(each.sum(axis=0, dtype=np.float64) for each in images) / n_spots
-    variance = sum(((each - mean) ** 2).sum(axis=0) for each in images) / n_spots
-    return mean, np.sqrt(variance)
-
-
-def _unit(image: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    constant = deviation <= 1e-7 * np.maximum(np.abs(mean), 1e-12)
-    return np.where(constant, 0.0, (image - mean) / np.where(constant, 1.0, deviation)).astype(np.float32)
 
 
 def _ranks(scores: np.ndarray) -> np.ndarray:

@@ -11,9 +11,10 @@ import numpy as np
 from tissuegraph.io.intermediate import read_arrays, reading
 from tissuegraph.spahgc.asked import AskedGenes
 from tissuegraph.spahgc.gene_names import told_apart
-from tissuegraph.spahgc.protocol import Inference, Progress, infer, run_fold
+from tissuegraph.spahgc.inference import Inference, baselines, infer_slice
+from tissuegraph.spahgc.protocol import scored
+from tissuegraph.spahgc.reference_model import ReferenceModel
 from tissuegraph.spahgc.scores import score
-from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
 
 METHODS = ("spahgc", "ridge", "knn", "mean")
@@ -66,46 +67,36 @@ class Prediction:
             return cls(**found, baselines=baselines)
 
 
-def predict(
-    target: HistologySlice,
-    references: Sequence[HistologySlice],
-    settings: Settings,
-    *,
-    seeds: Sequence[int],
-    by: str = "slice",
-    device: str = "auto",
-    progress: Progress | None = None,
-    asked: Sequence[str] = (),
-) -> Prediction:
-    """Infer one slice from the others with each seed, and average.
+def predict(target: HistologySlice, model: ReferenceModel, *, device: str = "auto") -> Prediction:
+    """Infer one slice with every seed of the model, and average.
 
     A slice with counts is held out: its counts are read after all predictions are made, to compare. One
     that measures no gene of the panel is predicted like one without counts, with a warning.
-    by: `patient` keeps other slices of its patient out of the references. asked: genes to infer in any case.
     """
-    options = {"by": by, "device": device, "progress": progress, "asked": asked}
-    if target.counts is None:
-        found = [infer(references, [target], settings, seed=seed, **options)[0] for seed in seeds]
-        return Prediction(found[0].genes, *_averages(found), inferences=tuple(found))
-    slices = [target, *references]
-    folds = [run_fold(slices, [target.name], settings, seed=seed, **options)[0] for seed in seeds]
-    found = [fold.inference for fold in folds]
-    genes, shared = found[0].genes, np.isin(found[0].genes, folds[0].genes)
+    blind = target.without_counts()
+    found = infer_slice(model, blind, device=device)
+    genes = model.genes
     predicted, reliability = _averages(found)
+    if target.counts is None:
+        return Prediction(genes, predicted, reliability, inferences=tuple(found))
+    shared = np.isin(genes, target.genes)
     if not shared.any():
         warning = (
             f"not compared with its own counts: it measures none of the {len(genes)} genes of the panel, "
             f"{told_apart(target.genes, genes)}; name its genes as its references do"
         )
         return Prediction(genes, predicted, reliability, inferences=tuple(found), warnings=(warning,))
-    measured = _over_panel(folds[0].measured, shared)
+    folds = [
+        scored(target, target.name, run.seed, inference, controls, model.settings)
+        for run, inference, controls in zip(model.runs, found, baselines(model, blind), strict=True)
+    ]
     gene_pcc = np.full(len(genes), np.nan, dtype=np.float32)
     gene_pcc[shared] = score(folds[0].measured, predicted[:, shared]).gene_pcc
     return Prediction(
         genes=genes,
         predicted=predicted,
         reliability=reliability,
-        measured=measured,
+        measured=_over_panel(folds[0].measured, shared),
         gene_pcc=gene_pcc,
         baselines={name: _over_panel(values, shared) for name, values in folds[0].baselines.items()},
         scores={name: [fold.scores[name].summary() for fold in folds] for name in folds[0].scores},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -78,28 +79,24 @@ class HistologySlice:
         return replace(self, name=name, image=self.image[spots], position=self.position[spots], counts=counts)
 
 
-def check_cohort(references: list[HistologySlice], targets: list[HistologySlice]) -> None:
-    """Refuse references and targets that cannot serve each other. Raises InputError."""
+def check_references(references: Sequence[HistologySlice]) -> None:
+    """Refuse slices that cannot teach together. Raises InputError."""
     if not references:
         raise InputError("inferring expression needs at least one reference slice with counts, got none")
     for each in references:
         if each.counts is None:
             raise InputError(f"slice {each.name} is a reference but has no counts; give it the role target")
-    names = [each.name for each in (*references, *targets)]
+    names = [each.name for each in references]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InputError(
-            f"slices must have different names, and a target cannot be its own reference: {repeated[0]} "
-            "appears twice"
-        )
+        raise InputError(f"reference slices must have different names: {repeated[0]} appears twice")
     first = references[0]
-    for each in (*references, *targets):
+    for each in references[1:]:
         if each.image.shape[1] != first.image.shape[1]:
             raise InputError(
                 f"all slices need the same image features: {first.name} has {first.image.shape[1]}, "
                 f"{each.name} has {each.image.shape[1]}; encode them with the same encoder"
             )
-    for each in references[1:]:
         _check_names(first, each)
 
 

@@ -12,7 +12,7 @@ from tissuegraph.spahgc.graph import References, hetero_data, near_spots, plan_g
 from tissuegraph.spahgc.losses import pearson_loss, view_agreement
 from tissuegraph.spahgc.masking import CLEAN, View, draw_views
 from tissuegraph.spahgc.model import ASKS, REFERENCE, RS, SERVES, TARGET, TS, CrossAttention
-from tissuegraph.spahgc.panel import fit_scaling
+from tissuegraph.spahgc.scaling import fit_scaling
 from tissuegraph.spahgc.training import build_network, loss_terms, predict, train_network
 
 SMALL = ["model.width=8", "model.heads=2", "model.layers=2", "optimiser.epochs=3", "model.base=none"]

@@ -10,8 +10,11 @@ from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.presets import load_settings, settings_from_dict
 from tissuegraph.presets.reading import PRESET_DIRECTORY
 from tissuegraph.spahgc.folds import at_least_two, folds, inner_folds, references_of
-from tissuegraph.spahgc.panel import choose_panel, fit_scaling, log_expression, scale_images
-from tissuegraph.spahgc.slices import HistologySlice, check_cohort
+from tissuegraph.spahgc.panel import choose_panel, log_expression
+from tissuegraph.spahgc.reference_model import ReferenceModel
+from tissuegraph.spahgc.reference_set import ReferenceSet
+from tissuegraph.spahgc.scaling import fit_image_scaling, fit_scaling
+from tissuegraph.spahgc.slices import HistologySlice, check_references
 
 DEFAULT = load_settings("default", method="spahgc")
 
@@ -96,10 +99,11 @@ def test_scaling_is_undone_exactly(rule):
 def test_image_scaling_by_references_does_not_look_at_targets():
     rng = np.random.default_rng(0)
     training, target = [rng.normal(size=(9, 2))], rng.normal(size=(5, 2))
-    scaled, _ = scale_images(training, [target], "references")
-    again, _ = scale_images(training, [target * 7 + 3], "references")
-    np.testing.assert_array_equal(scaled[0], again[0])
-    np.testing.assert_allclose(scaled[0].std(axis=0), 1, rtol=1e-5)
+    scaling = fit_image_scaling(training, "references")
+    np.testing.assert_allclose(scaling.apply(training[0]).std(axis=0), 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        scaling.apply(target), (target - training[0].mean(0)) / training[0].std(0), rtol=1e-5
+    )
 
 
 def test_leaving_out_a_patient_leaves_out_all_its_slices():
@@ -153,9 +157,14 @@ def test_what_is_not_a_slice_is_refused_with_its_name():
 
 def test_a_target_cannot_be_its_own_reference():
     piece = make()
+    model = ReferenceModel(("A",), ReferenceSet.of([piece], piece.genes, DEFAULT), ())
     with pytest.raises(InputError, match="its own reference"):
-        check_cohort([piece], [piece.without_counts()])
-    with pytest.raises(InputError, match="no counts"):
-        check_cohort([piece.without_counts()], [])
+        model.check_target(piece.without_counts())
     with pytest.raises(InputError, match="same encoder"):
-        check_cohort([piece], [dataclasses.replace(make("B"), image=np.ones((20, 9)))])
+        model.check_target(dataclasses.replace(make("B"), image=np.ones((20, 9))))
+    with pytest.raises(InputError, match="no counts"):
+        check_references([piece.without_counts()])
+    with pytest.raises(InputError, match="same encoder"):
+        check_references([piece, dataclasses.replace(make("B"), image=np.ones((20, 9)))])
+    with pytest.raises(InputError, match="A appears twice"):
+        check_references([piece, piece])

@@ -9,8 +9,9 @@ from helpers.paired import PairedSettings, paired_slices
 
 from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
-from tissuegraph.spahgc import inner_validation, protocol, training
+from tissuegraph.spahgc import inner_validation, learning, protocol, training
 from tissuegraph.spahgc.panel import choose_panel
+from tissuegraph.spahgc.training_set import TrainingSet
 
 FAST = ["model.width=8", "model.heads=2", "model.layers=1", "optimiser.epochs=2", "validation.every=1"]
 SETTINGS = load_settings("default", FAST, method="spahgc")
@@ -52,7 +53,7 @@ def networks_of(monkeypatch, run):
         found.append([p.detach().clone() for p in trained.network.parameters()])
         return trained
 
-    for module in (inner_validation, protocol):
+    for module in (inner_validation, learning):
         monkeypatch.setattr(module, "train_network", recording)
     return run(), found
 
@@ -104,18 +105,23 @@ def test_references_never_include_the_target_or_its_patient(monkeypatch):
     slices = paired_slices(dataclasses.replace(TINY, n_slices=6, per_patient=2), seed=0)
     settings = dataclasses.replace(SETTINGS, optimiser=dataclasses.replace(SETTINGS.optimiser, epochs=0))
     patient = {piece.name: piece.patient for piece in slices}
-    seen = []
-    original = protocol.Problem
+    seen = []  # slices that train, and those held out from them
+    training_set, fold = learning.TrainingSet, inner_validation._Fold
 
-    def recording(chosen, targets, *args, **kwargs):
-        seen.append(({each.name for each in chosen}, {each.name for each in targets}))
-        return original(chosen, targets, *args, **kwargs)
+    def final(chosen, *args, **kwargs):
+        seen.append(({each.name for each in chosen}, {"S1"}))
+        return training_set(chosen, *args, **kwargs)
 
-    for module in (inner_validation, protocol):
-        monkeypatch.setattr(module, "Problem", recording)
+    def inner(known, hidden, measured):
+        seen.append((set(known.references.names), {each.name for each in hidden}))
+        return fold(known, hidden, measured)
+
+    monkeypatch.setattr(learning, "TrainingSet", final)
+    monkeypatch.setattr(inner_validation, "_Fold", inner)
     results = protocol.run_fold(slices, ["S1", "S2"], settings, seed=0, by="patient")
     assert [result.name for result in results] == ["S1", "S2"]
     assert results[0].inference.history["references"] == ["S3", "S4", "S5", "S6"]
+    assert len(seen) == 3
     for chosen, targets in seen:
         assert not {patient[name] for name in chosen} & {patient[name] for name in targets}
     seen.clear()
@@ -125,10 +131,10 @@ def test_references_never_include_the_target_or_its_patient(monkeypatch):
 
 def test_training_slices_of_one_patient_do_not_serve_each_other_where_patients_are_held_out():
     slices = paired_slices(dataclasses.replace(TINY, n_slices=4, per_patient=2), seed=0)
-    problem = protocol.Problem(
-        slices, [], slices[0].genes, SETTINGS, by="patient", device=torch.device("cpu")
-    )
-    assert [problem.others_of(place) for place in range(4)] == [[2, 3], [2, 3], [0, 1], [0, 1]]
+    training_set = TrainingSet(slices, slices[0].genes, SETTINGS, by="patient")
+    assert [training_set.kept_from(place) for place in range(4)] == [[0, 1], [0, 1], [2, 3], [2, 3]]
+    alone = TrainingSet(slices[:2], slices[0].genes, SETTINGS, by="patient")
+    assert [alone.kept_from(place) for place in range(2)] == [[0], [1]]
 
 
 def test_neighbours_and_exemplars_are_used_where_they_carry_the_signal():
@@ -227,12 +233,15 @@ def test_only_slices_with_counts_can_be_held_out(slices):
 
 
 def test_a_network_that_diverges_is_refused(slices, monkeypatch):
-    def not_finite(problem, tuning):
-        return lambda network: [
-            np.full((each.n_spots, len(problem.genes)), np.nan) for each in problem.targets
-        ]
+    original = learning.train_network
 
-    monkeypatch.setattr(protocol.Problem, "target_predictor", not_finite)
+    def diverging(*args, **kwargs):
+        trained = original(*args, **kwargs)
+        with torch.no_grad():
+            next(trained.network.parameters()).fill_(np.nan)
+        return trained
+
+    monkeypatch.setattr(learning, "train_network", diverging)
     with pytest.raises(InputError, match=r"SpaHGC diverged with seed 0: .* lower optimiser\.lr"):
         protocol.infer(slices[1:], slices[:1], SETTINGS, seed=0)
 

@@ -1,0 +1,118 @@
+"""Training on the sequenced slices of a group, once for all its targets. No target is known here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from tissuegraph.errors import InputError
+from tissuegraph.nn.device import resolve_device
+from tissuegraph.spahgc.asked import find_genes
+from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
+from tissuegraph.spahgc.model import Spahgc
+from tissuegraph.spahgc.panel import choose_panel
+from tissuegraph.spahgc.reference_model import LearnedRun, ReferenceModel
+from tissuegraph.spahgc.settings import Settings
+from tissuegraph.spahgc.slices import HistologySlice, check_references
+from tissuegraph.spahgc.training import train_network
+from tissuegraph.spahgc.training_set import TrainingSet
+
+_MEMBER_SEEDS = 1_000_003  # keeps the members of one seed apart from those of the next
+
+
+def learn(
+    references: Sequence[HistologySlice],
+    settings: Settings,
+    *,
+    seeds: Sequence[int],
+    device: str = "auto",
+    by: str = "slice",
+    progress: Progress | None = None,
+    asked: Sequence[str] = (),
+) -> ReferenceModel:
+    """Panel, scalings, inner validation and networks of every seed.
+
+    by: "patient" keeps the slices of one patient apart in inner validation and among a training slice's
+    references. A single reference is cut into halves. asked: symbols or identifiers of genes that are
+    inferred in any case, where all references measure them. Raises InputError for slices that cannot serve
+    together.
+    """
+    check_references(references)
+    where = resolve_device(device)
+    wanted = find_genes(asked, [each.gene_names for each in references])
+    genes = choose_panel(references, settings.panel, wanted.genes)
+    training = TrainingSet(references, genes, settings, by=by)
+    runs = []
+    for seed in seeds:
+        started = time.perf_counter()
+        inner = validate_inside(
+            references, genes, settings, seed=seed, device=where, by=by, progress=progress
+        )
+        networks, losses = _members(training, inner, seed, where, progress)
+        runs.append(
+            LearnedRun(
+                seed=seed,
+                tuning=inner.tuning,
+                epochs=inner.epochs,
+                networks=networks,
+                reliability=inner.reliability,
+                history=inner.history | {"losses": losses, "references": [each.name for each in references]},
+                seconds=time.perf_counter() - started,
+                warnings=(*_warnings(references, inner), *wanted.warnings),
+            )
+        )
+    return ReferenceModel(tuple(each.name for each in references), training.references, tuple(runs), wanted)
+
+
+def _members(
+    training: TrainingSet,
+    inner: InnerValidation,
+    seed: int,
+    device: torch.device,
+    progress: Progress | None,
+) -> tuple[tuple[Spahgc, ...], dict[str, list[float]]]:
+    """Every member trained for the epochs chosen inside, and the losses of the first.
+
+    Raises InputError where a member diverges.
+    """
+    known = training.references
+    settings, graphs = known.settings, training.graphs(inner.tuning, device)
+    networks, losses = [], None
+    for member in range(settings.optimiser.members):
+        trained = train_network(
+            graphs,
+            settings,
+            n_features=known.n_features,
+            n_genes=len(known.genes),
+            epochs=inner.epochs,
+            seed=seed + member * _MEMBER_SEEDS,
+            device=device,
+        )
+        if not all(torch.isfinite(values).all() for values in trained.network.state_dict().values()):
+            raise InputError(
+                f"SpaHGC diverged with seed {seed}: its weights after {inner.epochs} epochs are not finite; "
+                f"lower optimiser.lr (now {settings.optimiser.lr:g})"
+            )
+        networks.append(trained.network)
+        losses = losses or trained.losses
+        if progress and inner.epochs:
+            progress(f"member {member + 1}", inner.epochs, trained.losses["total"][-1])
+    return tuple(networks), losses
+
+
+def _warnings(references: Sequence[HistologySlice], inner: InnerValidation) -> tuple[str, ...]:
+    notes = []
+    if len(references) == 1:
+        notes.append(
+            f"one reference slice only ({references[0].name}): it was cut into halves for training and inner "
+            "validation, and the reliability of genes is optimistic for other slices"
+        )
+    if inner.epochs == 0:
+        notes.append("inner validation found no gain from training; predictions are the starting point's")
+    unknown = int(np.isnan(inner.reliability).sum())
+    if unknown:
+        notes.append(f"{unknown} of {len(inner.reliability)} genes have no reliability: constant inside")
+    return tuple(notes)
