@@ -17,6 +17,7 @@ from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, 
 from tissuegraph.spahgc.folds import at_least_two, inner_folds
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
+from tissuegraph.spahgc.sampling import sampled_parts
 from tissuegraph.spahgc.scores import pearson
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
@@ -105,11 +106,21 @@ def _folds(
     units, found = at_least_two(references), []
     for held in inner_folds(units, by, settings.validation.folds):
         training = [unit for i, unit in enumerate(units) if i not in held]
-        hidden = [units[i] for i in held]
+        hidden = _sampled([units[i] for i in held], settings.validation.max_spots)
         measured = [log_expression(unit, genes, settings.panel).toarray() for unit in hidden]
         blind = [unit.without_counts() for unit in hidden]
         found.append(_Fold(TrainingSet(training, genes, settings, by=by), blind, measured))
     return found
+
+
+def _sampled(units: Sequence[HistologySlice], limit: int) -> list[HistologySlice]:
+    """The units, or contiguous parts of them, each as a unit of its slice's name."""
+    parts = sampled_parts([unit.position for unit in units], limit)
+    return [
+        unit if len(spots) == unit.n_spots else unit.subset(spots, unit.name)
+        for unit, chosen in zip(units, parts, strict=True)
+        for spots in chosen
+    ]
 
 
 def _learning_curve(

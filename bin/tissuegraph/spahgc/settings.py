@@ -94,6 +94,7 @@ class Optimiser:
     epochs: int = whole(0, 100_000)
     lr: float = number(1e-8, 10)
     weight_decay: float = number(0, 10)
+    max_spots: int = whole(256, 100_000_000)  # of all references; of more, contiguous parts are drawn
     members: int = whole(1, 100)  # networks from different seeds whose predictions are averaged
 
 
@@ -103,6 +104,7 @@ class Validation:
 
     folds: int = whole(2, 1000)  # references are held out in so many groups (at most one each)
     every: int = whole(1, 100_000)  # epochs between two looks
+    max_spots: int = whole(256, 100_000_000)  # of all that an inner fold holds out; of more, parts are drawn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import torch
 from tissuegraph.spahgc.baselines import Tuning
 from tissuegraph.spahgc.folds import at_least_two, owner_of
 from tissuegraph.spahgc.reference_set import KEEP_SPOTS, ReferenceSet, graph_source, plans_for
+from tissuegraph.spahgc.sampling import sampled_parts
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
 from tissuegraph.spahgc.training import GraphSource
@@ -28,20 +29,25 @@ class TrainingSet:
         self._owners = [owner_of(each, by) for each in units]
 
     def graphs(self, tuning: Tuning, device: torch.device) -> list[GraphSource]:
-        """Each slice as the target of the others, from which the prediction it starts from comes too."""
+        """Each slice as the target of the others, from which the prediction it starts from comes too.
+
+        Of large slices a sample is trained on (optimiser.max_spots); what serves is all of them.
+        """
         everyone, sources = self.references, []
-        keep = sum(len(each) for each in everyone.images) <= KEEP_SPOTS
-        for place, position in enumerate(self._positions):
+        limit = everyone.settings.optimiser.max_spots
+        for place, parts in enumerate(sampled_parts(self._positions, limit)):
             others = everyone.without(self.kept_from(place))
-            image = everyone.images[place]
-            features = {
-                "base": others.base(everyone.plain_images[place], tuning),
-                "measured": everyone.expression[place],
-                "device": device,
-                "keep": keep,
-            }
-            plans = plans_for(position, image, others.served, everyone.settings, device)
-            sources += [graph_source(plan, image, others.served, **features) for plan in plans]
+            for spots in parts:
+                image = everyone.images[place][spots]
+                features = {
+                    "base": others.base(everyone.plain_images[place][spots], tuning),
+                    "measured": everyone.expression[place][spots],
+                    "device": device,
+                    "keep": limit <= KEEP_SPOTS,
+                }
+                position = self._positions[place][spots]
+                plans = plans_for(position, image, others.served, everyone.settings, device)
+                sources += [graph_source(plan, image, others.served, **features) for plan in plans]
         return sources
 
     def kept_from(self, place: int) -> list[int]:
