@@ -6,7 +6,7 @@ best mean PCC over all held-out references. The PCC of each gene there is its re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, 
 from tissuegraph.spahgc.folds import at_least_two, inner_folds
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
+from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.sampling import sampled_parts
 from tissuegraph.spahgc.scores import pearson
 from tissuegraph.spahgc.settings import Settings
@@ -45,18 +46,10 @@ class _Fold:
     held_out: list[HistologySlice]
     measured: list[np.ndarray]
 
-    def knn_path(self) -> list[list[np.ndarray]]:
-        """For each held-out reference the prediction with every number of neighbours."""
-        known = self.training.references
-        images = map(known.plain_scaling.apply, (each.image for each in self.held_out))
-        return [list(knn_path(known.plain_images, known.expression, image)) for image in images]
-
-    def ridge_path(self) -> list[list[np.ndarray]]:
-        """For each held-out reference the prediction with every penalty."""
-        known = self.training.references
-        fitted = [known.ridge_path.with_penalty(penalty) for penalty in PENALTIES]
-        images = map(known.plain_scaling.apply, (each.image for each in self.held_out))
-        return [[ridge.predict(image) for ridge in fitted] for image in images]
+    def units(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Scaled image features (N, F) of each held-out reference, and its measured expression."""
+        scale = self.training.references.plain_scaling.apply
+        return ((scale(unit.image), known) for unit, known in zip(self.held_out, self.measured, strict=True))
 
 
 def validate_inside(
@@ -160,27 +153,34 @@ def _learning_curve(
 
 def _tune(folds: Sequence[_Fold], base: str) -> tuple[Tuning, dict[str, float]]:
     """Neighbours, penalty and starting point with the best mean PCC over the inner folds, and their PCC."""
-    knn_paths, ridge_paths = (
-        [getattr(fold, path)() for fold in folds] for path in ("knn_path", "ridge_path")
-    )
-    knn, ridge = _path_scores(folds, knn_paths), _path_scores(folds, ridge_paths)
+    knn, ridge = _path_scores(folds, _knn_path), _path_scores(folds, _ridge_path)
     nearest, penalty = int(np.argmax(knn)), int(np.argmax(ridge))
-    blends = [
-        [[(by_knn[nearest] + by_ridge[penalty]) / 2] for by_knn, by_ridge in zip(*both, strict=True)]
-        for both in zip(knn_paths, ridge_paths, strict=True)
-    ]
-    found = {"knn": knn[nearest], "ridge": ridge[penalty], "blend": _path_scores(folds, blends)[0]}
+    best = NEIGHBOURS[nearest], PENALTIES[penalty]
+    blend = _path_scores(folds, lambda known, image: [known.base(image, Tuning(*best, "blend"))])[0]
+    found = {"knn": knn[nearest], "ridge": ridge[penalty], "blend": blend}
     start = max(STARTS, key=found.__getitem__) if base == "best" else base
-    scores = {name: float(value) for name, value in found.items()}
-    return Tuning(NEIGHBOURS[nearest], PENALTIES[penalty], start), scores
+    return Tuning(*best, start), {name: float(value) for name, value in found.items()}
 
 
-def _path_scores(folds: Sequence[_Fold], paths: Sequence[list[list[np.ndarray]]]) -> np.ndarray:
-    """Mean PCC over all held-out units of every candidate. paths: per fold, unit and candidate (N, M)."""
+def _knn_path(known: ReferenceSet, image: np.ndarray) -> Iterable[np.ndarray]:
+    return knn_path(known.plain_images, known.expression, image)
+
+
+def _ridge_path(known: ReferenceSet, image: np.ndarray) -> Iterable[np.ndarray]:
+    return (known.ridge_path.with_penalty(penalty).predict(image) for penalty in PENALTIES)
+
+
+def _path_scores(
+    folds: Sequence[_Fold], candidates: Callable[[ReferenceSet, np.ndarray], Iterable[np.ndarray]]
+) -> np.ndarray:
+    """Mean PCC over all held-out units of every candidate, of which one at a time is in memory."""
     found = [
-        [mean_over(pearson(measured, predicted)[0], 0) for predicted in candidates]
-        for fold, path in zip(folds, paths, strict=True)
-        for measured, candidates in zip(fold.measured, path, strict=True)
+        [
+            mean_over(pearson(measured, predicted)[0], 0)
+            for predicted in candidates(fold.training.references, image)
+        ]
+        for fold in folds
+        for image, measured in fold.units()
     ]
     return np.nan_to_num(mean_over(np.array(found), 0), nan=-1.0)
 
