@@ -34,7 +34,6 @@ ABLATIONS = {
     "without CS": ["graph.cs_k=0"],
     "without TS": ["graph.ts_k=0"],
     "without RS": ["graph.rs_k=0"],
-    "without masking": ["masking.mode=none"],
     "random masks": ["masking.mode=random"],
     "complementary masks": ["masking.mode=complementary"],
     "without CNDA": ["model.attention=mean"],
@@ -66,21 +65,8 @@ def main() -> None:
 @set_option
 def slices(folder, names, by, patient, presets, seeds, ablations, overrides) -> None:
     """Leave-one-slice-out or leave-one-patient-out on prepared slices."""
-    from tissuegraph.spahgc.members import Member
-
     names = names or sorted(path.parent.name for path in folder.glob("*/features.npz"))
-    pieces = [
-        Member(
-            name=name,
-            role="both",
-            patient=patient or name.rstrip("0123456789"),
-            group=None,
-            slice_path=folder / name / "slice.h5ad",
-            spots_path=folder / name / "spots.csv.gz",
-            features_path=folder / name / "features.npz",
-        ).read()
-        for name in names
-    ]
+    pieces = prepared_slices(folder, names, patient)
     click.echo(f"{len(pieces)} slices ({', '.join(names)}), {pieces[0].image.shape[1]} image features\n")
     click.echo(_table(pieces, _recipes(presets, ablations, overrides), by, range(seeds)))
 
@@ -173,6 +159,24 @@ def edges(sides, preset) -> None:
         click.echo(f"| {n_spots:,} | {n_edges:,} | {planned:.2f} | {epoch:.3f} | {each:.2f} |")
     slope = np.polyfit(np.log([row[1] for row in rows]), np.log([row[3] for row in rows]), 1)[0]
     click.echo(f"\nTime grows as edges to the power {slope:.2f}.")
+
+
+def prepared_slices(folder: Path, names, patient: str | None = None) -> list:
+    """Slices as ingest.py, qc.py and encode_histology.py wrote them; patient: of all of them."""
+    from tissuegraph.spahgc.members import Member
+
+    return [
+        Member(
+            name=name,
+            role="both",
+            patient=patient or name.rstrip("0123456789"),
+            group=None,
+            slice_path=folder / name / "slice.h5ad",
+            spots_path=folder / name / "spots.csv.gz",
+            features_path=folder / name / "features.npz",
+        ).read()
+        for name in names
+    ]
 
 
 def _recipes(presets, ablations: bool, overrides) -> dict[str, tuple[str, list[str]]]:

@@ -59,7 +59,7 @@ def prepare(entry: ImageSlice, data: Path, out: Path, encoders: tuple[str, ...] 
         "slice.h5ad",
         ["--path", data / entry.path, "--slice", folder / "slice.h5ad"] + image + labels,
     )
-    _step("qc", entry, folder, "spots.csv.gz", [*kept, "--min-counts", 10, "--min-genes", 5])
+    _step("qc", entry, folder, "spots.csv.gz", kept)
     for method in ("stmfg", "multist"):
         preset = BIN.parent / "assets" / "presets" / method / "default.yaml"
         arrays = folder / f"{method}.npz"
