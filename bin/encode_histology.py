@@ -110,6 +110,7 @@ def main(
         "um_per_px": places.um_per_px,
         "um_per_px_source": places.um_per_px_source or None,
         "device": getattr(encoder, "device", "cpu"),
+        "precision": getattr(encoder, "precision", "float32"),
     }
 
 

@@ -1,6 +1,7 @@
 """The samplesheet: typed rows out of every format, and every problem at once in one line each."""
 
 import json
+import re
 
 import pytest
 
@@ -342,6 +343,19 @@ def test_rules_are_described_in_words():
     assert describe({"type": "integer", "minimum": 1, "maximum": 9}) == "a whole number from 1 to 9"
     assert describe({"type": "number", "exclusiveMinimum": 0}) == "a number above 0"
     assert describe({"enum": ["a", "b"]}) == "'a' or 'b'"
+
+
+def test_the_kinds_of_images_are_the_same_in_schema_message_and_documentation(root):
+    rules = json.loads((root / "assets" / "schema_input.json").read_text())["items"]["properties"]["image"]
+    kinds = ("png", "jpg", "jpeg", "tif", "tiff", "btf", "svs", "ndpi", "scn")
+    described = (root / "docs" / "histology.md").read_text()
+    for kind in kinds:
+        assert re.match(rules["pattern"], f"a.{kind}"), kind
+        assert re.search(rf"\.{kind}\b", rules["errorMessage"]), kind
+    for kind in ("btf", "ome.tif", "svs", "ndpi", "scn"):
+        assert f"`.{kind}`" in described, kind
+    for other in ("mrxs", "vsi", "bmp"):
+        assert not re.match(rules["pattern"], f"a.{other}"), other
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "abc", "1e9", "0.00001"])
