@@ -146,6 +146,7 @@ def scale_images(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Image features (N, F) to zero mean and unit variance: over all training spots, or slice by slice.
 
+    `encoder`, where no run has settled it (see Settings.for_encoder), is `references`.
     `slice` takes out what differs between slides as a whole, such as stain; it reads the target's image
     only, which is given. A constant feature becomes 0.
     """

@@ -100,6 +100,8 @@ def test_image_scaling_by_references_does_not_look_at_targets():
     again, _ = scale_images(training, [target * 7 + 3], "references")
     np.testing.assert_array_equal(scaled[0], again[0])
     np.testing.assert_allclose(scaled[0].std(axis=0), 1, rtol=1e-5)
+    unsettled, _ = scale_images(training, [target], "encoder")
+    np.testing.assert_array_equal(unsettled[0], scaled[0])
 
 
 def test_leaving_out_a_patient_leaves_out_all_its_slices():
