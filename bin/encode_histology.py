@@ -109,6 +109,7 @@ def main(
         "stain_reference_sha256": result.stain_reference_sha256 or None,
         "um_per_px": places.um_per_px,
         "um_per_px_source": places.um_per_px_source or None,
+        "tile_is_assumed": result.tile_is_assumed,
         "device": getattr(encoder, "device", "cpu"),
         "precision": getattr(encoder, "precision", "float32"),
     }

@@ -10,6 +10,7 @@ import numpy as np
 
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays, reading
+from tissuegraph.io.scale import ASSUMED
 
 _TYPES = {
     "features": np.float32,
@@ -82,6 +83,11 @@ class ImageFeatures:
     def scale_is_known(self) -> bool:
         """Whether tiles are tile_um wide, and not so many distances between spots."""
         return math.isfinite(self.um_per_px)
+
+    @property
+    def tile_is_assumed(self) -> bool:
+        """Whether the size of tiles rests on a distance between spots that nobody measured."""
+        return not self.scale_is_known or self.um_per_px_source == ASSUMED
 
     @property
     def overview_scale(self) -> float:

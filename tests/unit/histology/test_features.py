@@ -244,10 +244,12 @@ def test_features_say_which_scale_and_stain_made_them(tmp_path):
     made = ImageFeatures.load(tmp_path / "features.npz")
     assert (made.tile_um, made.um_per_px, made.um_per_px_source) == (8, 0.5, "platform")
     assert made.scale_is_known
+    assert not made.tile_is_assumed
     digest = hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
     assert (made.stain_method, made.stain_reference_sha256) == ("reinhard", digest)
     for name in ("um_per_px", "um_per_px_source", "stain_method", "stain_reference_sha256"):
         assert record["metrics"][name] == getattr(made, name)
+    assert record["metrics"]["tile_is_assumed"] is False
 
 
 def test_a_tile_of_known_scale_is_as_wide_however_far_apart_the_spots_lie(tmp_path):
@@ -273,6 +275,8 @@ def test_features_say_where_the_spacing_of_spots_stood_in_for_the_scale(tmp_path
     assert not made.scale_is_known
     assert (made.um_per_px_source, made.side_px) == ("", 20)  # the pitch
     assert record["metrics"]["um_per_px"] is None
+    assert record["metrics"]["tile_is_assumed"]
+    assert replace(made, um_per_px=1.0, um_per_px_source="assumed spacing").tile_is_assumed
 
 
 @pytest.mark.parametrize(
