@@ -93,7 +93,7 @@ def test_the_report_has_the_chapter(finished):
 
 
 def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows):
-    grid = {"sample": "grid", "image": str(tmp_path / "he.png"), "spot_spacing": "20"}
+    grid = {"sample": "grid", "image": str(tmp_path / "he.png"), "spot_spacing": "20", "um_per_px": "0.5"}
     (tmp_path / "he.png").write_bytes(b"never read")
     run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", [*rows[:2], grid])))
     assert run.code != 0

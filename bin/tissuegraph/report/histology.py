@@ -25,6 +25,12 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "format": "{:,.1f}",
         "suffix": " px",
     },
+    "tile_by": {
+        "title": "Tile by",
+        "description": "Who says how many pixels the micrometres of a tile are; without a scale one distance "
+        "between neighbouring spots is assumed to be 100 µm",
+        "scale": False,
+    },
     "mean_background": {
         "title": "Background",
         "description": "Share of a tile that is no tissue, mean over spots",

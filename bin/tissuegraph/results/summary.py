@@ -117,6 +117,7 @@ def image_facts(steps: Steps) -> dict[str, Any]:
         "n_features": steps.image.features.shape[1],
         "tile_um": steps.image.tile_um,
         "tile_px": steps.image.tile_px,
+        "tile_by": steps.image.um_per_px_source or "spacing of spots, assumed",
         "mean_background": float(steps.image.background.mean()),
         "image_source": told.get("source"),
         "stain_method": told.get("stain_method", "none"),

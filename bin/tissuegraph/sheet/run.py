@@ -15,6 +15,7 @@ from tissuegraph.sheet.genes import asked_genes
 from tissuegraph.sheet.schema import show
 
 TEACHING = "stmfg"  # the method whose network learns regions from annotated sections
+TILE_UM = 100.0  # side of a tile where neither parameter nor preset says it
 STEPS = ("graph", "train", "cluster")  # that are given settings
 
 
@@ -27,7 +28,7 @@ def resolve_run(
     genes_file: the file that --genes names. The run holds all values, `methods` with the settings of each in
     the order given (see `_described`), `export`, the formats for other tools, `genes`, the list of those that
     were asked for, `expression`, the settings of the method that infers expression or None, `teaching`
-    likewise, and `reads_image`.
+    likewise, `reads_image`, and `tile_um`, of the parameter, else of that method's preset.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
@@ -51,11 +52,20 @@ def resolve_run(
         "methods": described,
         "export": exports,
         "genes": genes,
-        "expression": {"settings": settings[inferring.name].as_dict()} if infers else None,
+        **_of_images(values, settings.get(inferring.name)),
         "teaching": {"settings": settings[TEACHING].as_dict() if TEACHING in settings else None},
         "reads_image": infers or any(method["reads_image"] for method in described),
     }
     return run, problems
+
+
+def _of_images(values: Mapping[str, Any], inferring: Any) -> dict[str, Any]:
+    """`expression` and `tile_um` of the run. inferring: settings of the method that infers, or None."""
+    if inferring is None:
+        return {"expression": None, "tile_um": values.get("tile_um", TILE_UM)}
+    settled = inferring.for_encoder(values.get("encoder", ""))
+    side = values.get("tile_um") or settled.features.tile_um or TILE_UM
+    return {"expression": {"settings": settled.as_dict()}, "tile_um": side}
 
 
 def _names(methods: str) -> tuple[list[str], list[str]]:

@@ -61,7 +61,8 @@ def _mean_deviation(expression: Sequence[sparse.csr_matrix]) -> tuple[np.ndarray
 class ImageScaling:
     """Image features (N, F) to zero mean and unit variance.
 
-    rule: none; slice (each slice by itself); references (all by mean and deviation, both (F,) float64).
+    rule: none; slice (each slice by itself); references (all by mean and deviation, both (F,) float64);
+    encoder, where no run has settled it (see Settings.for_encoder), is references.
     `slice` takes out what differs between slides as a whole, such as stain; it reads the target's image
     only, which is given. A constant feature becomes 0.
     """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from tissuegraph.errors import SettingsError
+from tissuegraph.histology.encoders import MADE_BY_HAND
 from tissuegraph.presets.fields import choice, flag, number, whole
 from tissuegraph.presets.method import MethodSettings
 
@@ -28,7 +29,9 @@ class Panel:
 class Features:
     """Image features before they meet the network and the search for references."""
 
-    scale: str = choice("none", "references", "slice")  # zero mean and unit variance over which spots
+    scale: str = choice("none", "references", "slice", "encoder")  # zero mean and unit variance over which
+    # spots; encoder: none for a network, references for features made by hand, each in a unit of its own
+    tile_um: float | None = number(1, 10_000, "none")  # side of a tile where --tile_um does not say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,13 @@ class Settings(MethodSettings):
     validation: Validation
 
     method: ClassVar[str] = "spahgc"
+
+    def for_encoder(self, encoder: str) -> Settings:
+        """With the scale of features settled that goes with the encoder of the run."""
+        if self.features.scale != "encoder":
+            return self
+        scale = "references" if encoder in MADE_BY_HAND else "none"
+        return replace(self, features=replace(self.features, scale=scale))
 
     def __post_init__(self) -> None:
         if self.model.width % self.model.heads:

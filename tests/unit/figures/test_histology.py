@@ -127,6 +127,7 @@ def outcome(sample: str, *, image: bool = True, pictures=None, reasons=()) -> Ou
         metrics["histology"] = {
             "encoder": "handcrafted", "tile_um": 100.0, "tile_px": 136.2, "image_source": "full",
             "mean_background": 0.14, "stain_method": "macenko", "n_features": 119,
+            "tile_by": "column",
         }  # fmt: skip
         metrics["pictures"] = pictures or {}
     return Outcome(sample, {}, "warned" if reasons else "passed", tuple(reasons), metrics)
@@ -141,6 +142,7 @@ def test_the_table_tells_what_was_read_and_what_went_wrong(tmp_path):
     (section,) = report.sections([outcome("a"), warned, outcome("c", image=False)], {})
     assert section.data["a"]["mean_background"] == pytest.approx(14)
     assert section.data["a"]["image_source"] == "image file"
+    assert section.data["a"]["tile_by"] == "column"
     assert "warnings" not in section.data["a"]
     assert section.data["b"]["warnings"] == "pen marks &lt;cover&gt; 9%"
     assert "1 slice without an image" in section.parent[2]

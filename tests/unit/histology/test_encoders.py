@@ -304,6 +304,36 @@ def test_a_gpu_that_is_too_small_gets_fewer_tiles_at_a_time(tmp_path, monkeypatc
     np.testing.assert_allclose(encoder.encode(tiles), expected, rtol=1e-4, atol=1e-5)
 
 
+def test_networks_compute_in_bfloat16_on_a_gpu_that_has_it_and_nowhere_else(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from tissuegraph.histology.encoders.network import computed_in
+
+    for has_it, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, found=has_it: found)
+        assert computed_in(torch.device("cuda")) == expected
+        assert computed_in(torch.device("cpu")) == torch.float32
+
+
+def test_on_a_cpu_features_are_those_of_float32_to_the_bit_and_in_bfloat16_close_to_them(
+    tmp_path, monkeypatch
+):
+    torch = pytest.importorskip("torch")
+    save_timm(tmp_path / "w.pt", "resnet10t", num_classes=0)
+    encoder = load_encoder("timm:resnet10t", tmp_path / "w.pt", "cpu")
+    tiles = some_tiles(encoder.tile_px, 2)
+    x = torch.tensor(tiles).permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        exact = encoder._model((x - encoder._mean) / encoder._std).numpy()
+    found = encoder.encode(tiles)
+    assert encoder.precision == "float32"
+    np.testing.assert_array_equal(found, exact)
+    monkeypatch.setattr(encoder, "_dtype", torch.bfloat16)
+    rough = encoder.encode(tiles)
+    assert (encoder.precision, rough.dtype) == ("bfloat16", np.float32)
+    off = np.abs(rough - exact).max() / np.abs(exact).max()
+    assert 0 < off < 0.05  # 8 bits of precision in each of some ten layers
+
+
 @pytest.mark.parametrize("profile", ["base", "gpu"])
 def test_the_task_that_encodes_has_memory_for_every_encoder_that_has_a_name(profile):
     text = (CONF / f"{profile}.config").read_text()

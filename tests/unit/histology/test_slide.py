@@ -252,6 +252,18 @@ def test_16_bits_of_a_slide_are_scaled_alike_in_every_tile(tmp_path, top):
         assert (slide.read_region(0, 0, 40, 40, (8, 8)) == 255).all()
 
 
+def test_a_slide_of_a_palette_has_its_colours(tmp_path):
+    colours = np.zeros((3, 256), np.uint16)
+    colours[:, 7], colours[:, 3] = np.array([200, 100, 150]) * 257, 65535
+    values = np.full((600, 800), 7, np.uint8)
+    values[:300] = 3
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values, tile=(128, 128), photometric="palette", colormap=colours)
+    with open_slide(path) as slide:
+        assert (slide.read_region(10, 10, 64, 64, (8, 8)) == 255).all()
+        assert (slide.read_region(10, 310, 64, 64, (8, 8)) == (200, 100, 150)).all()
+
+
 def test_transparent_parts_of_a_slide_are_glass(tmp_path):
     values = np.zeros((600, 800, 4), np.uint8)
     values[:300] = (90, 60, 120, 255)

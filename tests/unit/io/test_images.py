@@ -62,6 +62,11 @@ ON_WHITE = tuple(round(c * 0.2 + 255 * 0.8) for c in COLOUR)  # 51 of 255 opaque
         (tiff(np.moveaxis(PLAIN, 2, 0), photometric="minisblack"), COLOUR),  # three pages
         (pillow(Image.fromarray(PLAIN), format="PNG"), COLOUR),
         (pillow(Image.fromarray(PLAIN).quantize(4), format="PNG"), COLOUR),
+        (pillow(Image.fromarray(PLAIN).quantize(4), format="PNG", transparency=0), (255, 255, 255)),
+        (
+            pillow(Image.fromarray(with_glass(GREY.astype(np.uint16) * 16, 4095)), format="PNG"),
+            (200, 200, 200),
+        ),
         (pillow(Image.fromarray(rgba(51)), format="PNG"), ON_WHITE),
         (pillow(Image.fromarray(rgba(0)), format="PNG"), (255, 255, 255)),
         (

@@ -1,6 +1,7 @@
 """The samplesheet: typed rows out of every format, and every problem at once in one line each."""
 
 import json
+import re
 
 import pytest
 
@@ -344,10 +345,23 @@ def test_rules_are_described_in_words():
     assert describe({"enum": ["a", "b"]}) == "'a' or 'b'"
 
 
+def test_the_kinds_of_images_are_the_same_in_schema_message_and_documentation(root):
+    rules = json.loads((root / "assets" / "schema_input.json").read_text())["items"]["properties"]["image"]
+    kinds = ("png", "jpg", "jpeg", "tif", "tiff", "btf", "svs", "ndpi", "scn")
+    described = (root / "docs" / "histology.md").read_text()
+    for kind in kinds:
+        assert re.match(rules["pattern"], f"a.{kind}"), kind
+        assert re.search(rf"\.{kind}\b", rules["errorMessage"]), kind
+    for kind in ("btf", "ome.tif", "svs", "ndpi", "scn"):
+        assert f"`.{kind}`" in described, kind
+    for other in ("mrxs", "vsi", "bmp"):
+        assert not re.match(rules["pattern"], f"a.{other}"), other
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "abc", "1e9", "0.00001"])
 def test_micrometres_per_pixel_that_no_slide_has_are_refused(read, value):
     sheet = read(f"sample,path,um_per_px\nA,a.h5ad,0.5\nB,b.h5ad,{value}\n")
     assert problems_of(sheet) == [
         f"samplesheet row 3, column um_per_px: '{value}' - expected micrometres per full-resolution pixel "
-        f"from 0.0001 to 10,000, such as 0.5"
+        f"from 0.0001 to 10000, such as 0.5"
     ]

@@ -53,9 +53,9 @@ def test_all_values_travel_with_the_run():
 
 def test_expression_has_settings_where_it_is_inferred_only():
     assert resolve()[0]["expression"] is None
-    run, problems = resolve(infer_expression=True, spahgc_preset="paper")
+    run, problems = resolve(infer_expression=True, spahgc_preset="default")
     assert problems == []
-    assert run["expression"] == {"settings": load_settings("spahgc/paper").as_dict()}
+    assert run["expression"] == {"settings": load_settings("spahgc/default").as_dict()}
     assert run["reads_image"] is True
     assert [method["name"] for method in run["methods"]] == ["stmfg"]
 
@@ -96,6 +96,30 @@ def test_every_format_has_a_writer_and_is_in_the_description_of_the_parameter(ro
     schema = json.loads((root / "nextflow_schema.json").read_text())
     text = schema["$defs"]["export_options"]["properties"]["export"]["description"]
     assert re.findall("`([a-z_]+)`", text) == list(EXPORTS)
+
+
+@pytest.mark.parametrize("preset", ["paper", "released"])
+def test_the_paper_has_tiles_of_224_pixels_at_20x_unless_the_parameter_says_otherwise(preset):
+    inferring = {"infer_expression": True, "spahgc_preset": preset, "encoder": "handcrafted"}
+    assert resolve(**inferring)[0]["tile_um"] == 112  # 0.5 um per pixel
+    assert resolve(**inferring, tile_um=150.0)[0]["tile_um"] == 150
+    assert resolve(**inferring | {"spahgc_preset": "default"})[0]["tile_um"] == 100
+    assert resolve(**inferring | {"infer_expression": False})[0]["tile_um"] == 100
+
+
+@pytest.mark.parametrize(
+    ("encoder", "preset", "scale"),
+    [
+        ("handcrafted", "paper", "references"),
+        ("colour", "released", "references"),
+        ("uni", "paper", "none"),
+        ("timm:resnet18", "released", "none"),
+        ("uni", "default", "slice"),
+    ],
+)
+def test_the_paper_scales_features_that_are_made_by_hand_and_leaves_those_of_networks(encoder, preset, scale):
+    run, _ = resolve(infer_expression=True, spahgc_preset=preset, encoder=encoder)
+    assert run["expression"]["settings"]["features"]["scale"] == scale
 
 
 def test_methods_that_were_refused_before_get_no_second_line():

@@ -104,6 +104,8 @@ def test_image_scaling_by_references_does_not_look_at_targets():
     np.testing.assert_allclose(
         scaling.apply(target), (target - training[0].mean(0)) / training[0].std(0), rtol=1e-5
     )
+    unsettled = fit_image_scaling(training, "encoder")
+    np.testing.assert_array_equal(unsettled.apply(target), scaling.apply(target))
 
 
 def test_leaving_out_a_patient_leaves_out_all_its_slices():

@@ -15,20 +15,20 @@ from pathlib import Path
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.encoders.base import Encoder
 
-__all__ = ["KNOWN", "Encoder", "load_encoder", "needs_weights"]
+__all__ = ["KNOWN", "MADE_BY_HAND", "Encoder", "load_encoder", "needs_weights"]
 
-_PLAIN = ("handcrafted", "colour")
+MADE_BY_HAND = ("handcrafted", "colour")
 _TIMM = ("uni", "uni2", "virchow2", "h-optimus-0", "gigapath")
 _TRANSFORMERS = ("transformers", "phikon", "phikon-v2")
 _PREFIXES = ("timm", "torchvision")
-KNOWN = (*_PLAIN, *_TIMM, *_TRANSFORMERS, *(f"{prefix}:NAME" for prefix in _PREFIXES))
+KNOWN = (*MADE_BY_HAND, *_TIMM, *_TRANSFORMERS, *(f"{prefix}:NAME" for prefix in _PREFIXES))
 
 
 def needs_weights(name: str) -> bool:
     """Whether an encoder is a network; raises SettingsError for a name that is no encoder."""
     family, _, model = name.partition(":")
     if name in KNOWN or (family in _PREFIXES and model):
-        return name not in _PLAIN
+        return name not in MADE_BY_HAND
     raise SettingsError(f"there is no encoder {name!r}; choose one of {', '.join(KNOWN)}")
 
 

@@ -50,6 +50,7 @@ class NetworkEncoder:
     ):
         self.name, self.tile_px, self.resample = name, transform.tile_px, transform.resample
         self._device = _device(device)
+        self._dtype = computed_in(self._device)
         self._model = model.eval().requires_grad_(False).to(self._device)
         self._pool = pool
         self._mean = torch.tensor(transform.mean, device=self._device).view(1, 3, 1, 1)
@@ -61,6 +62,11 @@ class NetworkEncoder:
     @property
     def device(self) -> str:
         return self._device.type
+
+    @property
+    def precision(self) -> str:
+        """What products are computed in: `bfloat16` or `float32`."""
+        return str(self._dtype).removeprefix("torch.")
 
     def encode(self, tiles: np.ndarray) -> np.ndarray:
         """Tiles (B, h, w, 3) uint8 to (B, F) float32; a GPU that is too small gets half the tiles."""
@@ -76,7 +82,16 @@ class NetworkEncoder:
     def _forward(self, tiles: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(np.ascontiguousarray(tiles)).to(self._device)
         x = pixels.permute(0, 3, 1, 2).float() / 255  # (B, 3, h, w)
-        return self._pool(self._model((x - self._mean) / self._std)).float().cpu().numpy()
+        mixed = self._dtype != torch.float32
+        with torch.autocast(self._device.type, self._dtype if mixed else None, enabled=mixed):
+            output = self._model((x - self._mean) / self._std)
+        return self._pool(output).float().cpu().numpy()
+
+
+def computed_in(device: torch.device) -> torch.dtype:
+    """bfloat16 on a GPU whose hardware has it, else float32. Weights are float32 in any case."""
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_it else torch.float32
 
 
 def _device(wanted: str) -> torch.device:
