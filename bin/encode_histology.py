@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tissuegraph import keys
 from tissuegraph.cli import (
     device_option,
     failed_slice_is_a_result,
@@ -107,8 +108,8 @@ def main(
         "background": float(result.background.mean()),
         "stain_method": stain_method,
         "stain_reference_sha256": result.stain_reference_sha256 or None,
-        "um_per_px": places.um_per_px,
-        "um_per_px_source": places.um_per_px_source or None,
+        keys.UM_PER_PX: places.um_per_px,
+        keys.UM_PER_PX_SOURCE: places.um_per_px_source or None,
         "tile_is_assumed": result.tile_is_assumed,
         "device": getattr(encoder, "device", "cpu"),
         "precision": getattr(encoder, "precision", "float32"),

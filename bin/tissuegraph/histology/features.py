@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays, reading
 from tissuegraph.io.scale import ASSUMED
@@ -23,8 +24,8 @@ _TYPES = {
     "overview_after": np.uint8,
     "overview_matrix": np.float64,
 }
-_WORDS = ("encoder", "weights_sha256", "stain_method", "stain_reference_sha256", "um_per_px_source")
-_NUMBERS = ("tile_um", "tile_px", "side_px", "um_per_px")
+_WORDS = ("encoder", "weights_sha256", "stain_method", "stain_reference_sha256", keys.UM_PER_PX_SOURCE)
+_NUMBERS = ("tile_um", "tile_px", "side_px", keys.UM_PER_PX)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from tissuegraph import keys
 from tissuegraph.io.platforms import POSITION_SUFFIXES
 from tissuegraph.sheet.schema import show
 
@@ -48,7 +49,7 @@ def row_problems(row: Row) -> Iterator[tuple[str, Any, str]]:
             yield "spot_spacing", None, f"expected the distance between spots in micrometres, {grid}"
         elif _has_no_scale(row):
             what = f"as spot_spacing is in micrometres and {_suffix(row)} does not say the scale of a slide"
-            yield "um_per_px", None, f"expected micrometres per pixel, {what}"
+            yield keys.UM_PER_PX, None, f"expected micrometres per pixel, {what}"
     elif has_positions_only(row) and row.get("image") is None:
         yield "image", None, "expected a histology image, as path holds positions only"
     if row.get("image_matrix") is not None and row.get("image") is None:
@@ -60,7 +61,7 @@ def row_problems(row: Row) -> Iterator[tuple[str, Any, str]]:
 
 def _has_no_scale(row: Row) -> bool:
     """Whether nothing says the scale of a row without counts: no column, and a file of this kind cannot."""
-    return row.get("um_per_px") is None and _suffix(row) in _WITHOUT_SCALE
+    return row.get(keys.UM_PER_PX) is None and _suffix(row) in _WITHOUT_SCALE
 
 
 def _suffix(row: Row) -> str:
@@ -111,12 +112,12 @@ def _targets_without_help(rows: Sequence[Row]) -> Iterator[str]:
 
 def _targets_without_scale(rows: Sequence[Row]) -> Iterator[str]:
     """Targets of positions whose scale nothing can say, beside references whose scale the sheet says."""
-    told = next((row for row in rows if role_of(row) != TARGET and row.get("um_per_px") is not None), None)
+    told = next((row for row in rows if role_of(row) != TARGET and row.get(keys.UM_PER_PX) is not None), None)
     for row in rows:
         if told and has_positions_only(row) and _has_no_scale(row):
             yield problem_line(
                 row,
-                "um_per_px",
+                keys.UM_PER_PX,
                 None,
                 f"expected micrometres per pixel, as row {told['row']}, its reference, has them and "
                 f"{_suffix(row)} does not say the scale of a slide; or --assume_spacing",
