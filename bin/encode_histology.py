@@ -58,6 +58,9 @@ def main(
     features_path: Path,
 ) -> None:
     """Write the features; a slice without image gets none, which is a note; one that fails gets none."""
+    from dataclasses import replace
+    from math import nan
+
     from tissuegraph.histology.encode import Options, encode_slice
     from tissuegraph.histology.encoders import load_encoder
     from tissuegraph.histology.source import find_picture
@@ -75,6 +78,12 @@ def main(
     with picture.slide:
         side = tile_side(tile_um, places.um_per_px, places.pitch, record.note)
         result, warnings = encode_slice(picture, places.xy, side, encoder, options, stain_method, reference)
+    result = replace(
+        result,
+        um_per_px=places.um_per_px or nan,
+        um_per_px_source=places.um_per_px_source,
+        stain_reference_sha256=_sha256(stain_reference) if stain_reference else "",
+    )
     result.save(features_path)
 
     for reason in warnings:
@@ -97,6 +106,9 @@ def main(
         "image_size": picture.slide.size,
         "background": float(result.background.mean()),
         "stain_method": stain_method,
+        "stain_reference_sha256": result.stain_reference_sha256 or None,
+        "um_per_px": places.um_per_px,
+        "um_per_px_source": places.um_per_px_source or None,
         "device": getattr(encoder, "device", "cpu"),
     }
 
@@ -114,6 +126,13 @@ def _read_reference(path: Path | None):
             return slide.overview(OVERVIEW_SIDE)
     except InputError as error:
         raise click.UsageError(f"stain reference: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

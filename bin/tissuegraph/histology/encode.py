@@ -87,6 +87,7 @@ def encode_slice(
         overview_after=normaliser.apply(small),
         overview_matrix=to_overview.scaled(small.shape[1] / overview.shape[1]).matrix,
         weights_sha256=getattr(encoder, "weights_sha256", ""),
+        stain_method=stain_method,
     )
     return result, normaliser.warnings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _TYPES = {
     "overview_after": np.uint8,
     "overview_matrix": np.float64,
 }
+_WORDS = ("encoder", "weights_sha256", "stain_method", "stain_reference_sha256", "um_per_px_source")
+_NUMBERS = ("tile_um", "tile_px", "side_px", "um_per_px")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +38,10 @@ class ImageFeatures:
     overview_before, overview_after: the whole section, (H, W, 3) uint8
     overview_matrix: (3, 3), full-resolution pixels (x, y, 1) to pixels of the overviews
     weights_sha256: of the file that the encoder's weights came from; empty for encoders without
+    stain_method: of the normalisation; stain_reference_sha256: of the image that was matched, empty for the
+        built-in reference
+    um_per_px: micrometres per full-resolution pixel, which made side_px of tile_um; um_per_px_source: who
+        said so; NaN and empty where the distance between spots stood in for it
 
     Construction converts types and checks shapes; raises InputError naming what is at fault.
     """
@@ -53,19 +60,28 @@ class ImageFeatures:
     overview_after: np.ndarray
     overview_matrix: np.ndarray
     weights_sha256: str = ""
+    stain_method: str = "none"
+    stain_reference_sha256: str = ""
+    um_per_px: float = math.nan
+    um_per_px_source: str = ""
 
     def __post_init__(self) -> None:
         for name, kind in _TYPES.items():
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
-        for name in ("encoder", "weights_sha256"):
+        for name in _WORDS:
             object.__setattr__(self, name, str(getattr(self, name)))
-        for name in ("tile_um", "tile_px", "side_px"):
+        for name in _NUMBERS:
             object.__setattr__(self, name, float(getattr(self, name)))
         _check(self)
 
     @property
     def n_spots(self) -> int:
         return len(self.features)
+
+    @property
+    def scale_is_known(self) -> bool:
+        """Whether tiles are tile_um wide, and not so many distances between spots."""
+        return math.isfinite(self.um_per_px)
 
     @property
     def overview_scale(self) -> float:

@@ -116,11 +116,14 @@ def _text(node: Any) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Where the kept spots lie: xy (N, 2) and pitch in full-resolution pixels; um_per_px None if unknown."""
+    """Where the kept spots lie: xy (N, 2) and pitch in full-resolution pixels; um_per_px and who said so,
+    None and empty if unknown.
+    """
 
     xy: np.ndarray
     pitch: float
     um_per_px: float | None
+    um_per_px_source: str = ""
 
 
 def read_places(slice_path: Path, spots_path: Path) -> Places:
@@ -129,8 +132,9 @@ def read_places(slice_path: Path, spots_path: Path) -> Places:
         barcodes, xy = _index(file["obs"]), file["obsm"][keys.SPATIAL][()]
         settings = file["uns"][keys.TISSUEGRAPH]
         scale = _scale(settings)
+        source = settings[keys.UM_PER_PX_SOURCE].asstr()[()] if keys.UM_PER_PX_SOURCE in settings else ""
         pitch = float(settings[keys.PITCH_PX][()])
-    return Places(xy[_kept(spots_path, barcodes, slice_path.name)], pitch, scale)
+    return Places(xy[_kept(spots_path, barcodes, slice_path.name)], pitch, scale, source)
 
 
 def read_images(path: Path) -> tuple[dict[str, np.ndarray], dict[str, float]]:

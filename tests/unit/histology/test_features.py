@@ -1,6 +1,7 @@
 """Row i of the features is what lies around spot i, for any number of workers and any order of spots."""
 
 import gzip
+import hashlib
 import json
 import re
 import time
@@ -233,6 +234,30 @@ def test_the_step_writes_one_row_per_kept_spot_in_slice_order(tmp_path):
     assert (record["status"], record["metrics"]["source"]) == ("passed", "full")
     assert record["metrics"]["tile_px"] == 16  # 8 um at 0.5 um per pixel
     assert record["metrics"]["n_spots"] == keep.sum()
+
+
+def test_features_say_which_scale_and_stain_made_them(tmp_path):
+    write_slice(tmp_path, um_per_px=0.5)
+    Image.fromarray(numbered_slide()).save(tmp_path / "a.png")
+    options = ("--stain-method", "reinhard", "--stain-reference", tmp_path / "a.png")
+    _, record = run(tmp_path, "--image", tmp_path / "a.png", "--tile-um", 8, *options)
+    made = ImageFeatures.load(tmp_path / "features.npz")
+    assert (made.tile_um, made.um_per_px, made.um_per_px_source) == (8, 0.5, "platform")
+    assert made.scale_is_known
+    digest = hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
+    assert (made.stain_method, made.stain_reference_sha256) == ("reinhard", digest)
+    for name in ("um_per_px", "um_per_px_source", "stain_method", "stain_reference_sha256"):
+        assert record["metrics"][name] == getattr(made, name)
+
+
+def test_features_say_where_the_spacing_of_spots_stood_in_for_the_scale(tmp_path):
+    write_slice(tmp_path)
+    Image.fromarray(numbered_slide()).save(tmp_path / "a.png")
+    _, record = run(tmp_path, "--image", tmp_path / "a.png")
+    made = ImageFeatures.load(tmp_path / "features.npz")
+    assert not made.scale_is_known
+    assert (made.um_per_px_source, made.side_px) == ("", 20)  # the pitch
+    assert record["metrics"]["um_per_px"] is None
 
 
 @pytest.mark.parametrize(
