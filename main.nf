@@ -28,7 +28,7 @@ workflow {
     ch_run  = READ_SAMPLESHEET.out.run  // [ seed: 0, n_seeds: 3, methods: [[ name: 'stmfg', settings: [...] ]], ... ]
 
     // Prepare: one canonical slice each, with the spots that pass quality control
-    PREPARE(ch_rows)
+    PREPARE(ch_rows, ch_run)
 
     // Histology: what the image shows around every spot, where something reads it
     HISTOLOGY(

@@ -18,8 +18,16 @@ from tissuegraph.cli import (
 )
 from tissuegraph.records import Record
 
-# Columns, and of Request
-OF_READERS = (keys.UM_PER_PX, "spot_spacing", "bin_um", "library", "table", "coordinate_system")
+# Columns, or parameters of the run, and of Request
+OF_READERS = (
+    keys.UM_PER_PX,
+    "assume_spacing",
+    "spot_spacing",
+    "bin_um",
+    "library",
+    "table",
+    "coordinate_system",
+)
 
 any_path = click.Path(path_type=Path)
 

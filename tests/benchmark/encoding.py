@@ -76,9 +76,9 @@ def main(context: click.Context, sizes, encoders, weights, stain, workers, out) 
 def measure_command(path: Path, size: int, encoder: str, weights: Path | None, stain: str, workers: int):
     from tissuegraph.histology.encode import Options, encode_slice
     from tissuegraph.histology.encoders import load_encoder
-    from tissuegraph.histology.registration import from_scale
     from tissuegraph.histology.slide import open_slide
     from tissuegraph.histology.source import Picture
+    from tissuegraph.io.registration import from_scale
 
     chosen, options = load_encoder(encoder, weights), Options(workers=workers)
     started, cpu = time.perf_counter(), time.process_time()

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.histology.registration import Registration, check_inside, from_scale, read_matrix
 from tissuegraph.histology.slide import Slide, array_slide, open_slide
 from tissuegraph.io.placement import place_image
+from tissuegraph.io.registration import Registration, check_inside, from_scale, read_matrix
 from tissuegraph.io.request import Warn
 from tissuegraph.io.stored import read_images
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.histology.registration import Registration, read_matrix
 from tissuegraph.histology.slide import open_slide
 from tissuegraph.histology.tissue_mask import tissue_mask
 from tissuegraph.io.canonical import RawSlice, without_counts
+from tissuegraph.io.image_scale import image_scale
+from tissuegraph.io.registration import Registration, from_scale, read_matrix
 from tissuegraph.io.request import Request
+from tissuegraph.io.scale import check_scale
 
 MASK_SIDE = 2000  # pixels of the longer side of the picture that tissue is looked for in
 DUST = 0.02  # of the largest piece of tissue; biopsies on one slide differ less
@@ -56,18 +58,32 @@ def tissue_grid(mask: np.ndarray, size: tuple[int, int], spacing: float) -> Grid
 def read(request: Request) -> RawSlice:
     """A slice without counts whose spots lie on a grid over the tissue of its image.
 
-    With image_matrix the spots are in the coordinates that it maps to. Raises InputError.
+    With image_matrix the spots are in the coordinates that it maps to. Raises InputError, also where nothing
+    says how many pixels of the image spot_spacing is.
     """
-    image, matrix, spacing = request.image, request.image_matrix, request.spot_spacing
+    image, spacing = request.image, request.spot_spacing
     if request.counts_needed or image is None or spacing is None:
         raise InputError("a slice without a path must be a target with an image and a spot_spacing")
+    registration = read_matrix(request.image_matrix) if request.image_matrix else from_scale(1.0)
+    pixels = spacing / _um_per_image_px(request, registration)
     with open_slide(image) as slide:
-        grid = tissue_grid(without_dust(tissue_mask(slide.overview(MASK_SIDE))), slide.size, spacing)
-    xy = grid.xy
-    if matrix:
-        xy = Registration(np.linalg.inv(read_matrix(matrix).matrix)).apply(xy)
+        grid = tissue_grid(without_dust(tissue_mask(slide.overview(MASK_SIDE))), slide.size, pixels)
+    xy = Registration(np.linalg.inv(registration.matrix)).apply(grid.xy)
     barcodes = np.array([f"r{row}c{column}" for row, column in grid.array_position])
     return without_counts("grid", barcodes, xy, grid.array_position)
+
+
+def _um_per_image_px(request: Request, registration: Registration) -> float:
+    """Micrometres per pixel of the image: by the column, which is per unit of the coordinates, or its own."""
+    check_scale(request.um_per_px)
+    if request.um_per_px is not None:
+        return request.um_per_px / registration.scale
+    if told := image_scale(request.image):
+        return told[0]
+    raise InputError(
+        f"row of {request.sample}, column um_per_px: empty - spot_spacing is in micrometres, and "
+        f"{request.image.name} does not say its own scale; expected micrometres per pixel, such as 0.5"
+    )
 
 
 def without_dust(mask: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def tile_side(tile_um: float, um_per_px: float | None, pitch: float, note: Calla
     wide = "as wide as that" if times == "1" else f"{times} times as wide as that"
     note(
         f"micrometres per pixel are unknown (the column um_per_px gives them): the distance of neighbouring "
-        f"spots ({pitch:.0f} px) counts as {PITCH_UM:.0f} um, and a tile is {wide}"
+        f"spots ({pitch:.0f} px) is assumed to be {PITCH_UM:.0f} um, and a tile is {wide}"
     )
     return tile_um / PITCH_UM * pitch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tissuegraph.histology.registration import Registration
+from tissuegraph.io.registration import Registration
 
 LEAST_DENSITY, MOST_DENSITY = 0.04, 0.15  # optical density above glass: bounds of the threshold
 BLACK = 20  # brightest channel of what scanners and stitching leave black

@@ -12,7 +12,7 @@ from scipy import sparse
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.request import Warn
-from tissuegraph.io.scale import COLUMN, IMAGE, LATTICE, PLATFORM, settled
+from tissuegraph.io.scale import ASSUMED, COLUMN, IMAGE, LATTICE, PLATFORM, settled
 
 if TYPE_CHECKING:
     import anndata
@@ -32,8 +32,9 @@ class RawSlice:
     column, or None; annotation: (N,) labels with None where missing, or None; images: name to (H, W, 3)
     uint8; fluorescence: these are no histology; scalefactors: Space Ranger's names; um_per_px: None where
     the platform does not say; um_by_column, um_by_image: the same by the samplesheet, and by the file in its
-    column image with the name of the field; image_px: pixels of that file per full-resolution pixel, None
-    unless it is the full-resolution image; in_tissue: (N,) bool, or None; feature_types: (G,) str, or None;
+    column image with the name of the field; assumed_spacing: micrometres between neighbouring spots where
+    none of these says anything; image_px: pixels of that file per full-resolution pixel, None unless it is
+    the full-resolution image; in_tissue: (N,) bool, or None; feature_types: (G,) str, or None;
     groups: name to (N,) values that may tell slices apart; obs: table of N rows, numbers or text, with what
     else the platform says of each spot, or None; var: the same of each gene, G rows; obsm, layers: name
     to (N, ...) and to (N, G), dense or sparse; n_controls: features that were left out as controls; origin:
@@ -54,6 +55,7 @@ class RawSlice:
     um_per_px: float | None = None
     um_by_column: float | None = None
     um_by_image: tuple[float, str] | None = None
+    assumed_spacing: float | None = None
     image_px: float | None = None
     in_tissue: np.ndarray | None = None
     feature_types: np.ndarray | None = None
@@ -149,7 +151,7 @@ def to_canonical(raw: RawSlice, sample: str, warn: Warn, note: Warn | None = Non
         settings[keys.HAS_COUNTS] = False
     if raw.n_controls:
         settings[keys.N_CONTROLS] = raw.n_controls
-    if scale := settled(_scales(raw, pitch), warn):
+    if scale := settled(_scales(raw, pitch), warn) or _assumed(raw, pitch, note or warn):
         settings[keys.UM_PER_PX], settings[keys.UM_PER_PX_SOURCE] = scale
     uns: dict[str, Any] = {keys.TISSUEGRAPH: settings}
     if raw.images:
@@ -174,6 +176,17 @@ def _scales(raw: RawSlice, pitch: float) -> dict[str, float | None]:
         f"{IMAGE} ({field})": by_image,
         LATTICE: VISIUM_PITCH_UM / pitch if of_lattice else None,
     }
+
+
+def _assumed(raw: RawSlice, pitch: float, tell: Callable[[str], None]) -> tuple[float, str] | None:
+    """The scale by the spacing of spots that the user assumes, which is told."""
+    if raw.assumed_spacing is None or not pitch > 0:
+        return None
+    tell(
+        f"nothing says how many micrometres a pixel has: neighbouring spots ({pitch:.4g} px) are taken to be "
+        f"{raw.assumed_spacing:g} um apart, as --assume_spacing says"
+    )
+    return raw.assumed_spacing / pitch, ASSUMED
 
 
 def _named(names: Iterable[str], platform: str, is_own: Callable[[str], bool]) -> dict[str, str]:

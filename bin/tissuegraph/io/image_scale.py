@@ -11,6 +11,7 @@ from typing import Any
 from tissuegraph.errors import InputError
 from tissuegraph.io.images import image_kind, image_size, open_tiff
 from tissuegraph.io.kinds import TIFF
+from tissuegraph.io.registration import read_matrix
 from tissuegraph.io.tiff import plane_size
 
 # Histology is scanned at 0.1 to 1 um per pixel, its overviews at up to 20; 72 or 96 dots per inch, 353 and
@@ -52,6 +53,15 @@ def image_scale(path: Path) -> tuple[float, str] | None:
     except InputError:  # whoever reads its pixels says what is wrong with it
         return None
     return next(((um, field) for field, um in candidates if um is not None), None)
+
+
+def registered_scale(image: Path, matrix: Path) -> tuple[float, str] | None:
+    """As `image_scale`, in micrometres per unit of the coordinates that a matrix maps pixels to."""
+    told = image_scale(image)
+    try:
+        return told and (told[0] * read_matrix(matrix).scale, told[1])
+    except InputError:  # as above
+        return None
 
 
 def _of_ome(xml: str | None, size: tuple[int, int]) -> float | None:

@@ -12,7 +12,7 @@ from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.canonical import RawSlice, to_canonical
 from tissuegraph.io.cleaning import clean
-from tissuegraph.io.image_scale import image_scale
+from tissuegraph.io.image_scale import image_scale, registered_scale
 from tissuegraph.io.images import add_image, check_images
 from tissuegraph.io.labels import labels_from_table
 from tissuegraph.io.planes import check_one_plane
@@ -68,11 +68,13 @@ def finish(raw: RawSlice, request: Request) -> anndata.AnnData:
             off = add_image(raw, request.image, warn)
             if raw.image_px is not None and (told := image_scale(request.image)):
                 raw.um_by_image = told[0] * raw.image_px, told[1]
+        elif request.image:
+            raw.um_by_image = registered_scale(request.image, request.image_matrix)
         if off.any():
             warn(f"{int(off.sum())} of {len(off)} spots lie off the image and were left out")
             raw = raw.select(~off)
     check_scale(request.um_per_px)
-    raw.um_by_column = request.um_per_px
+    raw.um_by_column, raw.assumed_spacing = request.um_per_px, request.assume_spacing
     return to_canonical(raw, request.sample, warn, request.note)
 
 

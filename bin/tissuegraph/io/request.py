@@ -24,8 +24,9 @@ class Request:
     image_matrix (a file, pixels of the image to coordinates) another one, which is not kept for pictures.
     annotation: a table of barcode and label, or the name of a column in obs of an h5ad.
     counts_needed: False also takes an `outs` without matrix, an .h5ad without counts, a table of positions.
-    um_per_px: micrometres per full-resolution pixel, whatever else says so. spot_spacing: pixels of the image
-    between the spots of a grid. bin_um: side of the bins of Visium HD and Stereo-seq;
+    um_per_px: micrometres per full-resolution pixel, whatever else says so. assume_spacing: micrometres
+    between neighbouring spots, where nothing says the scale. spot_spacing: micrometres between the spots of a
+    grid. bin_um: side of the bins of Visium HD and Stereo-seq;
     library: which section of a file with several; table, coordinate_system: of SpatialData.
     warn: receives one line for everything odd that does not stop the slice; note: likewise of what is as it
     should be and yet worth knowing, `warn` where it is None.
@@ -39,6 +40,7 @@ class Request:
     annotation: str | None = None
     counts_needed: bool = True
     um_per_px: float | None = None
+    assume_spacing: float | None = None
     spot_spacing: float | None = None
     bin_um: float | None = None
     library: str | None = None

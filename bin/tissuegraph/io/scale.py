@@ -8,6 +8,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.io.request import Warn
 
 COLUMN, PLATFORM, IMAGE, LATTICE = "column", "platform", "image", "spot lattice"  # in the order of belief
+ASSUMED = "assumed spacing"  # where none of these says anything
 LEAST, MOST = 1e-4, 1e4  # um per pixel; the samplesheet's schema has the same
 ALIKE = 1.15  # the larger of two scales over the smaller one, beyond which they disagree
 

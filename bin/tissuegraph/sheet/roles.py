@@ -13,6 +13,7 @@ from tissuegraph.io.platforms import POSITION_SUFFIXES
 from tissuegraph.sheet.schema import show
 
 REFERENCE, TARGET, BOTH = "reference", "target", "both"
+_WITHOUT_SCALE = (".png", ".jpg", ".jpeg")  # whose resolution is that of paper
 
 Row = Mapping[str, Any]
 
@@ -44,7 +45,10 @@ def row_problems(row: Row) -> Iterator[tuple[str, Any, str]]:
         if row.get("image") is None:
             yield "image", None, f"expected a histology image, {grid}"
         if row.get("spot_spacing") is None:
-            yield "spot_spacing", None, f"expected the distance between spots in pixels, {grid}"
+            yield "spot_spacing", None, f"expected the distance between spots in micrometres, {grid}"
+        elif _has_no_scale(row):
+            what = f"as spot_spacing is in micrometres and {_suffix(row)} does not say the scale of a slide"
+            yield "um_per_px", None, f"expected micrometres per pixel, {what}"
     elif has_positions_only(row) and row.get("image") is None:
         yield "image", None, "expected a histology image, as path holds positions only"
     if row.get("image_matrix") is not None and row.get("image") is None:
@@ -52,6 +56,15 @@ def row_problems(row: Row) -> Iterator[tuple[str, Any, str]]:
     if has_no_counts(row) and row.get("role") in (REFERENCE, BOTH):
         what = "path holds positions only" if row.get("path") else "a grid over an image has none"
         yield "role", row["role"], f"expected 'target', as only a slice with counts can serve others: {what}"
+
+
+def _has_no_scale(row: Row) -> bool:
+    """Whether nothing says the scale of a row without counts: no column, and a file of this kind cannot."""
+    return row.get("um_per_px") is None and _suffix(row) in _WITHOUT_SCALE
+
+
+def _suffix(row: Row) -> str:
+    return PurePosixPath(row.get("image") or "").suffix.lower()
 
 
 def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
@@ -73,6 +86,8 @@ def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]
             )
         return problems
     problems = [problem for group in _groups(rows).values() for problem in _targets_without_help(group)]
+    if not params.get("assume_spacing"):
+        problems += [line for group in _groups(rows).values() for line in _targets_without_scale(group)]
     if evaluate:
         problems += _evaluation_problems(rows, evaluate)
     elif all(role_of(row) == REFERENCE for row in rows):
@@ -92,6 +107,20 @@ def _targets_without_help(rows: Sequence[Row]) -> Iterator[str]:
             group = row.get("group")
             where = f"in the group {show(group)}" if group else "among the rows without a group"
             yield problem_line(row, "role", role, f"expected another row {where} that can be its reference")
+
+
+def _targets_without_scale(rows: Sequence[Row]) -> Iterator[str]:
+    """Targets of positions whose scale nothing can say, beside references whose scale the sheet says."""
+    told = next((row for row in rows if role_of(row) != TARGET and row.get("um_per_px") is not None), None)
+    for row in rows:
+        if told and has_positions_only(row) and _has_no_scale(row):
+            yield problem_line(
+                row,
+                "um_per_px",
+                None,
+                f"expected micrometres per pixel, as row {told['row']}, its reference, has them and "
+                f"{_suffix(row)} does not say the scale of a slide; or --assume_spacing",
+            )
 
 
 def _evaluation_problems(rows: Sequence[Row], evaluate: str) -> list[str]:

@@ -11,6 +11,7 @@ from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.stored import read_kept
 from tissuegraph.sheet.roles import TARGET
+from tissuegraph.spahgc.scales import check_scales
 from tissuegraph.spahgc.slices import HistologySlice
 
 
@@ -28,8 +29,15 @@ class Member:
 
     def read(self) -> HistologySlice:
         """Kept spots only; without genes the slice has no counts. Raises InputError."""
+        return self.read_with(self.read_image())
+
+    def read_image(self) -> ImageFeatures:
+        """What was made of the slice's image. Raises InputError."""
+        return ImageFeatures.load(self.features_path)
+
+    def read_with(self, image: ImageFeatures) -> HistologySlice:
+        """As `read`, of an image that is read already."""
         stored = read_kept(self.slice_path, self.spots_path)
-        image = ImageFeatures.load(self.features_path)
         if image.n_spots != len(stored.xy):
             raise InputError(
                 f"slice {self.name} has {len(stored.xy)} kept spots but image features of {image.n_spots}; "
@@ -80,19 +88,22 @@ def read_members(
 def read_group(members: Sequence[Member], name: str) -> tuple[HistologySlice, list[HistologySlice]]:
     """The slice that expression is inferred for, and every other one that may be its reference.
 
-    Raises InputError where nothing can serve it.
+    Raises InputError where nothing can serve it, or where tiles may be of another size, see `check_scales`.
     """
     own = next((member for member in members if member.name == name), None)
     if own is None:
         known = ", ".join(member.name for member in members)
         raise InputError(f"slice {name} is not among the members {known}")
     others = [m for m in members if m is not own and m.role != TARGET and m.group == own.group]
-    references = [piece for piece in (member.read() for member in others) if piece.counts is not None]
+    images = {member.name: member.read_image() for member in [own, *others]}
+    pieces = [member.read_with(images[member.name]) for member in others]
+    references = [piece for piece in pieces if piece.counts is not None]
     if not references:
         raise InputError(
             f"no slice of the group of {name} has both counts and image features; give it a reference"
         )
-    return own.read(), references
+    check_scales(name, {each: images[each] for each in [name, *(piece.name for piece in references)]})
+    return own.read_with(images[name]), references
 
 
 def _text(value: object) -> str | None:

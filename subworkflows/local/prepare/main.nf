@@ -7,11 +7,12 @@ include { stateOf  } from '../parameters/main'
 workflow PREPARE {
     take:
     ch_rows // [ row ]  a validated samplesheet row with its files resolved
+    ch_run  // [ assume_spacing: number, absent where not given, ... ]
 
     main:
     INGEST(
-        ch_rows.map { row ->
-            def columns = row.subMap('platform', 'role', 'um_per_px', 'spot_spacing', 'bin_um', 'library', 'table', 'coordinate_system', 'annotation_column')
+        ch_rows.combine(ch_run).map { row, run ->
+            def columns = run.subMap('assume_spacing') + row.subMap('platform', 'role', 'um_per_px', 'spot_spacing', 'bin_um', 'library', 'table', 'coordinate_system', 'annotation_column')
             [row.meta, columns, stateOf(row.path), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
         }
     )

@@ -19,10 +19,10 @@ from tissuegraph.histology.encode import Options, encode_slice, encode_spots
 from tissuegraph.histology.encoders import Encoder, load_encoder
 from tissuegraph.histology.encoders.colour import ColourEncoder
 from tissuegraph.histology.features import ImageFeatures
-from tissuegraph.histology.registration import from_scale
 from tissuegraph.histology.slide import array_slide, open_slide
 from tissuegraph.histology.source import Picture, find_picture
 from tissuegraph.io.canonical import RawSlice, to_canonical
+from tissuegraph.io.registration import from_scale
 
 PITCH = 20
 COLUMNS, ROWS = 20, 15
@@ -190,9 +190,9 @@ def test_another_file_is_no_features(tmp_path):
         ImageFeatures.load(tmp_path / "a.npz")
 
 
-def write_slice(folder, images=(), keep=None, um_per_px=None):
-    """The grid as a canonical slice whose spots are in random order, and its table of spots."""
-    number, xy = numbered_spots()
+def write_slice(folder, images=(), keep=None, um_per_px=None, of=slice(None)):
+    """The grid, or some of it, as a canonical slice with spots in random order, and its table of spots."""
+    number, xy = (values[of] for values in numbered_spots())
     n = len(number)
     raw = RawSlice(
         platform="h5ad",
@@ -248,6 +248,21 @@ def test_features_say_which_scale_and_stain_made_them(tmp_path):
     assert (made.stain_method, made.stain_reference_sha256) == ("reinhard", digest)
     for name in ("um_per_px", "um_per_px_source", "stain_method", "stain_reference_sha256"):
         assert record["metrics"][name] == getattr(made, name)
+
+
+def test_a_tile_of_known_scale_is_as_wide_however_far_apart_the_spots_lie(tmp_path):
+    """Every second row and column of a slice has the features that the whole slice has there."""
+    Image.fromarray(numbered_slide()).save(tmp_path / "a.png")
+    _, xy = write_slice(tmp_path, um_per_px=0.5)
+    run(tmp_path, "--image", tmp_path / "a.png", "--tile-um", 8)
+    dense = ImageFeatures.load(tmp_path / "features.npz")
+    sparse = (xy // 20 % 2 == 0).all(axis=1)
+    (tmp_path / "sparse").mkdir()
+    write_slice(tmp_path / "sparse", um_per_px=0.5, of=sparse)
+    run(tmp_path / "sparse", "--image", tmp_path / "a.png", "--tile-um", 8)
+    made = ImageFeatures.load(tmp_path / "sparse" / "features.npz")
+    assert (made.n_spots, made.side_px) == (sparse.sum(), 16)
+    np.testing.assert_array_equal(made.features, dense.features[sparse])
 
 
 def test_features_say_where_the_spacing_of_spots_stood_in_for_the_scale(tmp_path):

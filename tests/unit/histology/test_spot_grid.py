@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from tissuegraph.errors import InputError
@@ -46,7 +47,7 @@ def test_an_image_alone_is_a_slice_with_a_grid_on_its_tissue(tmp_path):
     picture = np.full((300, 400, 3), 245, dtype=np.uint8)
     picture[50:250, 100:300] = (180, 80, 150)
     Image.fromarray(picture).save(tmp_path / "he.png")
-    request = Request(sample="T", image=tmp_path / "he.png", counts_needed=False, spot_spacing=20.0)
+    request = grid_request(tmp_path / "he.png", spot_spacing=10.0, um_per_px=0.5)  # 20 pixels
     slice_ = finish(read(request), request)
     xy = slice_.obsm["spatial"]
     assert slice_.n_vars == 0
@@ -55,3 +56,55 @@ def test_an_image_alone_is_a_slice_with_a_grid_on_its_tissue(tmp_path):
     assert xy.max(axis=0) == pytest.approx([295, 245], abs=15)
     assert slice_.uns["tissuegraph"]["pitch_px"] == 20
     assert "hires" in slice_.uns["spatial"]["T"]["images"]
+
+
+def grid_request(image, **columns):
+    return Request(sample="T", image=image, counts_needed=False, **columns)
+
+
+def write_scan(path, um_per_px):
+    """A TIFF of 400 x 300 pixels whose tags say its scale, with tissue from (100, 50) to (300, 250)."""
+    picture = np.full((300, 400, 3), 245, dtype=np.uint8)
+    picture[50:250, 100:300] = (180, 80, 150)
+    per_cm = 1e4 / um_per_px
+    tifffile.imwrite(
+        path, picture, photometric="rgb", resolution=(per_cm, per_cm), resolutionunit="CENTIMETER"
+    )
+    return path
+
+
+def read_grid(request):
+    slice_ = finish(read(request), request)
+    return slice_.obsm["spatial"], slice_.uns["tissuegraph"]
+
+
+def test_the_spacing_is_in_micrometres_by_the_scale_of_the_image(tmp_path):
+    xy, told = read_grid(grid_request(write_scan(tmp_path / "a.tif", 0.25), spot_spacing=10.0))
+    assert told["pitch_px"] == pytest.approx(40)  # 10 um at 0.25 um per pixel
+    assert told["um_per_px"] == pytest.approx(0.25)
+    np.testing.assert_allclose(xy % 40, 20, atol=1e-6)
+
+
+def test_the_column_is_believed_before_the_image(tmp_path):
+    image = write_scan(tmp_path / "a.tif", 0.25)
+    _, told = read_grid(grid_request(image, spot_spacing=10.0, um_per_px=0.5))
+    assert (told["pitch_px"], told["um_per_px"]) == (pytest.approx(20), 0.5)
+
+
+@pytest.mark.parametrize("column", [None, 0.5])
+def test_with_a_matrix_the_column_is_per_unit_of_coordinates_and_the_file_per_pixel_of_it(tmp_path, column):
+    """Two pixels of the image, 0.25 um each, make one unit of the coordinates, which has 0.5 um."""
+    (tmp_path / "m.csv").write_text("0.5,0,7\n0,0.5,0\n0,0,1\n")
+    image = write_scan(tmp_path / "a.tif", 0.25)
+    request = grid_request(image, spot_spacing=10.0, um_per_px=column, image_matrix=tmp_path / "m.csv")
+    xy, told = read_grid(request)
+    assert told["um_per_px"] == pytest.approx(0.5)
+    assert told["pitch_px"] == pytest.approx(20)  # 10 um: 40 pixels of the image, 20 units
+    np.testing.assert_allclose((xy - [7, 0]) % 20, 10, atol=1e-6)
+    assert xy.min(axis=0) == pytest.approx([7 + 60, 30], abs=12)  # tissue starts at pixel (100, 50)
+
+
+def test_a_grid_over_an_image_of_unknown_scale_is_refused_with_row_and_column(tmp_path):
+    Image.fromarray(np.full((30, 40, 3), 100, np.uint8)).save(tmp_path / "he.png")
+    with pytest.raises(InputError, match=r"^row of T, column um_per_px: empty - spot_spacing is in micro"):
+        read(grid_request(tmp_path / "he.png", spot_spacing=10.0, assume_spacing=100.0))

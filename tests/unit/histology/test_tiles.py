@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from tissuegraph.errors import SettingsError
-from tissuegraph.histology.registration import from_scale
 from tissuegraph.histology.slide import array_slide
 from tissuegraph.histology.tiles import read_tiles, reading_order, spread_out, tile_side, warn_of_glass
 from tissuegraph.histology.tissue_mask import background_share, tissue_mask
+from tissuegraph.io.registration import from_scale
 
 
 def refuse(message: str) -> None:
@@ -23,7 +23,7 @@ def test_a_tile_of_100_um_at_half_a_micrometre_per_pixel_is_200_pixels_wide():
 def test_without_a_scale_one_pitch_counts_as_100_um_and_a_note_says_so():
     said = []
     assert tile_side(150.0, None, 40.0, said.append) == pytest.approx(60.0)
-    assert re.search(r"\(40 px\) counts as 100 um, and a tile is 1.5 times as wide", said[0])
+    assert re.search(r"\(40 px\) is assumed to be 100 um, and a tile is 1.5 times as wide", said[0])
 
 
 @pytest.mark.parametrize("tile_um", [100.0, 101.0])

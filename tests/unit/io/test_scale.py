@@ -169,10 +169,50 @@ def test_an_image_in_other_pixels_than_the_spots_tells_nothing(tmp_path):
     )
     read, _ = read_and_hear(write_outs(tmp_path / "outs"), image=hires)
     assert describe(read)["um_per_px_source"] == "spot lattice"
-    (tmp_path / "m.csv").write_text("2,0,0\n0,2,0\n0,0,1\n")
+
+
+@pytest.mark.parametrize(
+    ("matrix", "um"),
+    [
+        ("2,0,0\n0,2,0\n0,0,1\n", 0.25),  # a pixel of 0.5 um is two units wide
+        ("0,-0.5,9\n0.5,0,3\n0,0,1\n", 1.0),  # turned, and two pixels to a unit
+    ],
+)
+def test_a_matrix_takes_the_scale_of_the_image_to_that_of_the_spots(tmp_path, matrix, um):
+    image = tmp_path / "a.tif"
+    tifffile.imwrite(
+        image, PLAIN, photometric="rgb", resolution=(20_000, 20_000), resolutionunit="CENTIMETER"
+    )
+    (tmp_path / "m.csv").write_text(matrix)
     path = write_h5ad(tmp_path / "a.h5ad")
-    read, _ = read_and_hear(path, image=hires, image_matrix=tmp_path / "m.csv")
+    read, _ = read_and_hear(path, image=image, image_matrix=tmp_path / "m.csv")
+    found = describe(read)
+    assert (found["um_per_px"], found["um_per_px_source"]) == (pytest.approx(um), "image (resolution tags)")
+    read, said = read_and_hear(path, image=image, image_matrix=tmp_path / "m.csv", um_per_px=2 * um)
+    assert describe(read)["um_per_px"] == 2 * um
+    assert "column" in said[-1]
+    assert f"image (resolution tags) {um:g};" in said[-1]
+
+
+def test_a_matrix_that_cannot_be_read_says_nothing_of_the_scale(tmp_path):
+    """Whoever registers the image says what is wrong with it."""
+    (tmp_path / "m.csv").write_text("1,2,3\n")
+    tifffile.imwrite(tmp_path / "a.tif", PLAIN, resolution=(20_000, 20_000), resolutionunit="CENTIMETER")
+    path = write_h5ad(tmp_path / "a.h5ad")
+    read, _ = read_and_hear(path, image=tmp_path / "a.tif", image_matrix=tmp_path / "m.csv")
     assert describe(read)["um_per_px"] is None
+
+
+def test_the_spacing_that_is_assumed_makes_the_scale_where_nothing_else_does(tmp_path):
+    path = write_h5ad(tmp_path / "a.h5ad")
+    pitch = describe(read_and_hear(path)[0])["pitch_px"]
+    read, said = read_and_hear(path, assume_spacing=200.0)
+    found = describe(read)
+    assert (found["um_per_px"], found["um_per_px_source"]) == (200 / pitch, "assumed spacing")
+    assert any("200 um apart, as --assume_spacing says" in line for line in said)
+    read, said = read_and_hear(path, assume_spacing=200.0, um_per_px=0.5)
+    assert describe(read)["um_per_px_source"] == "column"
+    assert not any("--assume_spacing" in line or "differ" in line for line in said)
 
 
 def test_the_scale_of_an_image_of_twice_the_size_is_that_of_the_pixels_of_the_spots(tmp_path):

@@ -349,5 +349,5 @@ def test_micrometres_per_pixel_that_no_slide_has_are_refused(read, value):
     sheet = read(f"sample,path,um_per_px\nA,a.h5ad,0.5\nB,b.h5ad,{value}\n")
     assert problems_of(sheet) == [
         f"samplesheet row 3, column um_per_px: '{value}' - expected micrometres per full-resolution pixel "
-        f"from 0.0001 to 10,000, such as 0.5"
+        f"from 0.0001 to 10000, such as 0.5"
     ]

@@ -49,11 +49,11 @@ def test_a_row_that_cannot_have_counts_is_a_target_by_default(columns, role):
     [
         ("A,spots.csv,,target,", "image", "expected a histology image, as path holds positions only"),
         ("A,,,target,100", "image", "expected a histology image, as without a path a grid"),
-        ("A,,he.tif,,", "spot_spacing", "expected the distance between spots in pixels"),
+        ("A,,he.tif,,", "spot_spacing", "expected the distance between spots in micrometres"),
         ("A,spots.csv,he.tif,reference,", "role", "expected 'target', as only a slice with counts"),
         ("A,,he.tif,both,100", "role", "expected 'target', as only a slice with counts"),
         ("A,a.h5ad,,helper,", "role", "expected 'reference', 'target' or 'both'"),
-        ("A,a.h5ad,,,-3", "spot_spacing", "expected a distance in pixels above 0"),
+        ("A,a.h5ad,,,-3", "spot_spacing", "expected a distance in micrometres above 0"),
     ],
 )
 def test_a_row_that_contradicts_itself_is_one_line_with_the_column(read, line, column, expected):
@@ -119,6 +119,35 @@ def test_evaluation_by_patient_needs_two_known_patients():
     (problem,) = cohort_problems([row("A", patient="P"), row("B", 3, patient="P")], params)
     assert problem.endswith("expected a group with references of at least two patients")
     assert cohort_problems([row("A", patient="P"), row("B", 3, patient="Q")], params) == []
+
+
+@pytest.mark.parametrize("image", ["he.png", "he.JPG", "he.jpeg"])
+def test_a_grid_over_an_image_without_a_scale_needs_the_column(read, image):
+    sheet = f"sample,path,image,spot_spacing,um_per_px\nA,,{image},100,"
+    (problem,) = read(f"{sheet}\n").problems
+    assert problem == (
+        "samplesheet row 2, column um_per_px: empty - expected micrometres per pixel, as spot_spacing is in "
+        f"micrometres and {image[2:].lower()} does not say the scale of a slide"
+    )
+    assert read(f"{sheet}0.5\n").problems == []
+
+
+def test_a_grid_over_a_tiff_may_have_its_scale_in_the_file(read):
+    assert read("sample,path,image,spot_spacing\nA,,he.ome.tif,100\n").problems == []
+
+
+def test_positions_of_unknown_scale_beside_a_reference_of_known_scale_are_refused():
+    known = row("A", um_per_px=0.5)
+    target = row("T", 3, image="t.jpg", role="target") | {"path": "t.csv"}
+    (problem,) = cohort_problems([known, target], INFER)
+    assert problem == (
+        "samplesheet row 3, column um_per_px: empty - expected micrometres per pixel, as row 2, its "
+        "reference, has them and .jpg does not say the scale of a slide; or --assume_spacing"
+    )
+    for told in ({"um_per_px": 0.4}, {"image": "t.tif"}, {"path": "t.h5ad"}):  # the file may say it
+        assert cohort_problems([known, target | told], INFER) == []
+    assert cohort_problems([known, target], INFER | {"assume_spacing": 200}) == []
+    assert cohort_problems([row("A"), target], INFER) == []  # one lattice, perhaps
 
 
 def test_rules_over_rows_wait_until_every_row_is_valid(read):

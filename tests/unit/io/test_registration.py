@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tissuegraph.errors import InputError
-from tissuegraph.histology.registration import check_inside, from_scale, read_matrix
+from tissuegraph.io.registration import check_inside, from_scale, read_matrix
 
 XY = np.array([[0.0, 0.0], [100.0, 50.0]])
 # image pixels to spots: a quarter turn, twice as large
