@@ -51,6 +51,27 @@ def finished(tmp_path_factory, rows):
     )
 
 
+@pytest.fixture(scope="module")
+def with_model(tmp_path_factory, finished, rows):
+    """The target alone, by the model that the run above published."""
+    launch = tmp_path_factory.mktemp("model")
+    return run_pipeline(
+        launch,
+        *(
+            "--input",
+            str(write_sheet(launch / "sheet.csv", rows[2:])),
+            "--n_seeds",
+            "1",
+            "--infer_expression",
+        ),
+        *("--reference_model", str(model_of(finished)), "--genes", "NOSUCHGENE"),
+    )
+
+
+def model_of(finished) -> Path:
+    return finished.outdir / "models" / "ungrouped" / "expression"
+
+
 def folder_of(finished, sample: str) -> Path:
     return finished.outdir / "slices" / sample
 
@@ -92,6 +113,48 @@ def test_the_report_has_the_chapter(finished):
     assert "unseen" in page
 
 
+def test_the_model_of_all_references_is_published_and_those_of_folds_are_not(finished):
+    found = {path.relative_to(finished.outdir / "models") for path in finished.outdir.glob("models/**/*.*")}
+    folder = Path("ungrouped", "expression")
+    assert found == {folder / "model.json", folder / "model.safetensors"}
+    learned = {name for name in finished.trace() if name.startswith("LEARN_EXPRESSION")}
+    assert learned == {
+        "LEARN_EXPRESSION (group:ungrouped)",
+        "LEARN_EXPRESSION (group:ungrouped without layered)",
+        "LEARN_EXPRESSION (group:ungrouped without old_layout)",
+    }
+
+
+def test_a_model_of_an_earlier_run_infers_the_same_without_any_reference(finished, with_model):
+    assert with_model.code == 0, with_model.output
+    first, second = (
+        anndata.read_h5ad(folder_of(run, "unseen") / "unseen.inferred.h5ad") for run in (finished, with_model)
+    )
+    assert second.var_names.tolist() == first.var_names.tolist()
+    np.testing.assert_allclose(second.X, first.X, rtol=0, atol=1e-5)
+    assert second.var["reliability"].equals(first.var["reliability"])
+    assert second.uns["tissuegraph"]["references"].tolist() == list(REFERENCES)
+    assert second.uns["tissuegraph"]["genes_left_out"].tolist() == ["NOSUCHGENE"]
+    assert not [name for name in with_model.trace() if name.startswith("LEARN_EXPRESSION")]
+    assert with_model.table()["unseen"]["inferred"] == "True"
+    reason = with_model.table()["unseen"]["reason"]
+    assert "genes asked for that the panel of the reference model lacks: NOSUCHGENE" in reason
+
+
+def test_images_encoded_in_another_way_than_those_of_a_model_are_refused_before_any_task(
+    finished, rows, tmp_path
+):
+    run = run_pipeline(
+        tmp_path,
+        *("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])), "--infer_expression"),
+        *("--reference_model", str(model_of(finished)), "--encoder", "colour", "--tile_um", "50"),
+    )
+    assert run.code != 0
+    assert "parameter --encoder: 'colour' - expected 'handcrafted', as the references of" in run.output
+    assert "parameter --tile_um: '50' - expected '100" in run.output
+    assert "INGEST" not in run.output
+
+
 def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows):
     grid = {"sample": "grid", "image": str(tmp_path / "he.png"), "spot_spacing": "20"}
     (tmp_path / "he.png").write_bytes(b"never read")
@@ -100,8 +163,15 @@ def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows
     assert "row 4, column role: 'target' - expected --infer_expression" in run.output
 
 
-def test_stub_run_reaches_the_report(tmp_path, rows):
-    sheet = write_sheet(tmp_path / "sheet.csv", rows)
-    run = run_pipeline(tmp_path, "--input", str(sheet), "--infer_expression", "--evaluate", "loso", "-stub")
+def test_targets_of_the_same_references_share_what_is_learned_and_a_resumed_run_finds_it(tmp_path, rows):
+    rows = [*rows, {**rows[2], "sample": "another"}]
+    words = ("--infer_expression", "--evaluate", "loso", "-stub", "-resume")
+    run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", rows)), *words)
     assert run.code == 0, run.output
     assert {path.name for path in (run.outdir / "slices").iterdir()} == {row["sample"] for row in rows}
+    steps = [name.partition(" ")[0] for name in run.trace()]
+    assert (steps.count("LEARN_EXPRESSION"), steps.count("INFER_EXPRESSION")) == (3, 4)
+    again = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "other.csv", rows[::-1])), *words)
+    expression = {name: status for name, status in again.trace().items() if "EXPRESSION" in name}
+    assert len(expression) == 7
+    assert set(expression.values()) == {"CACHED"}
