@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from .conftest import run_pipeline, write_sheet
+from .faults import exit_with, write_faults
 
 pytestmark = pytest.mark.pipeline
 
@@ -163,15 +164,45 @@ def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows
     assert "row 4, column role: 'target' - expected --infer_expression" in run.output
 
 
-def test_targets_of_the_same_references_share_what_is_learned_and_a_resumed_run_finds_it(tmp_path, rows):
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory, rows):
+    """Stub runs of two targets and two references held out: learning for the latter is lost, then resumed."""
+    launch = tmp_path_factory.mktemp("planned")
     rows = [*rows, {**rows[2], "sample": "another"}]
+    lost = write_faults(launch, {"group:ungrouped learn_expression without": exit_with(1)})
     words = ("--infer_expression", "--evaluate", "loso", "-stub", "-resume")
-    run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", rows)), *words)
-    assert run.code == 0, run.output
-    assert {path.name for path in (run.outdir / "slices").iterdir()} == {row["sample"] for row in rows}
-    steps = [name.partition(" ")[0] for name in run.trace()]
-    assert (steps.count("LEARN_EXPRESSION"), steps.count("INFER_EXPRESSION")) == (3, 4)
-    again = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "other.csv", rows[::-1])), *words)
-    expression = {name: status for name, status in again.trace().items() if "EXPRESSION" in name}
-    assert len(expression) == 7
-    assert set(expression.values()) == {"CACHED"}
+    sheets = (write_sheet(launch / "sheet.csv", rows), write_sheet(launch / "reversed.csv", rows[::-1]))
+    first = run_pipeline(launch, "-c", lost, "--input", str(sheets[0]), *words)
+    assert first.code == 0, first.output
+    before = first.trace()
+    second = run_pipeline(launch, "--input", str(sheets[1]), *words)
+    assert second.code == 0, second.output
+    return before, second
+
+
+def expression_tasks(trace) -> dict[str, str]:
+    return {name: status for name, status in trace.items() if "_EXPRESSION" in name}
+
+
+def test_targets_of_the_same_references_share_what_is_learned_and_others_are_told_that_theirs_is_lost(
+    planned,
+):
+    before, _ = planned
+    assert expression_tasks(before) == {
+        "LEARN_EXPRESSION (group:ungrouped)": "COMPLETED",
+        "LEARN_EXPRESSION (group:ungrouped without layered)": "FAILED",
+        "LEARN_EXPRESSION (group:ungrouped without old_layout)": "FAILED",
+        **{f"INFER_EXPRESSION ({name})": "COMPLETED" for name in ("unseen", "another", *REFERENCES)},
+    }
+
+
+def test_a_resumed_run_learns_what_was_lost_and_nothing_else_whatever_the_order_of_rows(planned):
+    _, second = planned
+    assert expression_tasks(second.trace()) == {
+        "LEARN_EXPRESSION (group:ungrouped)": "CACHED",
+        "LEARN_EXPRESSION (group:ungrouped without layered)": "COMPLETED",
+        "LEARN_EXPRESSION (group:ungrouped without old_layout)": "COMPLETED",
+        **{f"INFER_EXPRESSION ({name})": "CACHED" for name in ("unseen", "another")},
+        **{f"INFER_EXPRESSION ({name})": "COMPLETED" for name in REFERENCES},
+    }
+    assert {path.name for path in (second.outdir / "slices").iterdir()} == {"unseen", "another", *REFERENCES}

@@ -68,7 +68,12 @@ def _expression_sentences(
         own = [each for each in found if each.get("method") == method]
         done = _inferred_and_held_out(own)
         if done:
-            name = f"{escape(title_of(method))} {cite(method)}{_preset(method, settings)}"
+            learned = (
+                ", learned in an earlier run"
+                if settings.get("reference_model")
+                else _preset(method, settings)
+            )
+            name = f"{escape(title_of(method))} {cite(method)}{learned}"
             yield f"With {name}, {done}; every choice was made on the references."
 
 
