@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -91,6 +92,7 @@ def save_model(model: ReferenceModel, directory: Path) -> None:
     table = _plain(table)
     table["checksum"] = _checksum(table, directory / NUMBERS)
     (directory / TABLE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    shutil.copymode(directory / TABLE, directory / NUMBERS)  # safetensors makes files for their owner alone
 
 
 def load_model(directory: Path) -> ReferenceModel:

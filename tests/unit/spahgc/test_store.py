@@ -84,6 +84,11 @@ def test_a_stored_model_says_what_the_one_in_memory_says(learned, stored):
     assert "validation_pcc_of" in told["runs"][0]["history"]
 
 
+def test_both_files_may_be_read_by_the_same_people(stored):
+    modes = {path.name: path.stat().st_mode for path in stored.iterdir()}
+    assert modes["model.json"] == modes["model.safetensors"]
+
+
 def test_a_run_keeps_whatever_array_it_has(learned, tmp_path):
     run = replace(
         learned.runs[0], reliability=np.array([np.nan, *learned.runs[0].reliability[1:]], np.float32)
