@@ -206,3 +206,20 @@ def test_a_resumed_run_learns_what_was_lost_and_nothing_else_whatever_the_order_
         **{f"INFER_EXPRESSION ({name})": "COMPLETED" for name in REFERENCES},
     }
     assert {path.name for path in (second.outdir / "slices").iterdir()} == {"unseen", "another", *REFERENCES}
+
+
+def test_a_resumed_run_sees_a_file_written_over_in_a_reference_model(tmp_path, rows):
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("model.json", "model.safetensors"):
+        (model / name).write_text('{"kind": "expression"}')
+    sheet = ("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])))
+    words = (*sheet, "--infer_expression", "--reference_model", str(model), "-stub", "-resume")
+    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {
+        "INFER_EXPRESSION (unseen)": "COMPLETED"
+    }
+    (model / "model.json").write_text('{"kind": "expression", "format": 1}')
+    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {
+        "INFER_EXPRESSION (unseen)": "COMPLETED"
+    }
+    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {"INFER_EXPRESSION (unseen)": "CACHED"}
