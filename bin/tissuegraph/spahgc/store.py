@@ -49,6 +49,7 @@ _PARTS = {
     "image_scaling": ImageScaling,
     "plain_scaling": ImageScaling,
 }
+_ARRAYS = "arrays"  # stands in the table for arrays by name
 _CSR = ("data", "indices", "indptr")
 
 Numbers = dict[str, np.ndarray]
@@ -212,18 +213,33 @@ def _network(prefix: str, numbers: Numbers, settings: Settings, n_features: int,
 
 
 def _taken(prefix: str, given: Any, numbers: Numbers, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Fields of a dataclass that are no arrays; the arrays go to the numbers."""
-    values = {field.name: getattr(given, field.name) for field in fields(given) if field.name not in without}
-    arrays = {name for name, value in values.items() if isinstance(value, np.ndarray)}
-    numbers |= {f"{prefix}.{name}": values[name] for name in arrays}
-    return {name: value for name, value in values.items() if name not in arrays}
+    """Fields of a dataclass that are no arrays; arrays, also those by name, go to the numbers."""
+    told = {}
+    for name in (field.name for field in fields(given) if field.name not in without):
+        value = getattr(given, name)
+        if isinstance(value, np.ndarray):
+            numbers[f"{prefix}.{name}"] = value
+        elif _is_named_arrays(value):
+            numbers |= {f"{prefix}.{name}.{own}": each for own, each in value.items()}
+            told[name] = {_ARRAYS: list(value)}
+        else:
+            told[name] = value
+    return told
 
 
 def _given(prefix: str, kind: type, told: Mapping[str, Any], numbers: Numbers) -> Any:
     """The dataclass that `_taken` took apart."""
     names = [field.name for field in fields(kind)]
     arrays = {name: numbers[f"{prefix}.{name}"] for name in names if f"{prefix}.{name}" in numbers}
-    return kind(**{name: _tuples(value) for name, value in told.items()}, **arrays)
+    values = {name: _tuples(value) for name, value in told.items()}
+    for name, value in told.items():
+        if isinstance(value, Mapping) and set(value) == {_ARRAYS}:
+            values[name] = {own: numbers[f"{prefix}.{name}.{own}"] for own in value[_ARRAYS]}
+    return kind(**values, **arrays)
+
+
+def _is_named_arrays(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(isinstance(v, np.ndarray) for v in value.values())
 
 
 def _tuples(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """A reference model on disk predicts as in memory, and is not believed where it was damaged or edited."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -14,11 +14,21 @@ from tissuegraph.spahgc.inference import baselines, infer_slice
 from tissuegraph.spahgc.learning import learn
 from tissuegraph.spahgc.origin import ImageOrigin
 from tissuegraph.spahgc.slices import HistologySlice
-from tissuegraph.spahgc.store import load_model, save_model
+from tissuegraph.spahgc.store import _given, _taken, load_model, save_model
 
 FAST = ["optimiser.epochs=1", "optimiser.members=2", "validation.every=1", "model.width=8", "model.layers=1"]
 SETTINGS = load_settings("default", FAST, method="spahgc")
 ORIGIN = ImageOrigin("handcrafted", "", 100.0, 40.0, "macenko", "", 0.5, "column")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a run of a later version may hold."""
+
+    array: np.ndarray
+    by_name: dict
+    words: dict
+    several: tuple
 
 
 def made_by(piece, **changes):
@@ -82,6 +92,17 @@ def test_a_stored_model_says_what_the_one_in_memory_says(learned, stored):
     assert told["images"]["encoder"] == "handcrafted"
     assert "licence" in told["licence"]
     assert "validation_pcc_of" in told["runs"][0]["history"]
+
+
+def test_whatever_arrays_a_run_holds_come_back():
+    given = Held(np.arange(3), {"a": np.ones(2), "b": np.zeros(1)}, {"x": [1, None]}, (2, "three"))
+    numbers = {}
+    told = json.loads(json.dumps(_taken("runs.0", given, numbers)))
+    assert sorted(numbers) == ["runs.0.array", "runs.0.by_name.a", "runs.0.by_name.b"]
+    again = _given("runs.0", Held, told, numbers)
+    assert again.array.tolist() == [0, 1, 2]
+    assert {name: values.tolist() for name, values in again.by_name.items()} == {"a": [1, 1], "b": [0]}
+    assert (again.words, again.several) == (given.words, given.several)
 
 
 def test_both_files_may_be_read_by_the_same_people(stored):
