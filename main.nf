@@ -74,7 +74,7 @@ workflow {
         params,
         RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)),
         RESULTS.out.cohorts,
-        REGIONS.out.models,
+        REGIONS.out.models.mix(EXPRESSION.out.models),
     )
 
     publish:
@@ -84,7 +84,7 @@ workflow {
     cohorts    = RESULTS.out.cohorts
     table      = REPORT.out.table.mix(channel.empty())
     report     = REPORT.out.report.mix(channel.empty())
-    models     = REGIONS.out.models
+    models     = REGIONS.out.models.mix(EXPRESSION.out.models)
     provenance = REPORT.out.provenance
 }
 
@@ -108,7 +108,7 @@ output {
     report {
         path 'multiqc'
     }
-    // models/cortex/model.json and model.safetensors, for --region_model
+    // models/cortex/model.json and .safetensors for --region_model, models/cortex/expression/... for --reference_model
     models {
         path { cohort, model -> model >> "models/${cohort.id - 'group:'}" }
     }

@@ -71,13 +71,46 @@ def members_of(folder):
     return read_members(folder / "members.json", *[[folder / n / kind for n in names] for kind in kinds])
 
 
-def infer_words(folder, sample, out, *options):
-    """The options of infer_expression.py for one slice of the cohort, with little training."""
-    words = ["--sample", sample, "--members", folder / "members.json", "--outdir", out, "--device", "cpu"]
-    words += ["--record", out.with_suffix(".json"), *options]
+def references_of(folder, sample, by="slice"):
+    """Names of the slices that may teach another one, as the workflow chooses them."""
+    listed = json.loads((folder / "members.json").read_text())
+    own = next(entry for entry in listed if entry["name"] == sample)
+    return [
+        entry["name"]
+        for entry in listed
+        if entry is not own
+        and entry["role"] != "target"
+        and entry["group"] == own["group"]
+        and (by == "slice" or own["patient"] is None or entry["patient"] != own["patient"])
+    ]
+
+
+def learn_words(folder, names, model, *options):
+    """The options of learn_expression.py for some slices of the cohort, with little training."""
+    listed = [e for e in json.loads((folder / "members.json").read_text()) if e["name"] in names]
+    listing = model.with_suffix(".members.json")
+    listing.write_text(json.dumps(listed))
+    words = ["--sample", "group:test", "--members", listing, "--model", model, "--device", "cpu"]
+    words += ["--record", model.with_suffix(".learned.json"), *options]
     for member in members_of(folder):
-        words += ["--slice", member.slice_path, "--spots", member.spots_path]
-        words += ["--features", member.features_path]
+        if member.name in names:
+            words += ["--slice", member.slice_path, "--spots", member.spots_path]
+            words += ["--features", member.features_path]
     for setting in FAST:
         words += ["--set", setting]
     return words
+
+
+def infer_words(folder, sample, out, *options):
+    """The options of infer_expression.py for one slice of the cohort; a model is among `options`."""
+    listed = json.loads((folder / "members.json").read_text())
+    own = next(entry for entry in listed if entry["name"] == sample) | {
+        "references": references_of(folder, sample)
+    }
+    out.with_suffix(".member.json").write_text(json.dumps(own))
+    member = next(member for member in members_of(folder) if member.name == sample)
+    return [
+        *("--sample", sample, "--member", out.with_suffix(".member.json"), "--slice", member.slice_path),
+        *("--spots", member.spots_path, "--features", member.features_path, "--outdir", out),
+        *("--device", "cpu", "--record", out.with_suffix(".json"), *options),
+    ]

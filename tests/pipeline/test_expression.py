@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from .conftest import run_pipeline, write_sheet
+from .faults import exit_with, write_faults
 
 pytestmark = pytest.mark.pipeline
 
@@ -49,6 +50,27 @@ def finished(tmp_path_factory, rows):
         *("--evaluate", "loso", "--spahgc_preset", str(launch / "quick.yaml")),
         *("--genes", "genes.txt"),
     )
+
+
+@pytest.fixture(scope="module")
+def with_model(tmp_path_factory, finished, rows):
+    """The target alone, by the model that the run above published."""
+    launch = tmp_path_factory.mktemp("model")
+    return run_pipeline(
+        launch,
+        *(
+            "--input",
+            str(write_sheet(launch / "sheet.csv", rows[2:])),
+            "--n_seeds",
+            "1",
+            "--infer_expression",
+        ),
+        *("--reference_model", str(model_of(finished)), "--genes", "NOSUCHGENE"),
+    )
+
+
+def model_of(finished) -> Path:
+    return finished.outdir / "models" / "ungrouped" / "expression"
 
 
 def folder_of(finished, sample: str) -> Path:
@@ -92,6 +114,48 @@ def test_the_report_has_the_chapter(finished):
     assert "unseen" in page
 
 
+def test_the_model_of_all_references_is_published_and_those_of_folds_are_not(finished):
+    found = {path.relative_to(finished.outdir / "models") for path in finished.outdir.glob("models/**/*.*")}
+    folder = Path("ungrouped", "expression")
+    assert found == {folder / "model.json", folder / "model.safetensors"}
+    learned = {name for name in finished.trace() if name.startswith("LEARN_EXPRESSION")}
+    assert learned == {
+        "LEARN_EXPRESSION (group:ungrouped)",
+        "LEARN_EXPRESSION (group:ungrouped without layered)",
+        "LEARN_EXPRESSION (group:ungrouped without old_layout)",
+    }
+
+
+def test_a_model_of_an_earlier_run_infers_the_same_without_any_reference(finished, with_model):
+    assert with_model.code == 0, with_model.output
+    first, second = (
+        anndata.read_h5ad(folder_of(run, "unseen") / "unseen.inferred.h5ad") for run in (finished, with_model)
+    )
+    assert second.var_names.tolist() == first.var_names.tolist()
+    np.testing.assert_allclose(second.X, first.X, rtol=0, atol=1e-5)
+    assert second.var["reliability"].equals(first.var["reliability"])
+    assert second.uns["tissuegraph"]["references"].tolist() == list(REFERENCES)
+    assert second.uns["tissuegraph"]["genes_left_out"].tolist() == ["NOSUCHGENE"]
+    assert not [name for name in with_model.trace() if name.startswith("LEARN_EXPRESSION")]
+    assert with_model.table()["unseen"]["inferred"] == "True"
+    reason = with_model.table()["unseen"]["reason"]
+    assert "genes asked for that the panel of the reference model lacks: NOSUCHGENE" in reason
+
+
+def test_images_encoded_in_another_way_than_those_of_a_model_are_refused_before_any_task(
+    finished, rows, tmp_path
+):
+    run = run_pipeline(
+        tmp_path,
+        *("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])), "--infer_expression"),
+        *("--reference_model", str(model_of(finished)), "--encoder", "colour", "--tile_um", "50"),
+    )
+    assert run.code != 0
+    assert "parameter --encoder: 'colour' - expected 'handcrafted', as the references of" in run.output
+    assert "parameter --tile_um: '50' - expected '100" in run.output
+    assert "INGEST" not in run.output
+
+
 def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows):
     grid = {"sample": "grid", "image": str(tmp_path / "he.png"), "spot_spacing": "20", "um_per_px": "0.5"}
     (tmp_path / "he.png").write_bytes(b"never read")
@@ -100,8 +164,62 @@ def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows
     assert "row 4, column role: 'target' - expected --infer_expression" in run.output
 
 
-def test_stub_run_reaches_the_report(tmp_path, rows):
-    sheet = write_sheet(tmp_path / "sheet.csv", rows)
-    run = run_pipeline(tmp_path, "--input", str(sheet), "--infer_expression", "--evaluate", "loso", "-stub")
-    assert run.code == 0, run.output
-    assert {path.name for path in (run.outdir / "slices").iterdir()} == {row["sample"] for row in rows}
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory, rows):
+    """Stub runs of two targets and two references held out: learning for the latter is lost, then resumed."""
+    launch = tmp_path_factory.mktemp("planned")
+    rows = [*rows, {**rows[2], "sample": "another"}]
+    lost = write_faults(launch, {"group:ungrouped learn_expression without": exit_with(1)})
+    words = ("--infer_expression", "--evaluate", "loso", "-stub", "-resume")
+    sheets = (write_sheet(launch / "sheet.csv", rows), write_sheet(launch / "reversed.csv", rows[::-1]))
+    first = run_pipeline(launch, "-c", lost, "--input", str(sheets[0]), *words)
+    assert first.code == 0, first.output
+    before = first.trace()
+    second = run_pipeline(launch, "--input", str(sheets[1]), *words)
+    assert second.code == 0, second.output
+    return before, second
+
+
+def expression_tasks(trace) -> dict[str, str]:
+    return {name: status for name, status in trace.items() if "_EXPRESSION" in name}
+
+
+def test_targets_of_the_same_references_share_what_is_learned_and_others_are_told_that_theirs_is_lost(
+    planned,
+):
+    before, _ = planned
+    assert expression_tasks(before) == {
+        "LEARN_EXPRESSION (group:ungrouped)": "COMPLETED",
+        "LEARN_EXPRESSION (group:ungrouped without layered)": "FAILED",
+        "LEARN_EXPRESSION (group:ungrouped without old_layout)": "FAILED",
+        **{f"INFER_EXPRESSION ({name})": "COMPLETED" for name in ("unseen", "another", *REFERENCES)},
+    }
+
+
+def test_a_resumed_run_learns_what_was_lost_and_nothing_else_whatever_the_order_of_rows(planned):
+    _, second = planned
+    assert expression_tasks(second.trace()) == {
+        "LEARN_EXPRESSION (group:ungrouped)": "CACHED",
+        "LEARN_EXPRESSION (group:ungrouped without layered)": "COMPLETED",
+        "LEARN_EXPRESSION (group:ungrouped without old_layout)": "COMPLETED",
+        **{f"INFER_EXPRESSION ({name})": "CACHED" for name in ("unseen", "another")},
+        **{f"INFER_EXPRESSION ({name})": "COMPLETED" for name in REFERENCES},
+    }
+    assert {path.name for path in (second.outdir / "slices").iterdir()} == {"unseen", "another", *REFERENCES}
+
+
+def test_a_resumed_run_sees_a_file_written_over_in_a_reference_model(tmp_path, rows):
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("model.json", "model.safetensors"):
+        (model / name).write_text('{"kind": "expression"}')
+    sheet = ("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])))
+    words = (*sheet, "--infer_expression", "--reference_model", str(model), "-stub", "-resume")
+    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {
+        "INFER_EXPRESSION (unseen)": "COMPLETED"
+    }
+    (model / "model.json").write_text('{"kind": "expression", "format": 1}')
+    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {
+        "INFER_EXPRESSION (unseen)": "COMPLETED"
+    }
+    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {"INFER_EXPRESSION (unseen)": "CACHED"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from html import escape
 from statistics import mean, stdev
 from typing import Any
@@ -97,13 +97,18 @@ def _words(shown: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
     if compared:
         lines += _claims(compared)
         by = {_found(outcome).get("held_out_by") for outcome in compared}
-        what = "the slice was held out" if by == {"slice"} else "all slices of the patient were held out"
         lines.append(
-            f"For each of these, {what}: panel, scaling, epochs and penalties were chosen on the other "
-            "slices alone. Genes measured as constant are left out for all methods alike; a constant "
-            "prediction counts as 0."
+            f"{_held_out(by)}: panel, scaling, epochs and penalties were chosen on other slices alone. Genes "
+            "measured as constant are left out for all methods alike; a constant prediction counts as 0."
         )
     return "".join(f"<p>{line}</p>" for line in lines)
+
+
+def _held_out(by: Set[str]) -> str:
+    if by == {"model"}:
+        return "A reference model of an earlier run inferred these, none of which taught it"
+    what = "the slice was held out" if by == {"slice"} else "all slices of the patient were held out"
+    return f"For each of these, {what}"
 
 
 def _claims(compared: Sequence[Outcome]) -> list[str]:

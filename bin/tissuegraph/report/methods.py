@@ -68,13 +68,19 @@ def _expression_sentences(
         own = [each for each in found if each.get("method") == method]
         done = _inferred_and_held_out(own)
         if done:
-            name = f"{escape(title_of(method))} {cite(method)}{_preset(method, settings)}"
+            learned = (
+                ", learned in an earlier run"
+                if settings.get("reference_model")
+                else _preset(method, settings)
+            )
+            name = f"{escape(title_of(method))} {cite(method)}{learned}"
             yield f"With {name}, {done}; every choice was made on the references."
 
 
 def _inferred_and_held_out(found: Sequence[Mapping[str, Any]]) -> str:
     inferred = sum(bool(each.get("goes_on")) for each in found)
-    held_out = [each["held_out_by"] for each in found if each.get("scores")]
+    compared = [each["held_out_by"] for each in found if each.get("scores")]
+    held_out = [by for by in compared if by != "model"]
     parts = []
     if inferred:
         parts.append(f"expression of {count(inferred, 'slice')} without counts was inferred from histology")
@@ -84,6 +90,10 @@ def _inferred_and_held_out(found: Sequence[Mapping[str, Any]]) -> str:
         parts.append(
             f"{count(len(held_out), 'slice')} with counts {were} held out{whole} to compare inferred with "
             "measured expression"
+        )
+    if others := len(compared) - len(held_out):
+        parts.append(
+            f"expression of {count(others, 'slice')} with counts, inferred likewise, was compared with them"
         )
     return " and ".join(parts)
 

@@ -13,7 +13,6 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.figures.expression import GeneMap, expression_figure
 from tissuegraph.figures.save import FORMATS, report_picture, save
-from tissuegraph.io.stored import open_own
 from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import kept_slice
 from tissuegraph.results.pictures import tissue_of
@@ -27,14 +26,18 @@ N_MAPS = 6  # genes drawn
 _PANEL_PX = 300  # width of one panel in the report
 
 
-def gene_table(prediction: Prediction, reference: Path) -> pd.DataFrame:
-    """var of the panel: names and identifiers as in a reference slice, reliability, and PCC where known."""
-    from anndata.io import read_elem
+def gene_table(prediction: Prediction, names: GeneNames | None) -> pd.DataFrame:
+    """var of the panel: identifiers and symbols as in a reference slice, reliability, and PCC where known.
 
-    with open_own(reference) as file:
-        known = read_elem(file["var"])
-    var = known.reindex(prediction.genes)[[keys.GENE_ID, keys.GENE_SYMBOL]].astype(object)
-    var.index = pd.Index(prediction.genes.astype(object))
+    names: of the panel's genes; where they are unknown, the genes' own stand for them.
+    """
+    genes = prediction.genes.astype(object)
+    known = {keys.GENE_ID: names.gene_ids, keys.GENE_SYMBOL: names.symbols} if names is not None else {}
+    columns = {
+        name: known[name].astype(object) if len(known.get(name, ())) else genes
+        for name in (keys.GENE_ID, keys.GENE_SYMBOL)
+    }
+    var = pd.DataFrame(columns, index=pd.Index(genes))
     var["reliability"] = prediction.reliability
     if prediction.gene_pcc is not None:
         var["pcc"] = prediction.gene_pcc

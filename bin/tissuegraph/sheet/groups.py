@@ -13,6 +13,7 @@ from tissuegraph.io.text import plain
 from tissuegraph.sheet.roles import TARGET, Row, problem_line, role_of
 from tissuegraph.sheet.schema import show
 
+UNGROUPED = "ungrouped"  # stands for the group of rows without one in OUTDIR/models
 MATCHED, JOINT, OFF = "matched", "joint", "off"  # values of --cohort
 FROM_ROW, FROM_GROUP = "row", "group"  # where a row's number of domains stands
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
@@ -49,6 +50,8 @@ def group_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
     problems = [*_shared_ids(rows), *_teaching_problems(rows)]
     if params.get("cohort") == JOINT:
         problems += _contradictions(rows)
+    if params.get("infer_expression"):
+        problems += _named_like_none(rows)
     teacher = next((row for row in rows if row.get("teaches")), None)
     if params.get("region_model") and teacher:
         problems.append(
@@ -109,6 +112,15 @@ def _shared_ids(rows: Sequence[Row]) -> Iterator[str]:
                 f"expected a name that differs from {show(other['group'])} of row {other['row']} by more "
                 f"than blanks, accents and signs: both are {show(name)} in the names of files",
             )
+
+
+def _named_like_none(rows: Sequence[Row]) -> Iterator[str]:
+    """A group of the name under which the model of rows without a group is kept, beside such rows."""
+    alone = next((row for row in rows if row.get("group") is None), None)
+    named = next((row for row in rows if group_id(row.get("group")) == UNGROUPED), None)
+    if alone and named:
+        why = f"as the model of rows without a group, such as row {alone['row']}, is kept as {UNGROUPED!r}"
+        yield problem_line(named, "group", named["group"], f"expected another name, {why}")
 
 
 def _teaching_problems(rows: Sequence[Row]) -> Iterator[str]:

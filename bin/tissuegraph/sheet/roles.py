@@ -69,34 +69,54 @@ def _suffix(row: Row) -> str:
 
 
 def cohort_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
-    """What the rows together, and with the parameters infer_expression, evaluate and genes, cannot mean."""
-    evaluate = params.get("evaluate")
+    """What the rows together, and with the parameters infer_expression, evaluate, reference_model and genes,
+    cannot mean.
+    """
+    evaluate, model = params.get("evaluate"), params.get("reference_model")
     if not params.get("infer_expression"):
-        problems = [
-            problem_line(
-                row, "role", TARGET, "expected --infer_expression, or 'reference' where there are counts"
-            )
-            for row in rows
-            if role_of(row) == TARGET
-        ]
-        if evaluate:
-            problems.append(f"parameter --evaluate: {show(evaluate)} - expected --infer_expression with it")
-        if params.get("genes"):
-            problems.append(
-                f"parameter --genes: {show(params['genes'])} - expected --infer_expression with it"
-            )
-        return problems
-    problems = [problem for group in _groups(rows).values() for problem in _targets_without_help(group)]
-    if not params.get("assume_spacing"):
-        problems += [line for group in _groups(rows).values() for line in _targets_without_scale(group)]
-    if evaluate:
-        problems += _evaluation_problems(rows, evaluate)
-    elif all(role_of(row) == REFERENCE for row in rows):
+        return [*_without_inference(rows, params)]
+    problems = [*_beside_a_model(params)] if model else [*_beside_references(rows, params)]
+    if not evaluate and all(role_of(row) == REFERENCE for row in rows):
         problems.append(
-            "parameter --infer_expression: nothing to infer - expected a row with the role target or both, "
-            "or --evaluate"
+            "parameter --infer_expression: nothing to infer - expected a row with the role target or both"
+            + ("" if model else ", or --evaluate")
         )
     return problems
+
+
+def _beside_references(rows: Sequence[Row], params: Mapping[str, Any]) -> Iterator[str]:
+    """What is learned in this run, from rows of this sheet."""
+    groups = _groups(rows).values()
+    yield from (problem for group in groups for problem in _targets_without_help(group))
+    if not params.get("assume_spacing"):
+        yield from (line for group in groups for line in _targets_without_scale(group))
+    if params.get("evaluate"):
+        yield from _evaluation_problems(rows, params["evaluate"])
+
+
+def _without_inference(rows: Sequence[Row], params: Mapping[str, Any]) -> Iterator[str]:
+    """Rows and parameters that mean something with --infer_expression only."""
+    for row in rows:
+        if role_of(row) == TARGET:
+            expected = "expected --infer_expression, or 'reference' where there are counts"
+            yield problem_line(row, "role", TARGET, expected)
+    for name in ("evaluate", "reference_model", "genes"):
+        if params.get(name):
+            yield f"parameter --{name}: {show(params[name])} - expected --infer_expression with it"
+
+
+def _beside_a_model(params: Mapping[str, Any]) -> Iterator[str]:
+    """Parameters of what is learned, where a model of an earlier run is used."""
+    if params.get("evaluate"):
+        yield (
+            f"parameter --evaluate: {show(params['evaluate'])} - expected no --reference_model with it, as "
+            "slices are held out of what this run learns; the role both compares a model with measured counts"
+        )
+    if params.get("spahgc_preset", "default") != "default":
+        yield (
+            f"parameter --spahgc_preset: {show(params['spahgc_preset'])} - expected none beside "
+            "--reference_model, which keeps the settings that it was learned with"
+        )
 
 
 def _targets_without_help(rows: Sequence[Row]) -> Iterator[str]:

@@ -27,8 +27,8 @@ def resolve_run(
     values: typed parameters; own: the user's preset files by method; directory: presets that names stand for;
     genes_file: the file that --genes names. The run holds all values, `methods` with the settings of each in
     the order given (see `_described`), `export`, the formats for other tools, `genes`, the list of those that
-    were asked for, `expression`, the settings of the method that infers expression or None, `teaching`
-    likewise, `reads_image`, and `tile_um`, of the parameter, else of that method's preset.
+    were asked for, `expression`, the settings of the method that learns to infer expression or None,
+    `teaching` likewise, `reads_image`, and `tile_um`, of the parameter, else of that method's preset.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
@@ -39,14 +39,15 @@ def resolve_run(
     problems += wrong
     inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
     settings: dict[str, Any] = {}
-    needed = [*chosen, *([inferring] if values.get("infer_expression") else []), METHODS[TEACHING]]
+    infers = bool(values.get("infer_expression"))
+    learns = infers and not values.get("reference_model")  # a model on disk has its own settings
+    needed = [*chosen, *([inferring] if learns else []), METHODS[TEACHING]]
     for method in dict.fromkeys(needed):
         try:
             settings[method.name] = _settings(method, values, own.get(method.name), directory)
         except SettingsError as error:
             problems.append(f"parameter --{method.name}_preset: {error}")
     described = [_described(METHODS[name], settings[name]) for name in names if name in settings]
-    infers = inferring.name in settings
     run = {
         **values,
         "methods": described,

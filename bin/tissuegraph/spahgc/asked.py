@@ -31,6 +31,7 @@ class AskedGenes:
     missing: asked for, and measured by no reference
     partly:  asked for, and measured by so many references, not by all
     notes:   names that were taken for others
+    lacking: who measures none of those missing, as warnings put it
     """
 
     names: tuple[str, ...] = ()
@@ -39,6 +40,7 @@ class AskedGenes:
     partly: tuple[tuple[str, int], ...] = ()
     n_references: int = 0
     notes: tuple[str, ...] = ()
+    lacking: str = "that no reference measures"
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -51,7 +53,7 @@ class AskedGenes:
         """A line for each reason why genes are not inferred."""
         lines = []
         if self.missing:
-            lines.append(f"genes asked for that no reference measures: {_listed(self.missing)}")
+            lines.append(f"genes asked for {self.lacking}: {_listed(self.missing)}")
         if self.partly:
             counted = [f"{name} ({count} of {self.n_references})" for name, count in self.partly]
             lines.append(f"genes asked for and left out, as some references lack them: {_listed(counted)}")

@@ -60,7 +60,7 @@ def infer_slice(model: ReferenceModel, target: HistologySlice, *, device: str = 
                 epochs_chosen=run.epochs,
                 history=run.history,
                 seconds=time.perf_counter() - started,
-                warnings=run.warnings,
+                warnings=(*run.warnings, *model.asked.warnings),
                 asked=model.asked,
             )
         )

@@ -10,13 +10,14 @@ import torch
 
 from tissuegraph.errors import InputError
 from tissuegraph.nn.device import resolve_device
-from tissuegraph.spahgc.asked import find_genes
+from tissuegraph.spahgc.asked import GeneNames, find_genes
 from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
 from tissuegraph.spahgc.model import Spahgc
-from tissuegraph.spahgc.panel import choose_panel
+from tissuegraph.spahgc.panel import choose_panel, columns_of
 from tissuegraph.spahgc.reference_model import LearnedRun, ReferenceModel
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice, check_references
+from tissuegraph.spahgc.sources import ReferenceSlice
 from tissuegraph.spahgc.training import train_network
 from tissuegraph.spahgc.training_set import TrainingSet
 
@@ -61,10 +62,23 @@ def learn(
                 reliability=inner.reliability,
                 history=inner.history | {"losses": losses, "references": [each.name for each in references]},
                 seconds=time.perf_counter() - started,
-                warnings=(*_warnings(references, inner), *wanted.warnings),
+                warnings=_warnings(references, inner),
             )
         )
-    return ReferenceModel(tuple(each.name for each in references), training.references, tuple(runs), wanted)
+    sources = tuple(map(ReferenceSlice.of, references))
+    names = _called(references[0], genes)
+    return ReferenceModel(
+        tuple(each.name for each in references), training.references, tuple(runs), wanted, names, sources, by
+    )
+
+
+def _called(reference: HistologySlice, genes: np.ndarray) -> GeneNames:
+    """The panel's genes, with their names and identifiers in a reference; empty where it has none."""
+    columns = columns_of(reference, genes)
+    others = (
+        values[columns] if len(values) else values for values in (reference.gene_ids, reference.symbols)
+    )
+    return GeneNames(genes, *others)
 
 
 def _members(

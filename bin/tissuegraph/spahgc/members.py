@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.stored import read_kept
-from tissuegraph.sheet.roles import TARGET
+from tissuegraph.spahgc.origin import ImageOrigin
 from tissuegraph.spahgc.scales import check_scales
 from tissuegraph.spahgc.slices import HistologySlice
 
@@ -29,15 +30,8 @@ class Member:
 
     def read(self) -> HistologySlice:
         """Kept spots only; without genes the slice has no counts. Raises InputError."""
-        return self.read_with(self.read_image())
-
-    def read_image(self) -> ImageFeatures:
-        """What was made of the slice's image. Raises InputError."""
-        return ImageFeatures.load(self.features_path)
-
-    def read_with(self, image: ImageFeatures) -> HistologySlice:
-        """As `read`, of an image that is read already."""
         stored = read_kept(self.slice_path, self.spots_path)
+        image = ImageFeatures.load(self.features_path)
         if image.n_spots != len(stored.xy):
             raise InputError(
                 f"slice {self.name} has {len(stored.xy)} kept spots but image features of {image.n_spots}; "
@@ -55,6 +49,7 @@ class Member:
             genes=stored.genes if sequenced else (),
             gene_ids=stored.gene_ids if sequenced else (),
             symbols=stored.symbols if sequenced else (),
+            origin=ImageOrigin.of(image),
         )
 
 
@@ -71,39 +66,32 @@ def read_members(
             f"{listing.name} lists {len(listed)} slices; expected as many files of each kind, got "
             f"{len(slices)}, {len(spots)} and {len(features)}"
         )
-    return [
-        Member(
-            name=str(entry["name"]),
-            role=str(entry["role"]),
-            patient=_text(entry.get("patient")),
-            group=_text(entry.get("group")),
-            slice_path=slice_path,
-            spots_path=spots_path,
-            features_path=features_path,
-        )
-        for entry, slice_path, spots_path, features_path in zip(listed, slices, spots, features, strict=True)
-    ]
+    files = zip(slices, spots, features, strict=True)
+    return [read_member(entry, *paths) for entry, paths in zip(listed, files, strict=True)]
 
 
-def read_group(members: Sequence[Member], name: str) -> tuple[HistologySlice, list[HistologySlice]]:
-    """The slice that expression is inferred for, and every other one that may be its reference.
+def read_member(entry: Mapping[str, Any], slice_path: Path, spots_path: Path, features_path: Path) -> Member:
+    """One member from name, role, patient and group, and its files."""
+    return Member(
+        name=str(entry["name"]),
+        role=str(entry["role"]),
+        patient=_text(entry.get("patient")),
+        group=_text(entry.get("group")),
+        slice_path=slice_path,
+        spots_path=spots_path,
+        features_path=features_path,
+    )
 
-    Raises InputError where nothing can serve it, or where tiles may be of another size, see `check_scales`.
-    """
-    own = next((member for member in members if member.name == name), None)
-    if own is None:
-        known = ", ".join(member.name for member in members)
-        raise InputError(f"slice {name} is not among the members {known}")
-    others = [m for m in members if m is not own and m.role != TARGET and m.group == own.group]
-    images = {member.name: member.read_image() for member in [own, *others]}
-    pieces = [member.read_with(images[member.name]) for member in others]
-    references = [piece for piece in pieces if piece.counts is not None]
+
+def read_references(members: Sequence[Member]) -> list[HistologySlice]:
+    """The slices with counts. Raises InputError where there is none, or where tiles may differ in size."""
+    references = [piece for piece in (member.read() for member in members) if piece.counts is not None]
     if not references:
         raise InputError(
-            f"no slice of the group of {name} has both counts and image features; give it a reference"
+            f"no slice of {', '.join(member.name for member in members)} has counts; give them a reference"
         )
-    check_scales(name, {each: images[each] for each in [name, *(piece.name for piece in references)]})
-    return own.read_with(images[name]), references
+    check_scales(references[0].name, {piece.name: piece.origin for piece in references})
+    return references
 
 
 def _text(value: object) -> str | None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tissuegraph.errors import InputError
-from tissuegraph.spahgc.asked import AskedGenes
+from tissuegraph.spahgc.asked import AskedGenes, GeneNames, find_genes
 from tissuegraph.spahgc.baselines import Tuning
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.reference_set import ReferenceSet
+from tissuegraph.spahgc.scales import check_scales
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
+from tissuegraph.spahgc.sources import ReferenceSlice, check_origin, image_digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +43,17 @@ class ReferenceModel:
     """References with what was learned from them, once per seed.
 
     names: of the slices, as they are called in the samplesheet (a single one serves as two halves)
-    asked: what became of the genes asked for
+    asked: what became of the genes asked for; gene_names: of the panel, in the first reference
+    sources: the slices, as they were when they taught; by: what inner validation kept apart, slice or patient
     """
 
     names: tuple[str, ...]
     references: ReferenceSet
     runs: tuple[LearnedRun, ...]
     asked: AskedGenes = field(default_factory=AskedGenes)
+    gene_names: GeneNames | None = None
+    sources: tuple[ReferenceSlice, ...] = ()
+    by: str = "slice"
 
     @property
     def genes(self) -> np.ndarray:
@@ -56,6 +63,11 @@ class ReferenceModel:
     def settings(self) -> Settings:
         return self.references.settings
 
+    def asked_for(self, names: Sequence[str]) -> ReferenceModel:
+        """The same model, of which these genes are asked; those that its panel lacks are left out by name."""
+        found = find_genes(names, [self.gene_names or GeneNames(self.genes, self.genes, self.genes)])
+        return replace(self, asked=replace(found, lacking="that the panel of the reference model lacks"))
+
     def check_target(self, target: HistologySlice) -> None:
         """Refuse a target that these references cannot serve. Raises InputError."""
         if target.name in self.names:
@@ -63,9 +75,19 @@ class ReferenceModel:
                 f"slices must have different names, and a target cannot be its own reference: {target.name} "
                 "appears twice"
             )
+        if target.origin is not None:
+            check_origin(target.name, target.origin, self.sources)
         n_features = target.image.shape[1]
         if n_features != self.references.n_features:
             raise InputError(
                 f"all slices need the same image features: {self.names[0]} has {self.references.n_features}, "
                 f"{target.name} has {n_features}; encode them with the same encoder"
             )
+        origins = {each.name: each.origin for each in self.sources if each.origin is not None}
+        if target.origin is not None and origins:
+            check_scales(target.name, {target.name: target.origin, **origins})
+
+    def taught_by(self, target: HistologySlice) -> str | None:
+        """The reference that a slice with counts is, under whatever name; None for one that did not teach."""
+        digest = image_digest(target)
+        return next((each.name for each in self.sources if each.image_sha256 == digest), None)

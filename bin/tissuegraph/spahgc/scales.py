@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
 from tissuegraph.io.scale import ALIKE
+from tissuegraph.spahgc.origin import ImageOrigin
 
 
-def check_scales(target: str, images: Mapping[str, ImageFeatures]) -> None:
+def check_scales(target: str, images: Mapping[str, ImageFeatures | ImageOrigin]) -> None:
     """Refuse a target whose tiles cannot be known to be as wide as those of its references.
 
     images: of the target and of its references, by name. Either the scale of all is known, or of none, and

@@ -11,6 +11,7 @@ from scipy import sparse
 from tissuegraph.errors import InputError
 from tissuegraph.spahgc.asked import GeneNames
 from tissuegraph.spahgc.gene_names import spelling, told_apart
+from tissuegraph.spahgc.origin import ImageOrigin
 
 _NAMES = ("genes", "gene_ids", "symbols")
 
@@ -28,6 +29,7 @@ class HistologySlice:
     counts:   CSR (N, G) float32, raw; None for a slice without sequencing
     genes:    (G,) str, unique; empty where there are no counts
     gene_ids, symbols: (G,) str, what else the genes are called; empty where unknown
+    origin:   what made the image features; None where unknown
 
     Construction converts types and checks shapes; raises InputError naming the slice and the array.
     """
@@ -42,6 +44,7 @@ class HistologySlice:
     genes: np.ndarray | tuple[str, ...] = ()
     gene_ids: np.ndarray | tuple[str, ...] = ()
     symbols: np.ndarray | tuple[str, ...] = ()
+    origin: ImageOrigin | None = None
 
     def __post_init__(self) -> None:
         canonical = {

@@ -1,33 +1,61 @@
 include { INFER_EXPRESSION } from '../../../modules/local/infer_expression/main'
+include { LEARN_EXPRESSION } from '../../../modules/local/learn_expression/main'
+include { readJson         } from '../read_json/main'
+include { stateOf          } from '../parameters/main'
 
 // Expression from histology: of every target, and with an evaluation of every reference as if it were one.
 workflow EXPRESSION {
     take:
     ch_slices   // [ meta, path(slice.h5ad), path(spots.csv.gz), [ has_counts: boolean, ... ] ]
     ch_features // [ meta, path(features.npz) or [] ]  slices without image features take no part
-    ch_rows     // [ row ]  validated rows of the samplesheet: role, patient and group are read
-    ch_run      // [ infer_expression: boolean, evaluate: 'loso', 'lopo' or null, expression: [ settings: [...] ], ... ]
+    ch_rows     // [ row ]  validated rows of the samplesheet: role, patient, group and group_id are read
+    ch_run      // [ infer_expression: boolean, evaluate: 'loso', 'lopo' or null, reference_model: directory or null, expression: [ settings: [...] ], ... ]
 
     main:
     ch_members = ch_rows
-        .map { row -> [row.meta, row.subMap('role', 'patient', 'group')] }
+        .map { row -> [row.meta, row.subMap('role', 'patient', 'group'), row.group_id ?: 'ungrouped'] }
         .join(ch_slices)
         .join(ch_features.filter { _meta, features -> features })
-        .map { meta, row, slice, spots, _facts, features -> [meta: meta, row: row, slice: slice, spots: spots, features: features] }
+        .map { meta, row, group_id, slice, spots, facts, features ->
+            [meta: meta, row: row, group_id: group_id, serves: row.role != 'target' && facts.has_counts, slice: slice, spots: spots, features: features]
+        }
 
-    // One task per slice to infer. Its input is the whole group in the order of names, so that -resume finds it again.
-    ch_groups = ch_members
-        .combine(ch_run.filter { run -> run.infer_expression })
+    // One task per set of references, whatever the number of slices that it serves. Its input is in the order of
+    // names, so that -resume finds it again.
+    ch_plans = ch_members // [ meta: [ id: 'group:a without b', code: '8f1c' ], name: 'group:a', complete: boolean, references: [ member ], targets: [ member ] ]
+        .combine(ch_run.filter { run -> run.infer_expression && !run.reference_model })
         .map { member, run -> [member.row.group, run.evaluate, member] }
         .groupTuple(by: [0, 1])
-        .flatMap { _group, evaluate, members ->
-            def sorted = members.sort { member -> member.meta.id }
-            sorted.findAll { member -> isInferred(member, sorted, evaluate) }.collect { member -> taskInput(member, sorted) }
-        }
-    INFER_EXPRESSION(
-        ch_groups,
+        .flatMap { _group, evaluate, members -> plansOf(members.sort { member -> member.meta.id }, evaluate) }
+    LEARN_EXPRESSION(
+        ch_plans
+            .filter { plan -> plan.references }
+            .map { plan -> [plan.meta, plan.references.collect { each -> [name: each.meta.id] + each.row }, plan.references*.slice, plan.references*.spots, plan.references*.features] },
         ch_run.map { run -> run.expression?.settings ?: [:] },
-        ch_run.map { run -> [by: run.evaluate == 'lopo' ? 'patient' : 'slice'] + run.subMap('seed', 'n_seeds', 'genes', 'marker_genes', 'figures') },
+        ch_run.map { run -> [by: run.evaluate == 'lopo' ? 'patient' : 'slice'] + run.subMap('seed', 'n_seeds', 'genes') },
+    )
+
+    // A slice is inferred too where nothing was learned for it: its record says why
+    ch_learned = LEARN_EXPRESSION.out.record
+        .join(LEARN_EXPRESSION.out.model, remainder: true)
+        .map { meta, record, model -> [meta, model ? [model: model, told: []] : [model: [], told: record]] }
+    ch_planned = ch_plans
+        .map { plan -> [plan.meta, plan] }
+        .join(ch_learned, remainder: true)
+        .flatMap { _meta, plan, learned -> plan.targets.collect { member -> inferInput(member, plan.references*.meta*.id, learned ?: [model: [], told: []], '') } }
+
+    // A model from disk serves every slice that is to be inferred; no reference of the sheet is asked
+    ch_disk = ch_run
+        .filter { run -> run.infer_expression && run.reference_model }
+        .map { run -> file(run.reference_model) }
+        .map { model -> [model, stateOf(model)] }
+    ch_given = ch_members
+        .filter { member -> member.row.role != 'reference' }
+        .combine(ch_disk)
+        .map { member, model, state -> inferInput(member, [], [model: model, told: []], state) }
+    INFER_EXPRESSION(
+        ch_planned.mix(ch_given),
+        ch_run.map { run -> [given: run.reference_model ? true : false, genes: run.reference_model ? run.genes : []] + run.subMap('marker_genes', 'figures') },
     )
 
     emit:
@@ -37,28 +65,46 @@ workflow EXPRESSION {
         .mix(INFER_EXPRESSION.out.slice)
     h5ad    = INFER_EXPRESSION.out.h5ad          // [ meta, path(sample.inferred.h5ad) ]
     figures = INFER_EXPRESSION.out.figures       // [ meta, [path(png), path(svg)] ]
-    records = INFER_EXPRESSION.out.record        // [ meta, path(infer_expression.json) ]  failed slices too
+    models  = ch_plans                           // [ [ id: 'group:a/expression' ], path(model) ]  of all references of a group
+        .filter { plan -> plan.complete }
+        .map { plan -> [plan.meta, plan.name] }
+        .join(LEARN_EXPRESSION.out.model)
+        .map { _meta, name, model -> [[id: "${name}/expression".toString()], model] }
+    records = INFER_EXPRESSION.out.record        // [ meta, path(json) ]  failed ones too; of learning the failed ones only, as models hold the rest
+        .mix(LEARN_EXPRESSION.out.record.filter { _meta, record -> readJson(record).status == 'failed' })
 }
 
-// Targets always: without a reference the program says so. References where they are evaluated and another may serve.
-def isInferred(Map member, List group, evaluate) {
-    if (member.row.role != 'reference') {
-        return true
+// Slices of one group, in the order of names, by the references that they are inferred from. All references of the
+// group together are learned from as well, for the slices to come.
+def plansOf(List group, evaluate) {
+    def serving = group.findAll { member -> member.serves }
+    def asked   = group.findAll { member -> member.row.role != 'reference' || (evaluate && referencesOf(member, serving, evaluate)) }
+    if (!asked) {
+        return []
     }
-    def serving = group.findAll { other ->
-        other.meta.id != member.meta.id && other.row.role != 'target' && (evaluate != 'lopo' || other.row.patient != member.row.patient)
+    def everyone = serving*.meta*.id
+    def targets  = asked.groupBy { member -> referencesOf(member, serving, evaluate)*.meta*.id }
+    def name     = "group:${group[0].group_id}".toString()
+    return (targets.keySet() + [everyone]).collect { names ->
+        def left_out = everyone - names
+        def without  = left_out ? " without ${left_out.take(3).join(',')}${left_out.size() > 3 ? " and ${left_out.size() - 3} more" : ''}" : ''
+        [
+            meta: [id: "${name}${without}".toString(), code: group[0].meta.code],
+            name: name,
+            complete: names && !left_out,
+            references: serving.findAll { member -> member.meta.id in names },
+            targets: targets[names] ?: [],
+        ]
     }
-    return evaluate && serving
 }
 
-// The slice to infer and everyone who may serve it.
-def taskInput(Map member, List group) {
-    def involved = group.findAll { other -> other.row.role != 'target' || other.meta.id == member.meta.id }
-    return [
-        member.meta,
-        involved.collect { other -> [name: other.meta.id] + other.row },
-        involved*.slice,
-        involved*.spots,
-        involved*.features,
-    ]
+// Who serves a slice: all others with counts and, where patients are held out, of another patient.
+def referencesOf(Map member, List serving, evaluate) {
+    return serving.findAll { other ->
+        other.meta.id != member.meta.id && !(evaluate == 'lopo' && member.row.patient && other.row.patient == member.row.patient)
+    }
+}
+
+def inferInput(Map member, List references, Map learned, String state) {
+    return [member.meta, [name: member.meta.id] + member.row + [references: references], member.slice, member.spots, member.features, learned.model, learned.told, state]
 }

@@ -1,8 +1,8 @@
 // Results in outdir that an earlier run published and this one did not: of slices and groups that left the sheet or
 // failed, and files that a slice no longer has. They move to OUTDIR/outdated (slices), outdated_cohort and
 // outdated_models, so that nothing old looks current; nothing is deleted. published: [ 'slices/cortex_1', [file name] ];
-// used: path of a model that the run reads, which stays where it is.
-def setOutdatedAside(List published, String name, String used) {
+// used: paths of models that the run reads, which stay where they are.
+def setOutdatedAside(List published, String name, List used) {
     def outdir  = file(name, glob: false)
     def current = published.collectEntries { place, names -> [place, names] }.withDefault { _place -> [] }
     subfolders(outdir.resolve('slices')).each { folder ->
@@ -18,20 +18,37 @@ def setOutdatedAside(List published, String name, String used) {
         }
     }
     subfolders(outdir.resolve('models')).each { folder ->
-        def ours = ['model.json', 'model.safetensors'].every { part -> folder.resolve(part).exists() }
-        if (ours && !isSame(folder, used)) {
-            setFolderAside(folder, current["models/${folder.name}".toString()], outdir.resolve('outdated_models'))
+        def expression = folder.resolve('expression')
+        def shown      = current["models/${folder.name}/expression".toString()]
+        def stays      = isModel(expression) && (shown || isSame(expression, used))
+        if (isModel(folder) && !isSame(folder, used)) {
+            setFolderAside(folder, current["models/${folder.name}".toString()], outdir.resolve('outdated_models'), stays ? modelFiles() : [])
+        }
+        if (isModel(expression) && !isSame(expression, used)) {
+            setFolderAside(expression, shown, outdir.resolve('outdated_models').resolve(folder.name))
         }
     }
 }
 
-def isSame(folder, String path) {
-    return path && file(path, glob: false).normalize() == folder.normalize()
+def modelFiles() {
+    return ['model.json', 'model.safetensors']
 }
 
-def setFolderAside(folder, List current, outdated) {
+def isModel(folder) {
+    return modelFiles().every { part -> folder.resolve(part).exists() }
+}
+
+def isSame(folder, List paths) {
+    return paths.any { path -> file(path, glob: false).normalize() == folder.normalize() }
+}
+
+// only: names of the files to move where others in the folder are of this run; [] for all.
+def setFolderAside(folder, List current, outdated, List only = []) {
     def marker = folder.resolve('OUTDATED.txt')
-    def old    = current
+    def whole  = !current && !only
+    def old    = only && !current
+        ? only.collect { name -> folder.resolve(name) }
+        : current
         ? folder.listFiles().findAll { file -> isResult(file.name, folder.name) && !(file.name in current) }
         : [folder]
     try {
@@ -42,12 +59,12 @@ def setFolderAside(folder, List current, outdated) {
             return
         }
         if (folder.fileSystem != java.nio.file.FileSystems.default) {
-            marker.setText("Not of the last run: ${current ? old*.name.join(', ') : 'all files here'}\n")
+            marker.setText("Not of the last run: ${whole ? 'all files here' : old*.name.join(', ')}\n")
             log.warn("${folder}: results of an earlier run, see OUTDATED.txt there")
             return
         }
         def target = outdated.resolve(folder.name)
-        if (!current) {
+        if (whole) {
             target.deleteDir() // an older one of the same name
             outdated.mkdirs()
             move(folder, target)
@@ -59,7 +76,7 @@ def setFolderAside(folder, List current, outdated) {
                 move(file, target.resolve(file.name))
             }
         }
-        log.warn("${current ? old*.name.join(', ') + ' of' : 'results of'} ${folder.name} are not of this run: moved to ${target}")
+        log.warn("${whole ? 'results of' : old*.name.join(', ') + ' of'} ${folder.name} are not of this run: moved to ${target}")
     }
     catch (IOException problem) {
         log.warn("${folder}: results of an earlier run could not be moved (${problem}); they are not of this run")

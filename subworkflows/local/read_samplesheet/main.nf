@@ -31,7 +31,7 @@ workflow READ_SAMPLESHEET {
             def rows = readJson(rows_json).collect { row -> withFiles(row, sheet) }
             refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
             def run = readJson(run_json)
-            refuse(modelProblems(run.region_model) + roomProblems(rows, given))
+            refuse(modelProblems('region_model', run.region_model, 'GROUP') + modelProblems('reference_model', run.reference_model, 'GROUP/expression') + otherImages(run) + roomProblems(rows, given))
             [rows.collect { row -> withDefaults(row, run) }, run]
         }
 
@@ -121,15 +121,44 @@ def missingFiles(Map row) {
         .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - ${value.exists() ? withoutPattern() : 'expected an existing file or directory'}" }
 }
 
-// A model of regions is a directory of two files; what is in them is the concern of the tasks that read them.
-def modelProblems(String name) {
+// A model is a directory of two files; what is in them is the concern of the tasks that read them.
+def modelProblems(String parameter, String name, String place) {
     if (!name) {
         return []
     }
+    if (isPattern(file(name, glob: false))) {
+        return ["parameter --${parameter}: '${name}' - ${withoutPattern()}"]
+    }
     def absent = ['model.json', 'model.safetensors'].findAll { part -> !file("${name}/${part}").exists() }
     return absent
-        ? ["parameter --region_model: '${name}' - expected a directory with model.json and model.safetensors, as in OUTDIR/models/GROUP; ${file(name).isDirectory() ? "it has no ${absent.join(' and no ')}" : 'there is no such directory'}"]
+        ? ["parameter --${parameter}: '${name}' - expected a directory with model.json and model.safetensors, as in OUTDIR/models/${place}; ${file(name).isDirectory() ? "it has no ${absent.join(' and no ')}" : 'there is no such directory'}"]
         : []
+}
+
+// A reference model whose references were encoded in another way than this run encodes serves none of its slices.
+def otherImages(Map run) {
+    def table = run.reference_model ? file("${run.reference_model}/model.json", glob: false) : null
+    if (!table?.exists()) {
+        return []
+    }
+    def told = null
+    try {
+        told = readJson(table)
+    }
+    catch (groovy.json.JsonException _problem) {
+        return ["parameter --reference_model: '${run.reference_model}' - expected a model that is whole; its model.json cannot be read, copy it again"]
+    }
+    if (!(told instanceof Map) || told.kind != 'expression') {
+        return ["parameter --reference_model: '${run.reference_model}' - expected a model of expression, as in OUTDIR/models/GROUP/expression; a model of regions goes to --region_model"]
+    }
+    def images = told.images ?: [:]
+    return ['encoder', 'tile_um', 'stain_method']
+        .findAll { name -> images[name] != null && !isAlike(images[name], run[name]) }
+        .collect { name -> "parameter --${name}: '${run[name]}' - expected '${images[name]}', as the references of --reference_model were encoded with it" }
+}
+
+def isAlike(one, other) {
+    return one instanceof Number ? one as double == other as double : one == other
 }
 
 // A result that this run would replace by its own is no input: reading and publishing would meet.

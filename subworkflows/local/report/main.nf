@@ -14,7 +14,7 @@ workflow REPORT {
     given        // [ outdir: 'results', multiqc_title: null, ... ]  parameters as the engine has them
     ch_published // [ meta, path(h5ad), [path(png), path(svg)] ]  what goes to outdir, pages, inferred expression and files for other tools too
     ch_cohorts   // [ [ group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]  as published
-    ch_models    // [ [ id: 'group:a' ], path(model) ]  as published
+    ch_models    // [ [ id: 'group:a' or 'group:a/expression' ], path(model) ]  as published
 
     main:
     // A slice that cannot be used leaves the run, the others go on
@@ -46,7 +46,7 @@ workflow REPORT {
         .toList()
         .map { published -> [published] }
         .combine(SUMMARISE.out.verdict)
-        .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString(), given.region_model?.toString()) }
+        .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString(), [given.region_model, given.reference_model].findAll()*.toString()) }
 
     def config = fileOrNone('multiqc_config', given.multiqc_config) ?: file("${projectDir}/assets/multiqc_config.yml")
     // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program

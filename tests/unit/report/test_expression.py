@@ -110,6 +110,19 @@ def test_the_methods_paragraph_says_what_was_inferred_and_what_was_held_out():
     assert "2603.22821" in section.data
 
 
+def test_slices_that_a_model_of_an_earlier_run_inferred_are_not_called_held_out():
+    found = [held_out("S", (0.2,), 0.1)]
+    for each in found:
+        each.metrics["n_spots"] = 10
+        each.metrics["expression"]["held_out_by"] = "model"
+    words = by_id(found)["expression_summary"].data
+    assert "A reference model of an earlier run inferred these, none of which taught it" in words
+    settings = {"spahgc_preset": "default", "reference_model": "models/a/expression"}
+    (section,) = methods.sections(found, settings)
+    assert "With SpaHGC [3], learned in an earlier run, expression of 1 slice with counts" in section.data
+    assert "held out" not in section.data
+
+
 def test_an_evaluation_that_fails_warns_but_does_not_fail_the_slice(tmp_path):
     fake_run(tmp_path, 2)
     rows = json.loads((tmp_path / "rows.json").read_text())

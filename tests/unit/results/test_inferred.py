@@ -7,7 +7,16 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.expression_cohort import XY, G, N, infer_words, members_of, write_cohort
+from helpers.expression_cohort import (
+    XY,
+    G,
+    N,
+    infer_words,
+    learn_words,
+    members_of,
+    references_of,
+    write_cohort,
+)
 from helpers.scripts import invoke_script
 from scipy import sparse
 
@@ -19,7 +28,7 @@ from tissuegraph.records import read_record
 from tissuegraph.results.inferred import chosen_genes, to_draw
 from tissuegraph.spahgc.asked import GeneNames, find_genes
 from tissuegraph.spahgc.counts import COUNTS_PER_GENE, whole_numbers
-from tissuegraph.spahgc.members import read_group, read_members
+from tissuegraph.spahgc.members import read_members, read_references
 from tissuegraph.spahgc.prediction import Prediction
 
 
@@ -28,26 +37,23 @@ def cohort(tmp_path_factory):
     return write_cohort(tmp_path_factory.mktemp("cohort"))
 
 
-def infer(folder, sample, out, *options):
-    """Run infer_expression.py on the cohort; its record."""
-    done = invoke_script("infer_expression", *infer_words(folder, sample, out, *options))
+def infer(folder, sample, out, *options, by="slice", learning=()):
+    """Run learn_expression.py on the references of a slice, then infer_expression.py on it; its record."""
+    model = out.parent / f"{out.name}.model"
+    names = references_of(folder, sample, by)
+    words = learn_words(folder, names, model, "--by", by, *learning)
+    learned = invoke_script("learn_expression", *words)
+    assert learned.exit_code == 0, learned.output
+    done = invoke_script("infer_expression", *infer_words(folder, sample, out, "--model", model, *options))
     assert done.exit_code == 0, done.output
     return read_record(out.with_suffix(".json"))
 
 
-def test_references_are_the_other_slices_of_the_group_with_counts(cohort):
+def test_references_are_those_with_counts(cohort):
     members = members_of(cohort)
-    target, references = read_group(members, "T")
-    assert target.counts is None
-    assert [piece.name for piece in references] == ["A", "B", "C"]
-    own, references = read_group(members, "C")
-    assert own.counts is not None
-    assert [piece.name for piece in references] == ["A", "B"]
-
-
-def test_a_slice_without_anyone_to_learn_from_is_refused(cohort):
-    with pytest.raises(InputError, match="no slice of the group of X has both counts and image features"):
-        read_group(members_of(cohort), "X")
+    assert [piece.name for piece in read_references(members[:4])] == ["A", "B", "C"]
+    with pytest.raises(InputError, match="no slice of T has counts"):
+        read_references(members[3:4])
 
 
 def test_lists_of_files_must_go_together(cohort):
@@ -60,7 +66,7 @@ def test_lists_of_files_must_go_together(cohort):
 def inferred(cohort, tmp_path_factory):
     """The target without counts, two seeds."""
     out = tmp_path_factory.mktemp("inferred") / "T"
-    return infer(cohort, "T", out, "--n-seeds", "2", "--marker-genes", "g7,nothing"), out
+    return infer(cohort, "T", out, "--marker-genes", "g7,nothing", learning=("--n-seeds", "2")), out
 
 
 def test_a_target_gets_predictions_reliability_and_pictures(inferred):
@@ -109,7 +115,7 @@ def test_a_slice_with_counts_is_held_out_and_compared(cohort, tmp_path):
 
 
 def test_holding_out_by_patient_leaves_the_patients_other_slices_out(cohort, tmp_path):
-    record = infer(cohort, "A", tmp_path / "A", "--by", "patient")
+    record = infer(cohort, "A", tmp_path / "A", by="patient")
     assert record.metrics["references"] == ["C"]
 
 
@@ -132,8 +138,8 @@ def test_counts_of_the_held_out_slice_change_no_prediction(cohort, tmp_path):
 
 def test_genes_asked_for_are_inferred_and_those_that_cannot_be_are_named(cohort, tmp_path):
     (tmp_path / "genes.json").write_text(json.dumps(["g2", "nothing", "G5"]))
-    words = ("--genes", tmp_path / "genes.json", "--marker-genes", "g2", "--set", "panel.n_genes=3")
-    record = infer(cohort, "T", tmp_path / "T", *words)
+    asked = ("--genes", tmp_path / "genes.json", "--set", "panel.n_genes=3")
+    record = infer(cohort, "T", tmp_path / "T", "--marker-genes", "g2", learning=asked)
     slice_ = anndata.read_h5ad(tmp_path / "T" / "T.inferred.h5ad")
     assert slice_.n_vars == 3
     assert {"g2", "g5"} < set(slice_.var_names)

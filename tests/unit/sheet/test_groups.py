@@ -130,3 +130,13 @@ def test_joint_refuses_numbers_that_contradict_each_other_once_per_group(read):
         "samplesheet row 4, column n_domains: '9' - expected 7 as in row 2, as --cohort joint finds one set "
         "of domains for the group 'x'"
     ]
+
+
+def test_a_group_named_like_rows_without_one_is_refused_where_models_are_kept(read):
+    text = "sample,path,group,role\nA,a.h5ad,ungrouped,\nB,b.h5ad,,\nC,c.h5ad,,both\n"
+    (problem,) = read(text, infer_expression=True).problems
+    assert problem == (
+        "samplesheet row 2, column group: 'ungrouped' - expected another name, as the model of rows without "
+        "a group, such as row 3, is kept as 'ungrouped'"
+    )
+    assert read(text.replace("C,c.h5ad,,both\n", "")).problems == []

@@ -102,6 +102,47 @@ def test_inference_with_nothing_to_infer_is_refused():
     assert problem.startswith("parameter --infer_expression: nothing to infer")
 
 
+MODEL = INFER | {"reference_model": "models/a/expression"}
+
+
+@pytest.mark.parametrize("role", ["target", "both"])
+def test_beside_a_reference_model_no_row_has_to_be_a_reference(role):
+    assert cohort_problems([row("T", role=role)], MODEL) == []
+    assert len(cohort_problems([row("T", role=role)], INFER)) == 1
+
+
+def test_beside_a_reference_model_scale_is_a_matter_of_the_model():
+    known = row("A", um_per_px=0.5)
+    target = row("T", 3, image="t.jpg", role="target") | {"path": "t.csv"}
+    assert cohort_problems([known, target], MODEL) == []
+
+
+def test_a_reference_model_needs_something_to_infer():
+    (problem,) = cohort_problems([row("A")], MODEL)
+    assert problem == (
+        "parameter --infer_expression: nothing to infer - expected a row with the role target or both"
+    )
+
+
+def test_a_reference_model_needs_inference():
+    assert cohort_problems([row("A")], {"reference_model": "m"}) == [
+        "parameter --reference_model: 'm' - expected --infer_expression with it"
+    ]
+
+
+def test_a_reference_model_is_not_evaluated_by_holding_out():
+    rows = [row("A"), row("B", 3), row("T", 4, role="target")]
+    (problem,) = cohort_problems(rows, MODEL | {"evaluate": "loso"})
+    assert problem.startswith("parameter --evaluate: 'loso' - expected no --reference_model with it")
+
+
+def test_a_reference_model_keeps_its_own_settings():
+    target = [row("T", role="target")]
+    assert cohort_problems(target, MODEL | {"spahgc_preset": "default"}) == []
+    (problem,) = cohort_problems(target, MODEL | {"spahgc_preset": "paper"})
+    assert problem.startswith("parameter --spahgc_preset: 'paper' - expected none beside --reference_model")
+
+
 def test_evaluation_needs_inference_and_two_references_in_one_group():
     rows = [row("A", group="x"), row("B", 3, group="y")]
     assert cohort_problems(rows, {"evaluate": "loso"}) == [

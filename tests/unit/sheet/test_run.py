@@ -60,6 +60,12 @@ def test_expression_has_settings_where_it_is_inferred_only():
     assert [method["name"] for method in run["methods"]] == ["stmfg"]
 
 
+def test_a_reference_model_has_settings_of_its_own_and_still_reads_images():
+    run, problems = resolve(infer_expression=True, reference_model="models/a/expression")
+    assert problems == []
+    assert (run["expression"], run["reads_image"]) == (None, True)
+
+
 @pytest.mark.parametrize(
     ("methods", "words"),
     [

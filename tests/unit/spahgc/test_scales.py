@@ -7,7 +7,7 @@ from helpers.expression_cohort import members_of, write_cohort
 
 from tissuegraph.errors import InputError
 from tissuegraph.histology.features import ImageFeatures
-from tissuegraph.spahgc.members import read_group
+from tissuegraph.spahgc.members import read_references
 from tissuegraph.spahgc.scales import check_scales
 
 
@@ -57,12 +57,13 @@ def test_a_denser_grid_of_unknown_scale_is_refused_with_both_distances(made):
         check_scales("T", {"T": spaced(made, 90), "A": spaced(made, 270)})
 
 
-def test_a_group_is_not_read_with_a_target_of_unknown_scale(tmp_path):
+def test_references_of_no_scale_are_read_and_do_not_serve_a_target_of_known_scale(tmp_path):
     folder = write_cohort(tmp_path)
-    _, references = read_group(members_of(folder), "T")  # of no scale is known
+    members = members_of(folder)
+    references = read_references(members[:3])
+    path = folder / "A" / "features.npz"
+    replace(ImageFeatures.load(path), um_per_px=0.5, um_per_px_source="column").save(path)
+    with pytest.raises(InputError, match="row of B, column um_per_px"):
+        read_references(members[:3])
+    path.with_name("features.npz").unlink()
     assert [piece.name for piece in references] == ["A", "B", "C"]
-    for name in ("A", "B", "C"):
-        path = folder / name / "features.npz"
-        replace(ImageFeatures.load(path), um_per_px=0.5, um_per_px_source="column").save(path)
-    with pytest.raises(InputError, match="row of T, column um_per_px"):
-        read_group(members_of(folder), "T")

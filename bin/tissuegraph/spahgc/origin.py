@@ -1,0 +1,41 @@
+"""What made the image features of a slice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tissuegraph.histology.features import ImageFeatures
+
+_TAKEN = (
+    "encoder",
+    "weights_sha256",
+    "tile_um",
+    "side_px",
+    "stain_method",
+    "stain_reference_sha256",
+    "um_per_px_source",
+)
+
+
+@dataclass(frozen=True)
+class ImageOrigin:
+    """What made the image features of a slice; see `ImageFeatures`. um_per_px: None where unknown."""
+
+    encoder: str
+    weights_sha256: str
+    tile_um: float
+    side_px: float
+    stain_method: str
+    stain_reference_sha256: str
+    um_per_px: float | None
+    um_per_px_source: str
+
+    @classmethod
+    def of(cls, image: ImageFeatures) -> ImageOrigin:
+        scale = image.um_per_px if image.scale_is_known else None
+        words = {name: getattr(image, name) for name in _TAKEN}
+        return cls(**words, um_per_px=scale)
+
+    @property
+    def scale_is_known(self) -> bool:
+        return self.um_per_px is not None
