@@ -6,6 +6,7 @@ best mean PCC over all held-out references. The PCC of each gene there is its re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from tissuegraph.keys import VALIDATED_BY
 from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, knn_path
-from tissuegraph.spahgc.folds import at_least_two, inner_folds
+from tissuegraph.spahgc.calibration import HeldOut, agreement, calibrate
+from tissuegraph.spahgc.folds import at_least_two, inner_folds, kept_apart, validated_by
+from tissuegraph.spahgc.likeness import shift, usual
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
 from tissuegraph.spahgc.scores import pearson
@@ -28,12 +32,15 @@ Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or 
 
 @dataclass(frozen=True, eq=False)
 class InnerValidation:
-    """What holding out references in turn decided, and how well each gene did at the chosen epoch."""
+    """What holding out references in turn decided with one seed, and how well each gene did then."""
 
+    seed: int
     tuning: Tuning
     epochs: int
     reliability: np.ndarray  # (M,) float32, NaN where unknown
+    per_gene: dict[str, np.ndarray]  # (M,) float32 each, see `calibration.calibrate`
     history: dict[str, Any]  # plain numbers, lists and text: JSON holds it
+    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,46 +70,55 @@ def validate_inside(
     genes: np.ndarray,
     settings: Settings,
     *,
-    seed: int,
+    seeds: Sequence[int],
     device: torch.device,
-    by: str,
     progress: Progress | None = None,
-) -> InnerValidation:
-    """Hold out references in turn; choose what the mean PCC over all of them likes best.
+) -> list[InnerValidation]:
+    """Hold out references in turn; choose what the mean PCC over all of them likes best, for every seed.
 
-    The panel is the one for the real targets; scaling, image scaling, graphs and network are made anew
-    from the remaining references in every fold.
+    Whole patients are held out wherever there are two or more. The panel is the one for the real targets;
+    scaling, image scaling, graphs and network are made anew from the remaining references in every fold.
     """
-    folds = _folds(references, genes, settings, by)
+    started = time.perf_counter()
+    folds = _folds(references, genes, settings)
     tuning, start_scores = _tune(folds, settings.model.base)
-    looks: list[int] = []
-    curves = []  # per fold: (looks, U, M)
-    for place, fold in enumerate(folds, 1):
-        looks, curve = _learning_curve(fold, tuning, settings, seed, device, f"inner fold {place}", progress)
-        curves.append(curve)
-    per_gene = np.concatenate(curves, axis=1)  # (looks, all held-out units, M)
-    curve = mean_over(mean_over(per_gene, 2), 1)
-    best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
-    history = {
-        "epoch": looks,
-        "validation_pcc": [float(value) for value in curve],
-        "validation_pcc_of": {"spahgc": float(curve[best]), **start_scores, "mean": 0.0},
+    shared = {
         "start": tuning.start,
         "ridge_penalty": tuning.penalty,
         "neighbours": tuning.neighbours,
         "held_out_inside": [[unit.name for unit in fold.held_out] for fold in folds],
+        VALIDATED_BY: validated_by(references),
+        "usual": _usual(folds, device),
     }
-    reliability = mean_over(per_gene[best], 0).astype(np.float32)
-    return InnerValidation(tuning, looks[best], reliability, history)
+    once = time.perf_counter() - started
+    found = []
+    for seed in seeds:
+        started = time.perf_counter()
+        looks, seen = _looks(folds, tuning, settings, seed, device, progress)
+        curve = mean_over(mean_over(seen[:, :, 0], 2), 1)
+        best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
+        held_out = HeldOut(*np.moveaxis(seen[best], 1, 0))
+        history = {
+            "epoch": looks,
+            "validation_pcc": [float(value) for value in curve],
+            "validation_pcc_of": {"spahgc": float(curve[best]), **start_scores, "mean": 0.0},
+        }
+        found.append(
+            InnerValidation(
+                seed=seed,
+                tuning=tuning,
+                epochs=looks[best],
+                reliability=mean_over(held_out.pcc, 0).astype(np.float32),
+                per_gene=calibrate(held_out),
+                history=history | shared,
+                seconds=time.perf_counter() - started + once / len(seeds),
+            )
+        )
+    return found
 
 
-def _folds(
-    references: Sequence[HistologySlice],
-    genes: np.ndarray,
-    settings: Settings,
-    by: str,
-) -> list[_Fold]:
-    units, found = at_least_two(references), []
+def _folds(references: Sequence[HistologySlice], genes: np.ndarray, settings: Settings) -> list[_Fold]:
+    units, by, found = at_least_two(references), kept_apart(references), []
     for held in inner_folds(units, by, settings.validation.folds):
         training = [unit for i, unit in enumerate(units) if i not in held]
         hidden = [units[i] for i in held]
@@ -110,6 +126,27 @@ def _folds(
         blind = [unit.without_counts() for unit in hidden]
         found.append(_Fold(TrainingSet(training, genes, settings, by=by), blind, measured))
     return found
+
+
+def _usual(folds: Sequence[_Fold], device: torch.device) -> dict[str, Any]:
+    """What the images of references look like to each other, see `likeness`."""
+    pairs = [(fold.training.references, unit) for fold in folds for unit in fold.held_out]
+    return usual(
+        [unit.name for _, unit in pairs],
+        [known.similarity(unit.image, device) for known, unit in pairs],
+        [shift(unit.image, known.image_scaling) for known, unit in pairs],
+    )
+
+
+def _looks(folds, tuning, settings, seed, device, progress) -> tuple[list[int], np.ndarray]:
+    """Epochs that were looked at, and the agreement there: (looks, all held-out units, 4, M)."""
+    epochs: list[int] = []
+    curves = []
+    for place, fold in enumerate(folds, 1):
+        name = f"inner fold {place}"
+        epochs, curve = _learning_curve(fold, tuning, settings, seed, device, name, progress)
+        curves.append(curve)
+    return epochs, np.concatenate(curves, axis=1)
 
 
 def _learning_curve(
@@ -121,17 +158,17 @@ def _learning_curve(
     name: str,
     progress: Progress | None,
 ) -> tuple[list[int], np.ndarray]:
-    """Epochs at which the network in training was looked at, and its PCC there: (looks, U, M)."""
+    """Epochs at which the network in training was looked at, and its agreement there: (looks, U, 4, M)."""
     known = fold.training.references
     predictors = [known.predictor(each.position, each.image, tuning, device) for each in fold.held_out]
     epochs, seen = [], []
 
     def look(epoch: int, network: Spahgc) -> None:
         pairs = zip(fold.measured, predictors, strict=True)
-        seen.append([pearson(measured, predict(network))[0] for measured, predict in pairs])
+        seen.append(np.stack([agreement(measured, predict(network)) for measured, predict in pairs]))
         epochs.append(epoch)
         if progress:
-            progress(name, epoch, float(np.nanmean(seen[-1])))
+            progress(name, epoch, float(np.nanmean(seen[-1][:, 0])))
 
     train_network(
         fold.training.graphs(tuning, device),

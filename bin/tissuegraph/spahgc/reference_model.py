@@ -22,6 +22,7 @@ class LearnedRun:
 
     networks: the members, after the epochs that inner validation chose
     reliability: (M,) float32, PCC of each gene on inner folds of the references; NaN: unknown
+    per_gene: (M,) float32 by name, how predictions vary and err there: see `calibration.calibrate`
     history: plain numbers, lists and text: JSON holds it
     """
 
@@ -33,6 +34,7 @@ class LearnedRun:
     history: dict[str, Any]
     seconds: float
     warnings: tuple[str, ...] = ()
+    per_gene: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

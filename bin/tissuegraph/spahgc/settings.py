@@ -22,6 +22,8 @@ class Panel:
     target_sum: float | None = number(1e-6, 1e9, "none")  # counts per spot over all genes; none: as counted
     log: str = choice("log1p", "log10")  # of x + 1
     scale: str = choice("none", "unit", "minmax")  # inside the network; predictions are scaled back
+    min_reliability: float | None = number(-1, 1, "none")  # genes below it take no part in the domains of an
+    # inferred slice; none: all take part
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from tissuegraph.spahgc.training import GraphSource
 class TrainingSet:
     """Slices with counts, on the scales of all of them. A single one is cut into halves.
 
-    by: `patient` keeps the slices of one patient from serving each other.
+    by: `patient` keeps the slices of one patient from serving each other, where another patient can.
     """
 
     def __init__(self, slices: Sequence[HistologySlice], genes: np.ndarray, settings: Settings, *, by: str):
@@ -38,10 +38,9 @@ class TrainingSet:
                 "base": others.base(everyone.plain_images[place], tuning),
                 "measured": everyone.expression[place],
                 "device": device,
-                "keep": keep,
             }
             plans = plans_for(position, image, others.served, everyone.settings, device)
-            sources += [graph_source(plan, image, others.served, **features) for plan in plans]
+            sources += [graph_source(plan, image, others.served, keep=keep, **features) for plan in plans]
         return sources
 
     def kept_from(self, place: int) -> list[int]:
