@@ -46,6 +46,7 @@ def calibrate(held_out: HeldOut) -> dict[str, np.ndarray]:
     calibration_scale: what a prediction is stretched by
     sd_ratio, sd_ratio_calibrated: predicted over measured standard deviation, before and after
     rmse, rmse_calibrated: on log-normalised expression
+    level_error: root mean square difference of a slide's mean from the measured mean
     What is said of calibrated predictions holds for references that the scale was not fitted on.
     """
     varies = (held_out.sd_measured > _NONE) & (held_out.sd_predicted > _NONE)
@@ -60,6 +61,7 @@ def calibrate(held_out: HeldOut) -> dict[str, np.ndarray]:
         SCALE: np.exp(_shrunken(log_scale, weight)),
         "sd_ratio": np.exp(-_mean(log_scale)),
         "sd_ratio_calibrated": np.exp(_mean(without - log_scale)),
+        "level_error": np.sqrt((held_out.difference**2).mean(axis=0)),
         "rmse": np.sqrt(held_out.mean_square(np.ones(len(known))).mean(axis=0)),
         "rmse_calibrated": np.sqrt(held_out.mean_square(np.exp(without)).mean(axis=0)),
     }

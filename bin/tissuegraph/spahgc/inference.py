@@ -12,7 +12,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.spahgc.asked import AskedGenes
-from tissuegraph.spahgc.likeness import shift, unlike
+from tissuegraph.spahgc.likeness import is_far, shift, unlike
 from tissuegraph.spahgc.reference_model import ReferenceModel
 from tissuegraph.spahgc.slices import HistologySlice
 
@@ -44,6 +44,11 @@ def infer_slice(model: ReferenceModel, target: HistologySlice, *, device: str = 
     predictors = {}  # graphs depend on how a run was tuned, not on its seed
     similarity = model.references.similarity(target.image, where)
     moved = shift(target.image, model.references.image_scaling)
+    usual = model.runs[0].history.get("usual", {})  # the same for all seeds
+    strange = unlike(target.name, similarity, moved, usual)
+    level = None
+    if model.level and not is_far(moved, usual):
+        level = model.level.of(target.image, model.references.image_scaling)
     for run in model.runs:
         started = time.perf_counter()
         if run.tuning not in predictors:
@@ -51,7 +56,8 @@ def infer_slice(model: ReferenceModel, target: HistologySlice, *, device: str = 
             predictors[run.tuning] = model.references.predictor(*arrays, run.tuning, where)
         each_member = (predictors[run.tuning](network.to(where)) for network in run.networks)
         predicted, variance = _averaged(each_member, target, run.seed, model)
-        strange = unlike(target.name, similarity, moved, run.history.get("usual", {}))
+        if level is not None:
+            predicted += level - predicted.mean(axis=0)
         found.append(
             Inference(
                 name=target.name,

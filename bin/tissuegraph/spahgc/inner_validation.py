@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from tissuegraph.keys import VALIDATED_BY
 from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, knn_path
 from tissuegraph.spahgc.calibration import HeldOut, agreement, calibrate
 from tissuegraph.spahgc.folds import at_least_two, inner_folds, kept_apart, validated_by
+from tissuegraph.spahgc.level import LevelChoice, LevelPath, choose_level
 from tissuegraph.spahgc.likeness import shift, usual
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
@@ -41,6 +42,7 @@ class InnerValidation:
     per_gene: dict[str, np.ndarray]  # (M,) float32 each, see `calibration.calibrate`
     history: dict[str, Any]  # plain numbers, lists and text: JSON holds it
     seconds: float
+    level: LevelChoice | None  # None where levels are left as predicted; the same for all seeds
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ def validate_inside(
     started = time.perf_counter()
     folds = _folds(references, genes, settings)
     tuning, start_scores = _tune(folds, settings.model.base)
+    level = _level(folds, references, settings)
     shared = {
         "start": tuning.start,
         "ridge_penalty": tuning.penalty,
@@ -89,6 +92,7 @@ def validate_inside(
         "held_out_inside": [[unit.name for unit in fold.held_out] for fold in folds],
         VALIDATED_BY: validated_by(references),
         "usual": _usual(folds, device),
+        "level": level and {"share": level.share, "error": level.error, "error_of_mean": level.error_of_mean},
     }
     once = time.perf_counter() - started
     found = []
@@ -98,6 +102,8 @@ def validate_inside(
         curve = mean_over(mean_over(seen[:, :, 0], 2), 1)
         best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
         held_out = HeldOut(*np.moveaxis(seen[best], 1, 0))
+        if level and level.share:
+            held_out = replace(held_out, difference=level.difference)
         history = {
             "epoch": looks,
             "validation_pcc": [float(value) for value in curve],
@@ -110,6 +116,7 @@ def validate_inside(
                 epochs=looks[best],
                 reliability=mean_over(held_out.pcc, 0).astype(np.float32),
                 per_gene=calibrate(held_out),
+                level=level if level and level.share else None,
                 history=history | shared,
                 seconds=time.perf_counter() - started + once / len(seeds),
             )
@@ -136,6 +143,25 @@ def _usual(folds: Sequence[_Fold], device: torch.device) -> dict[str, Any]:
         [known.similarity(unit.image, device) for known, unit in pairs],
         [shift(unit.image, known.image_scaling) for known, unit in pairs],
     )
+
+
+def _level(
+    folds: Sequence[_Fold], references: Sequence[HistologySlice], settings: Settings
+) -> LevelChoice | None:
+    """How well levels of held-out references are told by their image; None where that is not asked."""
+    features = settings.features
+    if features.level == "none" or features.scale != "slice" or len(references) < 2:
+        return None
+    images = {each.name: each.image for each in references}
+    mean_off, ridge_off = [], []
+    for fold in folds:
+        known = fold.training.references
+        own = [images[name] for name in known.names]
+        path = LevelPath.of(own, known.expression, known.image_scaling)
+        for unit, measured in zip(fold.held_out, fold.measured, strict=True):
+            mean_off.append(path.mean - measured.mean(axis=0, dtype=np.float64))
+            ridge_off.append(path.off(unit.image))
+    return choose_level(np.array(mean_off), np.array(ridge_off))
 
 
 def _looks(folds, tuning, settings, seed, device, progress) -> tuple[list[int], np.ndarray]:

@@ -13,9 +13,11 @@ from tissuegraph.nn.device import resolve_device
 from tissuegraph.spahgc.asked import find_genes
 from tissuegraph.spahgc.folds import kept_apart
 from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
+from tissuegraph.spahgc.level import Level, LevelChoice, LevelPath
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import choose_panel
 from tissuegraph.spahgc.reference_model import LearnedRun, ReferenceModel
+from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice, check_references
 from tissuegraph.spahgc.training import train_network
@@ -65,7 +67,18 @@ def learn(
                 warnings=(*_warnings(references, inner, by), *wanted.warnings),
             )
         )
-    return ReferenceModel(tuple(each.name for each in references), training.references, tuple(runs), wanted)
+    names = tuple(each.name for each in references)
+    level = _level(training.references, references, inners[0].level)
+    return ReferenceModel(names, training.references, tuple(runs), wanted, level)
+
+
+def _level(
+    known: ReferenceSet, references: Sequence[HistologySlice], choice: LevelChoice | None
+) -> Level | None:
+    if choice is None:
+        return None
+    path = LevelPath.of([each.image for each in references], known.expression, known.image_scaling)
+    return path.level(choice.penalty, choice.share)
 
 
 def _members(

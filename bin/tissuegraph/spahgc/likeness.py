@@ -56,6 +56,11 @@ def usual(
     }
 
 
+def is_far(moved: float, known: Mapping[str, Any]) -> bool:
+    """Whether a slide as a whole lies further from the references than they from each other; see `unlike`."""
+    return bool(known) and moved > max(LEAST_SHIFT, SHIFT_FACTOR * max(known["shift"]))
+
+
 def unlike(name: str, found: np.ndarray, moved: float, known: Mapping[str, Any]) -> tuple[str, ...]:
     """In words, what about a target is unlike its references; empty where nothing is.
 
@@ -74,11 +79,10 @@ def unlike(name: str, found: np.ndarray, moved: float, known: Mapping[str, Any])
             f"the tiles of {name} are unlike those of its references: the similarity of the median tile is "
             f"{middle:.2f}, of references held out from each other {low:.2f} to {high:.2f}; {remedy}"
         )
-    bound = max(LEAST_SHIFT, SHIFT_FACTOR * max(known["shift"]))
-    if moved > bound:
+    if is_far(moved, known):
         notes.append(
             f"the slide of {name} is unlike those of its references as a whole: its mean image features lie "
             f"{moved:.1f} standard deviations away, those of references held out from each other "
-            f"{min(known['shift']):.1f} to {max(known['shift']):.1f}; {remedy}"
+            f"{min(known['shift']):.1f} to {max(known['shift']):.1f}; {remedy}, nor do levels of its genes"
         )
     return tuple(notes)

@@ -10,6 +10,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.spahgc.asked import AskedGenes
 from tissuegraph.spahgc.baselines import Tuning
+from tissuegraph.spahgc.level import Level
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.settings import Settings
@@ -43,12 +44,14 @@ class ReferenceModel:
 
     names: of the slices, as they are called in the samplesheet (a single one serves as two halves)
     asked: what became of the genes asked for
+    level: of genes in a slide as a whole, from its image; None where levels are left as predicted
     """
 
     names: tuple[str, ...]
     references: ReferenceSet
     runs: tuple[LearnedRun, ...]
     asked: AskedGenes = field(default_factory=AskedGenes)
+    level: Level | None = None
 
     @property
     def genes(self) -> np.ndarray:

@@ -31,6 +31,8 @@ class Features:
     """Image features before they meet the network and the search for references."""
 
     scale: str = choice("none", "references", "slice")  # zero mean and unit variance over which spots
+    level: str = choice("none", "best")  # best: with scale slice, the mean of each gene in a slide is told by
+    # features scaled by the references, where inner validation finds that better than leaving it
 
 
 @dataclass(frozen=True, kw_only=True)
