@@ -152,12 +152,10 @@ def _level(
     features = settings.features
     if features.level == "none" or features.scale != "slice" or len(references) < 2:
         return None
-    images = {each.name: each.image for each in references}
     mean_off, ridge_off = [], []
     for fold in folds:
         known = fold.training.references
-        own = [images[name] for name in known.names]
-        path = LevelPath.of(own, known.expression, known.image_scaling)
+        path = LevelPath.of(fold.training.encoded, known.expression, known.image_scaling)
         for unit, measured in zip(fold.held_out, fold.measured, strict=True):
             mean_off.append(path.mean - measured.mean(axis=0, dtype=np.float64))
             ridge_off.append(path.off(unit.image))

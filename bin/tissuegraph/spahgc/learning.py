@@ -17,7 +17,6 @@ from tissuegraph.spahgc.level import Level, LevelChoice, LevelPath
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import choose_panel
 from tissuegraph.spahgc.reference_model import LearnedRun, ReferenceModel
-from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice, check_references
 from tissuegraph.spahgc.training import train_network
@@ -68,16 +67,15 @@ def learn(
             )
         )
     names = tuple(each.name for each in references)
-    level = _level(training.references, references, inners[0].level)
+    level = _level(training, inners[0].level)
     return ReferenceModel(names, training.references, tuple(runs), wanted, level)
 
 
-def _level(
-    known: ReferenceSet, references: Sequence[HistologySlice], choice: LevelChoice | None
-) -> Level | None:
+def _level(training: TrainingSet, choice: LevelChoice | None) -> Level | None:
     if choice is None:
         return None
-    path = LevelPath.of([each.image for each in references], known.expression, known.image_scaling)
+    known = training.references
+    path = LevelPath.of(training.encoded, known.expression, known.image_scaling)
     return path.level(choice.penalty, choice.share)
 
 

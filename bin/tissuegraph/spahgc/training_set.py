@@ -24,6 +24,7 @@ class TrainingSet:
     def __init__(self, slices: Sequence[HistologySlice], genes: np.ndarray, settings: Settings, *, by: str):
         units = at_least_two(slices)
         self.references = ReferenceSet.of(units, genes, settings)
+        self.encoded = [each.image for each in units]  # (N_s, F) each, not scaled
         self._positions = [each.position for each in units]
         self._owners = [owner_of(each, by) for each in units]
 
