@@ -26,6 +26,7 @@ _LEFT_OUT = {
     "half of a slice": "halves of the only reference were left out, so it speaks for the rest of that slice "
     "and is optimistic for any other.",
 }
+_LEVEL_ERRORS = ("error", "error_of_mean")
 LEAST_DIFFERENCE = 0.005  # in mean PCC: less is no gain
 N_GENES = 15  # genes at either end of the list
 PARENT = (
@@ -102,7 +103,7 @@ def _words(shown: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
             f"{count(len(inferred), 'slice')} without counts: <strong>{names}</strong>. Domains, counts and "
             "genes shown for them elsewhere in this report rest on <strong>inferred</strong> expression."
         )
-    lines += [*_validation(shown), *_spread(shown), *_taking_part(inferred)]
+    lines += [*_validation(shown), *_spread(shown), *_levels(shown), *_taking_part(inferred)]
     if compared:
         lines += _claims(compared)
         by = {_found(outcome).get("held_out_by") for outcome in compared}
@@ -119,9 +120,8 @@ def _validation(shown: Sequence[Outcome]) -> list[str]:
     """What was left out to learn reliability, and so what reliability speaks for."""
     lines = []
     for by, words in _LEFT_OUT.items():
-        names = [escape(each.sample) for each in shown if _found(each).get(VALIDATED_BY) == by]
-        if names:
-            lines.append(f"Reliability of {', '.join(names)}: {words}")
+        if chosen := [each for each in shown if _found(each).get(VALIDATED_BY) == by]:
+            lines.append(f"Reliability of {_named(chosen)}: {words}")
     return lines
 
 
@@ -138,6 +138,29 @@ def _spread(shown: Sequence[Outcome]) -> list[str]:
         f"measurements; <code>layers['calibrated']</code> of the inferred h5ad stretches them to {after:.2f} "
         f"times, and the RMSE changes from {error:.3f} to {error_after:.3f}."
     ]
+
+
+def _levels(shown: Sequence[Outcome]) -> list[str]:
+    """Whether slides may be compared: by how much levels of genes were missed on held-out references."""
+    known = [outcome for outcome in shown if _found(outcome).get("level")]
+    lines = []
+    if told := [each for each in known if _found(each)["level"]["share"]]:
+        error, of_mean = (mean(_found(each)["level"][name] for each in told) for name in _LEVEL_ERRORS)
+        lines.append(
+            f"Levels of genes in {_named(told)} as a whole are told by the image: on held-out references they "
+            f"miss by {error:.3f} (log-normalised, root mean square), the mean of the references by "
+            f"{of_mean:.3f}."
+        )
+    if left := [each for each in known if not _found(each)["level"]["share"]]:
+        lines.append(
+            f"Levels of genes in {_named(left)} as a whole are those of the references: on held-out references "
+            "the image did not tell them better. Compare patterns within slides, not levels between them."
+        )
+    return lines
+
+
+def _named(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(escape(outcome.sample) for outcome in outcomes)
 
 
 def _taking_part(inferred: Sequence[Outcome]) -> list[str]:

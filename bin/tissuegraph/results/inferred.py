@@ -174,6 +174,7 @@ def described(prediction: Prediction) -> dict[str, Any]:
         "median_reliability": _median(prediction.reliability),
         keys.VALIDATED_BY: prediction.validated_by,
         keys.REFERENCE_SIMILARITY: _median(prediction.per_spot.get(keys.REFERENCE_SIMILARITY, np.array([]))),
+        "level": inferences[0].history.get("level"),
         "calibration": {name: _median(values) for name, values in prediction.per_gene.items()},
         "n_genes_on": len(prediction.genes) if prediction.goes_on is None else int(prediction.goes_on.sum()),
         "genes": genes,

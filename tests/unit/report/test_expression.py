@@ -109,6 +109,22 @@ def test_it_is_said_what_was_left_out_and_what_calibration_costs():
     assert "take part in domains: 1,200 of 1,500 for T" in text
 
 
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (
+            0.5,
+            "Levels of genes in S as a whole are told by the image: on held-out references they miss by 0.080",
+        ),
+        (0.0, "Levels of genes in S as a whole are those of the references"),
+    ],
+)
+def test_it_is_said_whether_slides_may_be_compared(share, words):
+    level = {"share": share, "error": 0.08, "error_of_mean": 0.2}
+    assert words in words_on([outcome("S", level=level)])
+    assert "Levels" not in words_on([outcome("S", level=None)])
+
+
 def test_genes_are_ranked_by_what_was_measured():
     text = by_id([held_out("S", (0.2,), 0.1)])["expression_genes"].data
     assert text.index("<td>A</td>") < text.index("<td>B</td>")
