@@ -147,14 +147,14 @@ def _levels(shown: Sequence[Outcome]) -> list[str]:
     if told := [each for each in known if _found(each)["level"]["share"]]:
         error, of_mean = (mean(_found(each)["level"][name] for each in told) for name in _LEVEL_ERRORS)
         lines.append(
-            f"Levels of genes in {_named(told)} as a whole are told by the image: on held-out references they "
-            f"miss by {error:.3f} (log-normalised, root mean square), the mean of the references by "
+            f"Levels of genes in {_named(told)} as a whole are told by the image: on held-out references "
+            f"they miss by {error:.3f} (log-normalised, root mean square), the mean of the references by "
             f"{of_mean:.3f}."
         )
     if left := [each for each in known if not _found(each)["level"]["share"]]:
         lines.append(
-            f"Levels of genes in {_named(left)} as a whole are those of the references: on held-out references "
-            "the image did not tell them better. Compare patterns within slides, not levels between them."
+            f"Levels of genes in {_named(left)} as a whole are those of the references: on held-out "
+            "references the image did not tell them better. Compare patterns within slides, not levels between them."
         )
     return lines
 

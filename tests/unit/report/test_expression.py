@@ -114,7 +114,7 @@ def test_it_is_said_what_was_left_out_and_what_calibration_costs():
     [
         (
             0.5,
-            "Levels of genes in S as a whole are told by the image: on held-out references they miss by 0.080",
+            "in S as a whole are told by the image: on held-out references they miss by 0.080",
         ),
         (0.0, "Levels of genes in S as a whole are those of the references"),
     ],
