@@ -154,7 +154,8 @@ def _levels(shown: Sequence[Outcome]) -> list[str]:
     if left := [each for each in known if not _found(each)["level"]["share"]]:
         lines.append(
             f"Levels of genes in {_named(left)} as a whole are those of the references: on held-out "
-            "references the image did not tell them better. Compare patterns within slides, not levels between them."
+            "references the image did not tell them better. Compare patterns within slides, not levels "
+            "between them."
         )
     return lines
 
