@@ -98,12 +98,7 @@ def between(stain, seeds, overrides) -> None:
     )
     for title, values in rows.items():
         levels = np.mean([each[0] for each in values], axis=0)
-        scores = ["", ""]
-        if values[0][1] is not None:
-            scores = [
-                _spread([100 * each[1] for each in values], 1),
-                _spread([each[2] for each in values], 3),
-            ]
+        scores = ["", ""] if values[0][1] is None else _scores([each[1:] for each in values])
         click.echo(f"| {title} | {' | '.join(f'{level:.2f}' for level in levels)} | {' | '.join(scores)} |")
 
 
@@ -114,11 +109,9 @@ def between(stain, seeds, overrides) -> None:
 @set_option
 def slices(folder, names, seeds, overrides) -> None:
     """Leave one slice out: order within slides and error of levels, by scale of features; calibration."""
-    from tissuegraph.spahgc.calibration import calibrated
-
     pieces = [_read(folder, name) for name in names]
     rows: dict[str, list] = {}
-    stretched = []
+    kept = []
     for seed in range(seeds):
         for title, scale in SCALES.items():
             found = []
@@ -126,28 +119,35 @@ def slices(folder, names, seeds, overrides) -> None:
                 others = [each for each in pieces if each is not piece]
                 found += _held_out(others, [piece], [*scale, *overrides], seed)
             rows.setdefault(title, []).append(_order_and_level(found))
-            if scale == SCALES["`slice` with levels (`default`)"]:
-                for each in found:
-                    own = {name: values for name, values in each.inference.per_gene.items()}
-                    known = np.isin(each.inference.genes, each.genes)
-                    after = calibrated(each.predicted, {name: values[known] for name, values in own.items()})
-                    stretched.append((each, after, own))
+            kept += found if "features.level=best" in scale else []
             click.echo(f"seed {seed}, {title}: {rows[title][-1]}", err=True)
     click.echo("| features | PCC x 100 within slides | error of levels |\n|---|---|---|")
     for title, values in rows.items():
         click.echo(f"| {title} | {' | '.join(_scores(values))} |")
-    click.echo("\n| | sd of predicted over measured, median gene | RMSE |\n|---|---|---|")
-    for title, which, ratio_name, error_name in (
-        ("as predicted", lambda row: row[0].predicted, "sd_ratio", "rmse"),
-        ("calibrated", lambda row: row[1], "sd_ratio_calibrated", "rmse_calibrated"),
-    ):
-        ratios = [np.nanmedian(_ratio(which(row), row[0].measured)) for row in stretched]
-        errors = [np.sqrt(((which(row) - row[0].measured) ** 2).mean()) for row in stretched]
-        told = [
-            np.mean([np.nanmedian(row[2][name]) for row in stretched]) for name in (ratio_name, error_name)
-        ]
-        click.echo(f"| {title}, on the slice left out | {np.mean(ratios):.2f} | {np.mean(errors):.3f} |")
-        click.echo(f"| {title}, as inner validation says | {told[0]:.2f} | {told[1]:.3f} |")
+    click.echo(f"\n{_calibration(kept)}")
+
+
+def _calibration(found) -> str:
+    """Spread and error of the median gene, as inner validation says and as found on the slices left out."""
+    from tissuegraph.spahgc.calibration import calibrated
+
+    lines = ["| | sd of predicted over measured | RMSE |", "|---|---|---|"]
+    for title, end in (("as predicted", ""), ("calibrated", "_calibrated")):
+        cells: dict[str, list] = {}
+        for each in found:
+            own = {
+                name: values[np.isin(each.inference.genes, each.genes)]
+                for name, values in each.inference.per_gene.items()
+            }
+            predicted = calibrated(each.predicted, own) if end else each.predicted
+            error = np.sqrt(((predicted - each.measured) ** 2).mean(axis=0))
+            pairs = (_ratio(predicted, each.measured), error), (own[f"sd_ratio{end}"], own[f"rmse{end}"])
+            for where, pair in zip(("on slices left out", "as inner validation says"), pairs, strict=True):
+                cells.setdefault(where, []).append([np.nanmedian(values) for values in pair])
+        for where, values in cells.items():
+            ratio, error = np.mean(values, axis=0)
+            lines.append(f"| {title}, {where} | {ratio:.2f} | {error:.3f} |")
+    return "\n".join(lines)
 
 
 @main.command()
