@@ -19,7 +19,7 @@ from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, 
 from tissuegraph.spahgc.calibration import HeldOut, agreement, calibrate
 from tissuegraph.spahgc.folds import at_least_two, inner_folds, kept_apart, validated_by
 from tissuegraph.spahgc.level import LevelChoice, LevelPath, choose_level
-from tissuegraph.spahgc.likeness import shift, usual
+from tissuegraph.spahgc.likeness import shift, some_tiles, usual
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
 from tissuegraph.spahgc.scores import pearson
@@ -140,7 +140,7 @@ def _usual(folds: Sequence[_Fold], device: torch.device) -> dict[str, Any]:
     pairs = [(fold.training.references, unit) for fold in folds for unit in fold.held_out]
     return usual(
         [unit.name for _, unit in pairs],
-        [known.similarity(unit.image, device) for known, unit in pairs],
+        [known.similarity(some_tiles(unit.image), device) for known, unit in pairs],
         [shift(unit.image, known.image_scaling) for known, unit in pairs],
     )
 

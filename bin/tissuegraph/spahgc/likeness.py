@@ -16,6 +16,7 @@ from tissuegraph.spahgc.retrieval import retrieve
 from tissuegraph.spahgc.scaling import ImageScaling
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SAMPLE = 2_000  # tiles of a held-out reference whose similarity is taken
 _NEAREST = 7  # where the graph has no edges from references
 LEAST_SHIFT = 1.0  # standard deviations: a smaller difference between slides is not worth a word
 SHIFT_FACTOR = 2.0  # so many times the largest difference among references is unlike them
@@ -27,6 +28,13 @@ def similarity(
     """Mean cosine of each tile (N, F) to its k most similar references, all scaled alike: (N,) float32."""
     found = retrieve(image, references, k or _NEAREST, "cosine", device=device)
     return found.score.mean(axis=1, dtype=np.float64).astype(np.float32)
+
+
+def some_tiles(image: np.ndarray) -> np.ndarray:
+    """At most SAMPLE rows of (N, F), evenly spread: enough for quantiles, whatever the size of a slice."""
+    if len(image) <= SAMPLE:
+        return image
+    return image[np.linspace(0, len(image) - 1, SAMPLE).round().astype(int)]
 
 
 def shift(image: np.ndarray, scaling: ImageScaling) -> float:

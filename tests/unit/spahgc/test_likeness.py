@@ -8,7 +8,7 @@ from helpers.paired import PairedSettings, paired_slices
 
 from tissuegraph.presets import load_settings
 from tissuegraph.spahgc import protocol
-from tissuegraph.spahgc.likeness import shift, similarity, unlike
+from tissuegraph.spahgc.likeness import SAMPLE, shift, similarity, some_tiles, unlike
 from tissuegraph.spahgc.prediction import _averaged
 from tissuegraph.spahgc.scaling import fit_image_scaling
 
@@ -37,6 +37,14 @@ def test_similarity_is_the_mean_cosine_to_the_nearest_references():
     # (1, 1) has cosine 0.7071 with the first two; (1, 0) has 1 and 0
     found = similarity(np.array([[1.0, 1], [1, 0]]), references, 2)
     np.testing.assert_allclose(found, [np.sqrt(0.5), 0.5], rtol=1e-6)
+
+
+def test_of_a_large_slice_tiles_from_its_first_to_its_last_are_taken():
+    image = np.arange(3 * SAMPLE)[:, None]
+    taken = some_tiles(image)[:, 0]
+    assert len(np.unique(taken)) == SAMPLE
+    assert (taken[0], taken[-1]) == (0, 3 * SAMPLE - 1)
+    assert len(some_tiles(image[:5])) == 5
 
 
 def test_shift_is_the_mean_distance_of_slide_means_in_standard_deviations():
