@@ -21,6 +21,7 @@ from tissuegraph.slices.qc import spot_metrics, write_spots
 from tissuegraph.spahgc.asked import GeneNames, find_genes
 from tissuegraph.spahgc.calibration import calibrated
 from tissuegraph.spahgc.counts import whole_numbers
+from tissuegraph.spahgc.inference import Inference
 from tissuegraph.spahgc.prediction import Prediction
 from tissuegraph.spahgc.settings import Panel
 
@@ -174,7 +175,7 @@ def described(prediction: Prediction) -> dict[str, Any]:
         "median_reliability": _median(prediction.reliability),
         keys.VALIDATED_BY: prediction.validated_by,
         keys.REFERENCE_SIMILARITY: _median(prediction.per_spot.get(keys.REFERENCE_SIMILARITY, np.array([]))),
-        "level": inferences[0].history.get("level"),
+        "level": _level(inferences[0]),
         "calibration": {name: _median(values) for name, values in prediction.per_gene.items()},
         "n_genes_on": len(prediction.genes) if prediction.goes_on is None else int(prediction.goes_on.sum()),
         "genes": genes,
@@ -182,6 +183,12 @@ def described(prediction: Prediction) -> dict[str, Any]:
         keys.GENES_LEFT_OUT: list(prediction.asked.left_out),
         "scores": prediction.scores,
     }
+
+
+def _level(inference: Inference) -> dict[str, float] | None:
+    """What held-out references say of levels; None where nothing, or where the slide is too unlike them."""
+    level = inference.history.get("level")
+    return level if level and bool(level["share"]) == inference.level_told else None
 
 
 def _note(prediction: Prediction, column: int) -> str:

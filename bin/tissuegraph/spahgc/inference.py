@@ -34,6 +34,7 @@ class Inference:
     asked: AskedGenes = field(default_factory=AskedGenes)  # what became of the genes asked for
     per_gene: dict[str, np.ndarray] = field(default_factory=dict)  # (M,) float32, see `calibration`
     n_members: int = 1
+    level_told: bool = False  # whether the image says how much of each gene the slide has as a whole
 
 
 def infer_slice(model: ReferenceModel, target: HistologySlice, *, device: str = "auto") -> list[Inference]:
@@ -73,6 +74,7 @@ def infer_slice(model: ReferenceModel, target: HistologySlice, *, device: str = 
                 asked=model.asked,
                 per_gene=run.per_gene,
                 n_members=len(run.networks),
+                level_told=level is not None,
             )
         )
     return found

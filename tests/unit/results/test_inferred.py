@@ -18,7 +18,7 @@ from tissuegraph.io.request import Request
 from tissuegraph.presets import load_settings
 from tissuegraph.records import read_record
 from tissuegraph.results.inferred import chosen_genes, described, to_draw, write_slice_to_go_on
-from tissuegraph.spahgc.asked import GeneNames, find_genes
+from tissuegraph.spahgc.asked import AskedGenes, GeneNames, find_genes
 from tissuegraph.spahgc.counts import COUNTS_PER_GENE, whole_numbers
 from tissuegraph.spahgc.going_on import genes_that_go_on
 from tissuegraph.spahgc.members import read_group, read_members
@@ -115,6 +115,18 @@ def described_genes_on(prediction):
         history={}, epochs_chosen=1, seconds=0.0, asked=prediction.asked, warnings=(), predicted=None
     )
     return described(replace(prediction, inferences=(inference,)))["n_genes_on"]
+
+
+@pytest.mark.parametrize(
+    ("share", "told", "said"), [(0.5, True, True), (0.0, False, True), (0.5, False, False)]
+)
+def test_levels_are_not_spoken_of_where_a_slide_is_too_unlike_its_references(share, told, said):
+    level = {"share": share, "error": 0.1, "error_of_mean": 0.2}
+    inference = SimpleNamespace(
+        history={"level": level}, epochs_chosen=1, seconds=0.0, asked=AskedGenes(), level_told=told
+    )
+    prediction = Prediction(np.array(["g"]), np.ones((3, 1)), np.ones(1), inferences=(inference,))
+    assert described(prediction)["level"] == (level if said else None)
 
 
 def test_a_target_goes_on_with_whole_numbers_that_are_marked_as_inferred(inferred):

@@ -78,6 +78,7 @@ def test_a_slide_far_from_its_references_keeps_the_level_of_all():
     predicted, _, model = tumour_levels(references, [strange])
     flat, _, _ = tumour_levels(references, targets[:1], LEFT)
     assert model.level is not None
+    assert not infer_slice(model, strange.without_counts(), device="cpu")[0].level_told
     assert predicted[0] == pytest.approx(flat[0], abs=1e-4)
 
 
