@@ -35,6 +35,10 @@ PITCH_PX = "pitch_px"  # uns['tissuegraph']: median distance of neighbouring spo
 HAS_COUNTS = "has_counts"  # uns['tissuegraph']: false where a slice was not sequenced, else absent
 FLUORESCENCE = "fluorescence"  # uns['tissuegraph']: true where its images are no histology, else absent
 MEASURED = "measured"  # layers: measured expression beside inferred one
+CALIBRATED = "calibrated"  # layers: inferred expression with the spread of measured expression
+REFERENCE_SIMILARITY = "reference_similarity"  # obs: mean cosine of a tile's features to its references
+PREDICTION_SD = "prediction_sd"  # obs: spread of the prediction over networks, absent where there is one
+VALIDATED_BY = "validated_by"  # var, uns['tissuegraph']: what was left out together to learn reliability
 INFERRED = "inferred"  # uns['tissuegraph']: true where expression is inferred from the image, not measured
 GENES_ASKED = (
     "genes_asked"  # uns['tissuegraph'] of inferred expression: as the user gave them, absent if none

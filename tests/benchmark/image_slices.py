@@ -59,7 +59,9 @@ def prepare(entry: ImageSlice, data: Path, out: Path, encoders: tuple[str, ...] 
         "slice.h5ad",
         ["--path", data / entry.path, "--slice", folder / "slice.h5ad"] + image + labels,
     )
-    _step("qc", entry, folder, "spots.csv.gz", kept)
+    thresholds = folder / "thresholds.json"
+    thresholds.write_text('{"min_counts": 10, "min_genes": 5, "max_mito": null, "n_mads": null}')
+    _step("qc", entry, folder, "spots.csv.gz", [*kept, "--thresholds", thresholds])
     for method in ("stmfg", "multist"):
         preset = BIN.parent / "assets" / "presets" / method / "default.yaml"
         arrays = folder / f"{method}.npz"

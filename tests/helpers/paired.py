@@ -35,6 +35,7 @@ class PairedSettings:
     neighbour: float = 0.8  # standard deviation of the loadings: what neighbours carry
     mean_count: float = 8.0
     per_patient: int = 1  # slices of each patient
+    own_looks: float = 0.0  # share of the looks that only one patient has: what a new patient cannot be told
 
 
 def paired_slices(settings: PairedSettings, seed: int) -> list[HistologySlice]:
@@ -44,10 +45,22 @@ def paired_slices(settings: PairedSettings, seed: int) -> list[HistologySlice]:
     table = rng.normal(0, settings.exemplar, (settings.n_looks, settings.n_genes))
     loading = rng.normal(0, settings.neighbour, settings.n_genes)
     genes = np.array([f"GENE{i:03d}" for i in range(settings.n_genes)])
-    return [
-        _slice(settings, place, looks, table, loading, genes, np.random.default_rng([seed, place]))
-        for place in range(settings.n_slices)
-    ]
+    slices = []
+    for place in range(settings.n_slices):
+        own = _of_patient(
+            settings, looks, table, np.random.default_rng([seed, 7, place // settings.per_patient])
+        )
+        slices.append(_slice(settings, place, *own, loading, genes, np.random.default_rng([seed, place])))
+    return slices
+
+
+def _of_patient(settings, looks, table, rng):
+    """Looks and table of one patient: some of the looks, with their expression, are nobody else's."""
+    n_own = round(settings.own_looks * len(looks))
+    looks, table = looks.copy(), table.copy()
+    looks[:n_own] = rng.normal(size=looks[:n_own].shape)
+    table[:n_own] = rng.normal(0, settings.exemplar, table[:n_own].shape)
+    return looks, table
 
 
 def _slice(settings, place, looks, table, loading, genes, rng) -> HistologySlice:

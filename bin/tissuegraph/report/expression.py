@@ -7,6 +7,7 @@ from html import escape
 from statistics import mean, stdev
 from typing import Any
 
+from tissuegraph.keys import VALIDATED_BY
 from tissuegraph.methods import title_of
 from tissuegraph.report.claims import claim
 from tissuegraph.report.gallery import gallery
@@ -18,6 +19,14 @@ from tissuegraph.scores.gain import Result, gain_over
 # What a method has to beat
 CONTROLS = {"ridge": "Ridge regression", "knn": "Nearest images", "mean": "Mean expression"}
 _BEATEN = "ridge regression on the image, nearest images and mean expression"
+_LEFT_OUT = {
+    "patient": "whole patients were left out, so it speaks for a new patient like those of the references.",
+    "slice": "slices were left out, as no two patients are known among the references, so it speaks for a "
+    "further slice of the same patient and is optimistic for a new one.",
+    "half of a slice": "halves of the only reference were left out, so it speaks for the rest of that slice "
+    "and is optimistic for any other.",
+}
+_LEVEL_ERRORS = ("error", "error_of_mean")
 LEAST_DIFFERENCE = 0.005  # in mean PCC: less is no gain
 N_GENES = 15  # genes at either end of the list
 PARENT = (
@@ -94,6 +103,7 @@ def _words(shown: Sequence[Outcome], compared: Sequence[Outcome]) -> str:
             f"{count(len(inferred), 'slice')} without counts: <strong>{names}</strong>. Domains, counts and "
             "genes shown for them elsewhere in this report rest on <strong>inferred</strong> expression."
         )
+    lines += [*_validation(shown), *_spread(shown), *_levels(shown), *_taking_part(inferred)]
     if compared:
         lines += _claims(compared)
         by = {_found(outcome).get("held_out_by") for outcome in compared}
@@ -109,6 +119,68 @@ def _held_out(by: Set[str]) -> str:
         return "A reference model of an earlier run inferred these, none of which taught it"
     what = "the slice was held out" if by == {"slice"} else "all slices of the patient were held out"
     return f"For each of these, {what}"
+
+
+def _validation(shown: Sequence[Outcome]) -> list[str]:
+    """What was left out to learn reliability, and so what reliability speaks for."""
+    lines = []
+    for by, words in _LEFT_OUT.items():
+        if chosen := [each for each in shown if _found(each).get(VALIDATED_BY) == by]:
+            lines.append(f"Reliability of {_named(chosen)}: {words}")
+    return lines
+
+
+def _spread(shown: Sequence[Outcome]) -> list[str]:
+    """How much less predictions vary than measurements, and what calibration does about it and costs."""
+    names = ("sd_ratio", "sd_ratio_calibrated", "rmse", "rmse_calibrated")
+    known = [each for outcome in shown if (each := _found(outcome).get("calibration"))]
+    values = {name: [each[name] for each in known if each.get(name) is not None] for name in names}
+    if not all(values.values()):
+        return []
+    ratio, after, error, error_after = (mean(values[name]) for name in names)
+    return [
+        f"On held-out references, predictions of the median gene vary {ratio:.2f} times as much as "
+        f"measurements; <code>layers['calibrated']</code> of the inferred h5ad stretches them to {after:.2f} "
+        f"times, and the RMSE changes from {error:.3f} to {error_after:.3f}."
+    ]
+
+
+def _levels(shown: Sequence[Outcome]) -> list[str]:
+    """Whether slides may be compared: by how much levels of genes were missed on held-out references."""
+    known = [outcome for outcome in shown if _found(outcome).get("level")]
+    lines = []
+    if told := [each for each in known if _found(each)["level"]["share"]]:
+        error, of_mean = (mean(_found(each)["level"][name] for each in told) for name in _LEVEL_ERRORS)
+        lines.append(
+            f"Levels of genes in {_named(told)} as a whole are told by the image: on held-out references "
+            f"they miss by {error:.3f} (log-normalised, root mean square), the mean of the references by "
+            f"{of_mean:.3f}."
+        )
+    if left := [each for each in known if not _found(each)["level"]["share"]]:
+        lines.append(
+            f"Levels of genes in {_named(left)} as a whole are those of the references: on held-out "
+            "references the image did not tell them better. Compare patterns within slides, not levels "
+            "between them."
+        )
+    return lines
+
+
+def _named(outcomes: Sequence[Outcome]) -> str:
+    return ", ".join(escape(outcome.sample) for outcome in outcomes)
+
+
+def _taking_part(inferred: Sequence[Outcome]) -> list[str]:
+    """How many inferred genes domains rest on."""
+    found = [
+        f"{_found(each)['n_genes_on']:,} of {_found(each)['n_genes']:,} for {escape(each.sample)}"
+        for each in inferred
+        if "n_genes_on" in _found(each)
+    ]
+    return (
+        [f"Genes that are inferred reliably enough to take part in domains: {', '.join(found)}."]
+        if found
+        else []
+    )
 
 
 def _claims(compared: Sequence[Outcome]) -> list[str]:

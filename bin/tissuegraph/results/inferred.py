@@ -18,7 +18,9 @@ from tissuegraph.results.kept import kept_slice
 from tissuegraph.results.pictures import tissue_of
 from tissuegraph.slices.qc import spot_metrics, write_spots
 from tissuegraph.spahgc.asked import GeneNames, find_genes
+from tissuegraph.spahgc.calibration import calibrated
 from tissuegraph.spahgc.counts import whole_numbers
+from tissuegraph.spahgc.inference import Inference
 from tissuegraph.spahgc.prediction import Prediction
 from tissuegraph.spahgc.settings import Panel
 
@@ -27,9 +29,11 @@ _PANEL_PX = 300  # width of one panel in the report
 
 
 def gene_table(prediction: Prediction, names: GeneNames | None) -> pd.DataFrame:
-    """var of the panel: identifiers and symbols as in a reference slice, reliability, and PCC where known.
+    """var of the panel: identifiers and symbols as in a reference slice, and what is known of each gene.
 
-    names: of the panel's genes; where they are unknown, the genes' own stand for them.
+    Reliability and what was left out to learn it, spread and error before and after calibration, whether the
+    gene takes part in domains, and PCC where it was measured. names: of the panel's genes; where they are
+    unknown, the genes' own stand for them.
     """
     genes = prediction.genes.astype(object)
     known = {keys.GENE_ID: names.gene_ids, keys.GENE_SYMBOL: names.symbols} if names is not None else {}
@@ -39,6 +43,12 @@ def gene_table(prediction: Prediction, names: GeneNames | None) -> pd.DataFrame:
     }
     var = pd.DataFrame(columns, index=pd.Index(genes))
     var["reliability"] = prediction.reliability
+    if prediction.validated_by:
+        var[keys.VALIDATED_BY] = pd.Categorical([prediction.validated_by] * len(var))
+    for name, values in prediction.per_gene.items():
+        var[name] = values
+    if prediction.goes_on is not None:
+        var["reliable"] = prediction.goes_on
     if prediction.gene_pcc is not None:
         var["pcc"] = prediction.gene_pcc
     return var
@@ -47,17 +57,22 @@ def gene_table(prediction: Prediction, names: GeneNames | None) -> pd.DataFrame:
 def inferred_slice(
     data: anndata.AnnData, spots: pd.DataFrame, prediction: Prediction, var: pd.DataFrame, notes: Mapping
 ) -> anndata.AnnData:
-    """Kept spots with predicted log-normalised expression in X; measured in layers where known.
+    """Kept spots with predicted log-normalised expression in X; calibrated and measured in layers.
 
-    data: the canonical slice, all spots; spots: its QC table. notes: what uns says beside `inferred`.
+    data: the canonical slice, all spots; spots: its QC table. notes: what uns says beside `inferred` and what
+    was left out to learn reliability.
     """
     kept = kept_slice(data, spots)
     uns = {name: value for name, value in kept.uns.items() if name != keys.TISSUEGRAPH}
     own = {**kept.uns.get(keys.TISSUEGRAPH, {}), keys.INFERRED: True, **notes, "versions": versions()}
+    if prediction.validated_by:
+        own[keys.VALIDATED_BY] = prediction.validated_by
     layers = {} if prediction.measured is None else {keys.MEASURED: prediction.measured}
+    if prediction.per_gene:
+        layers[keys.CALIBRATED] = calibrated(prediction.predicted, prediction.per_gene)
     return anndata.AnnData(
         X=prediction.predicted,
-        obs=kept.obs,
+        obs=kept.obs.assign(**prediction.per_spot),
         var=var,
         obsm={keys.SPATIAL: kept.obsm[keys.SPATIAL]},
         layers=layers,
@@ -70,10 +85,12 @@ def write_slice_to_go_on(
 ) -> None:
     """Write slice.h5ad and spots.csv.gz of a slice without counts, with predicted counts in their place.
 
-    data: the canonical slice, of which QC kept all N spots, as here: image features stay in step. See
-    tissuegraph.spahgc.counts.
+    Only genes that are reliable enough take part. data: the canonical slice, of which QC kept all N spots, as
+    here: image features stay in step. See tissuegraph.spahgc.counts.
     """
-    counts = whole_numbers(prediction.predicted, panel)
+    chosen = np.ones(len(var), dtype=bool) if prediction.goes_on is None else prediction.goes_on
+    var = var[chosen]
+    counts = whole_numbers(prediction.predicted[:, chosen], panel)
     uns = dict(data.uns)
     uns[keys.TISSUEGRAPH] = {**uns[keys.TISSUEGRAPH], keys.INFERRED: True}
     pseudo = anndata.AnnData(
@@ -157,11 +174,22 @@ def described(prediction: Prediction) -> dict[str, Any]:
         "inner_validation": [each.history.get("validation_pcc_of") for each in inferences],
         "seconds": sum(each.seconds for each in inferences),
         "median_reliability": _median(prediction.reliability),
+        keys.VALIDATED_BY: prediction.validated_by,
+        keys.REFERENCE_SIMILARITY: _median(prediction.per_spot.get(keys.REFERENCE_SIMILARITY, np.array([]))),
+        "level": _level(inferences[0]),
+        "calibration": {name: _median(values) for name, values in prediction.per_gene.items()},
+        "n_genes_on": len(prediction.genes) if prediction.goes_on is None else int(prediction.goes_on.sum()),
         "genes": genes,
         "n_genes_asked": len(prediction.asked.names),
         keys.GENES_LEFT_OUT: list(prediction.asked.left_out),
         "scores": prediction.scores,
     }
+
+
+def _level(inference: Inference) -> dict[str, float] | None:
+    """What held-out references say of levels; None where nothing, or where the slide is too unlike them."""
+    level = inference.history.get("level")
+    return level if level and bool(level["share"]) == inference.level_told else None
 
 
 def _note(prediction: Prediction, column: int) -> str:

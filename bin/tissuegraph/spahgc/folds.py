@@ -9,6 +9,7 @@ from tissuegraph.slices.partition import spatial_parts
 from tissuegraph.spahgc.slices import HistologySlice
 
 MIN_SPOTS = 16  # of a slice that has to be cut into halves
+HALF = "half of a slice"
 
 
 def owner_of(piece: HistologySlice, by: str) -> str:
@@ -16,6 +17,19 @@ def owner_of(piece: HistologySlice, by: str) -> str:
     if by not in ("slice", "patient"):
         raise SettingsError(f"slices are held out by slice or patient, got {by!r}")
     return piece.owner if by == "patient" else piece.name
+
+
+def kept_apart(references: Sequence[HistologySlice]) -> str:
+    """What inner validation leaves out: `patient` where two or more are known among them, else `slice`.
+
+    A slice whose patient is unknown then counts as a patient of its own.
+    """
+    return "patient" if len({each.patient for each in references} - {None}) > 1 else "slice"
+
+
+def validated_by(references: Sequence[HistologySlice]) -> str:
+    """The same in words, as tables and files say it; a single slice can only be left out by halves."""
+    return kept_apart(references) if len(references) > 1 else HALF
 
 
 def folds(slices: Sequence[HistologySlice], by: str = "slice") -> list[tuple[str, tuple[str, ...]]]:

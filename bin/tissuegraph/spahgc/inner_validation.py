@@ -6,15 +6,20 @@ best mean PCC over all held-out references. The PCC of each gene there is its re
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from tissuegraph.keys import VALIDATED_BY
 from tissuegraph.spahgc.baselines import NEIGHBOURS, PENALTIES, STARTS, Tuning, knn_path
-from tissuegraph.spahgc.folds import at_least_two, inner_folds
+from tissuegraph.spahgc.calibration import HeldOut, agreement, calibrate
+from tissuegraph.spahgc.folds import at_least_two, inner_folds, kept_apart, validated_by
+from tissuegraph.spahgc.level import LevelChoice, LevelPath, choose_level
+from tissuegraph.spahgc.likeness import shift, some_tiles, usual
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
 from tissuegraph.spahgc.reference_set import ReferenceSet
@@ -30,12 +35,16 @@ Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or 
 
 @dataclass(frozen=True, eq=False)
 class InnerValidation:
-    """What holding out references in turn decided, and how well each gene did at the chosen epoch."""
+    """What holding out references in turn decided with one seed, and how well each gene did then."""
 
+    seed: int
     tuning: Tuning
     epochs: int
     reliability: np.ndarray  # (M,) float32, NaN where unknown
+    per_gene: dict[str, np.ndarray]  # (M,) float32 each, see `calibration.calibrate`
     history: dict[str, Any]  # plain numbers, lists and text: JSON holds it
+    seconds: float
+    level: LevelChoice | None  # None where levels are left as predicted; the same for all seeds
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,46 +66,60 @@ def validate_inside(
     genes: np.ndarray,
     settings: Settings,
     *,
-    seed: int,
+    seeds: Sequence[int],
     device: torch.device,
-    by: str,
     progress: Progress | None = None,
-) -> InnerValidation:
-    """Hold out references in turn; choose what the mean PCC over all of them likes best.
+) -> list[InnerValidation]:
+    """Hold out references in turn; choose what the mean PCC over all of them likes best, for every seed.
 
-    The panel is the one for the real targets; scaling, image scaling, graphs and network are made anew
-    from the remaining references in every fold.
+    Whole patients are held out wherever there are two or more. The panel is the one for the real targets;
+    scaling, image scaling, graphs and network are made anew from the remaining references in every fold.
     """
-    folds = _folds(references, genes, settings, by)
+    started = time.perf_counter()
+    folds = _folds(references, genes, settings)
     tuning, start_scores = _tune(folds, settings.model.base)
-    looks: list[int] = []
-    curves = []  # per fold: (looks, U, M)
-    for place, fold in enumerate(folds, 1):
-        looks, curve = _learning_curve(fold, tuning, settings, seed, device, f"inner fold {place}", progress)
-        curves.append(curve)
-    per_gene = np.concatenate(curves, axis=1)  # (looks, all held-out units, M)
-    curve = mean_over(mean_over(per_gene, 2), 1)
-    best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
-    history = {
-        "epoch": looks,
-        "validation_pcc": [float(value) for value in curve],
-        "validation_pcc_of": {"spahgc": float(curve[best]), **start_scores, "mean": 0.0},
+    level = _level(folds, references, settings)
+    shared = {
         "start": tuning.start,
         "ridge_penalty": tuning.penalty,
         "neighbours": tuning.neighbours,
         "held_out_inside": [[unit.name for unit in fold.held_out] for fold in folds],
+        VALIDATED_BY: validated_by(references),
+        "usual": _usual(folds, device),
+        "level": level and {"share": level.share, "error": level.error, "error_of_mean": level.error_of_mean},
     }
-    reliability = mean_over(per_gene[best], 0).astype(np.float32)
-    return InnerValidation(tuning, looks[best], reliability, history)
+    once = time.perf_counter() - started
+    found = []
+    for seed in seeds:
+        started = time.perf_counter()
+        looks, seen = _looks(folds, tuning, settings, seed, device, progress)
+        curve = mean_over(mean_over(seen[:, :, 0], 2), 1)
+        best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
+        held_out = HeldOut(*np.moveaxis(seen[best], 1, 0))
+        if level and level.share:
+            held_out = replace(held_out, difference=level.difference)
+        history = {
+            "epoch": looks,
+            "validation_pcc": [float(value) for value in curve],
+            "validation_pcc_of": {"spahgc": float(curve[best]), **start_scores, "mean": 0.0},
+        }
+        found.append(
+            InnerValidation(
+                seed=seed,
+                tuning=tuning,
+                epochs=looks[best],
+                reliability=mean_over(held_out.pcc, 0).astype(np.float32),
+                per_gene=calibrate(held_out),
+                level=level if level and level.share else None,
+                history=history | shared,
+                seconds=time.perf_counter() - started + once / len(seeds),
+            )
+        )
+    return found
 
 
-def _folds(
-    references: Sequence[HistologySlice],
-    genes: np.ndarray,
-    settings: Settings,
-    by: str,
-) -> list[_Fold]:
-    units, found = at_least_two(references), []
+def _folds(references: Sequence[HistologySlice], genes: np.ndarray, settings: Settings) -> list[_Fold]:
+    units, by, found = at_least_two(references), kept_apart(references), []
     for held in inner_folds(units, by, settings.validation.folds):
         training = [unit for i, unit in enumerate(units) if i not in held]
         hidden = _sampled([units[i] for i in held], settings.validation.max_spots)
@@ -116,6 +139,44 @@ def _sampled(units: Sequence[HistologySlice], limit: int) -> list[HistologySlice
     ]
 
 
+def _usual(folds: Sequence[_Fold], device: torch.device) -> dict[str, Any]:
+    """What the images of references look like to each other, see `likeness`."""
+    pairs = [(fold.training.references, unit) for fold in folds for unit in fold.held_out]
+    return usual(
+        [unit.name for _, unit in pairs],
+        [known.similarity(some_tiles(unit.image), device) for known, unit in pairs],
+        [shift(unit.image, known.image_scaling) for known, unit in pairs],
+    )
+
+
+def _level(
+    folds: Sequence[_Fold], references: Sequence[HistologySlice], settings: Settings
+) -> LevelChoice | None:
+    """How well levels of held-out references are told by their image; None where that is not asked."""
+    features = settings.features
+    if features.level == "none" or features.scale != "slice" or len(references) < 2:
+        return None
+    mean_off, ridge_off = [], []
+    for fold in folds:
+        known = fold.training.references
+        path = LevelPath.of(fold.training.encoded, known.expression, known.image_scaling)
+        for unit, measured in zip(fold.held_out, fold.measured, strict=True):
+            mean_off.append(path.mean - measured.mean(axis=0, dtype=np.float64))
+            ridge_off.append(path.off(unit.image))
+    return choose_level(np.array(mean_off), np.array(ridge_off))
+
+
+def _looks(folds, tuning, settings, seed, device, progress) -> tuple[list[int], np.ndarray]:
+    """Epochs that were looked at, and the agreement there: (looks, all held-out units, 4, M)."""
+    epochs: list[int] = []
+    curves = []
+    for place, fold in enumerate(folds, 1):
+        name = f"inner fold {place}"
+        epochs, curve = _learning_curve(fold, tuning, settings, seed, device, name, progress)
+        curves.append(curve)
+    return epochs, np.concatenate(curves, axis=1)
+
+
 def _learning_curve(
     fold: _Fold,
     tuning: Tuning,
@@ -125,17 +186,17 @@ def _learning_curve(
     name: str,
     progress: Progress | None,
 ) -> tuple[list[int], np.ndarray]:
-    """Epochs at which the network in training was looked at, and its PCC there: (looks, U, M)."""
+    """Epochs at which the network in training was looked at, and its agreement there: (looks, U, 4, M)."""
     known = fold.training.references
     predictors = [known.predictor(each.position, each.image, tuning, device) for each in fold.held_out]
     epochs, seen = [], []
 
     def look(epoch: int, network: Spahgc) -> None:
         pairs = zip(fold.measured, predictors, strict=True)
-        seen.append([pearson(measured, predict(network))[0] for measured, predict in pairs])
+        seen.append(np.stack([agreement(measured, predict(network)) for measured, predict in pairs]))
         epochs.append(epoch)
         if progress:
-            progress(name, epoch, float(np.nanmean(seen[-1])))
+            progress(name, epoch, float(np.nanmean(seen[-1][:, 0])))
 
     train_network(
         fold.training.graphs(tuning, device),

@@ -11,7 +11,9 @@ import torch
 from tissuegraph.errors import InputError
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.spahgc.asked import GeneNames, find_genes
+from tissuegraph.spahgc.folds import kept_apart
 from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
+from tissuegraph.spahgc.level import Level, LevelChoice, LevelPath
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import choose_panel, columns_of
 from tissuegraph.spahgc.reference_model import LearnedRun, ReferenceModel
@@ -36,40 +38,53 @@ def learn(
 ) -> ReferenceModel:
     """Panel, scalings, inner validation and networks of every seed.
 
-    by: "patient" keeps the slices of one patient apart in inner validation and among a training slice's
-    references. A single reference is cut into halves. asked: symbols or identifiers of genes that are
-    inferred in any case, where all references measure them. Raises InputError for slices that cannot serve
-    together.
+    Inner validation, and the references of each training slice, keep the slices of one patient apart
+    wherever two patients are known. A single reference is cut into halves. by: what the targets are held out
+    by; where that is "patient" and only one is left to learn from, a warning says so. asked: symbols or
+    identifiers of genes that are inferred in any case, where all references measure them. Raises InputError
+    for slices that cannot serve together.
     """
     check_references(references)
     where = resolve_device(device)
     wanted = find_genes(asked, [each.gene_names for each in references])
     genes = choose_panel(references, settings.panel, wanted.genes)
-    training = TrainingSet(references, genes, settings, by=by)
+    inners = validate_inside(references, genes, settings, seeds=seeds, device=where, progress=progress)
+    training = TrainingSet(references, genes, settings, by=kept_apart(references))
     runs = []
-    for seed in seeds:
+    for inner in inners:
         started = time.perf_counter()
-        inner = validate_inside(
-            references, genes, settings, seed=seed, device=where, by=by, progress=progress
-        )
-        networks, losses = _members(training, inner, seed, where, progress)
+        networks, losses = _members(training, inner, where, progress)
         runs.append(
             LearnedRun(
-                seed=seed,
+                seed=inner.seed,
                 tuning=inner.tuning,
                 epochs=inner.epochs,
                 networks=networks,
                 reliability=inner.reliability,
+                per_gene=inner.per_gene,
                 history=inner.history | {"losses": losses, "references": [each.name for each in references]},
-                seconds=time.perf_counter() - started,
-                warnings=_warnings(references, inner),
+                seconds=inner.seconds + time.perf_counter() - started,
+                warnings=_warnings(references, inner, by),
             )
         )
-    sources = tuple(map(ReferenceSlice.of, references))
-    names = _called(references[0], genes)
     return ReferenceModel(
-        tuple(each.name for each in references), training.references, tuple(runs), wanted, names, sources, by
+        names=tuple(each.name for each in references),
+        references=training.references,
+        runs=tuple(runs),
+        asked=wanted,
+        level=_level(training, inners[0].level),
+        gene_names=_called(references[0], genes),
+        sources=tuple(map(ReferenceSlice.of, references)),
+        by=by,
     )
+
+
+def _level(training: TrainingSet, choice: LevelChoice | None) -> Level | None:
+    if choice is None:
+        return None
+    known = training.references
+    path = LevelPath.of(training.encoded, known.expression, known.image_scaling)
+    return path.level(choice.penalty, choice.share)
 
 
 def _called(reference: HistologySlice, genes: np.ndarray) -> GeneNames:
@@ -84,7 +99,6 @@ def _called(reference: HistologySlice, genes: np.ndarray) -> GeneNames:
 def _members(
     training: TrainingSet,
     inner: InnerValidation,
-    seed: int,
     device: torch.device,
     progress: Progress | None,
 ) -> tuple[tuple[Spahgc, ...], dict[str, list[float]]]:
@@ -102,13 +116,13 @@ def _members(
             n_features=known.n_features,
             n_genes=len(known.genes),
             epochs=inner.epochs,
-            seed=seed + member * _MEMBER_SEEDS,
+            seed=inner.seed + member * _MEMBER_SEEDS,
             device=device,
         )
         if not all(torch.isfinite(values).all() for values in trained.network.state_dict().values()):
             raise InputError(
-                f"SpaHGC diverged with seed {seed}: its weights after {inner.epochs} epochs are not finite; "
-                f"lower optimiser.lr (now {settings.optimiser.lr:g})"
+                f"SpaHGC diverged with seed {inner.seed}: its weights after {inner.epochs} epochs are not "
+                f"finite; lower optimiser.lr (now {settings.optimiser.lr:g})"
             )
         networks.append(trained.network)
         losses = losses or trained.losses
@@ -117,8 +131,13 @@ def _members(
     return tuple(networks), losses
 
 
-def _warnings(references: Sequence[HistologySlice], inner: InnerValidation) -> tuple[str, ...]:
+def _warnings(references: Sequence[HistologySlice], inner: InnerValidation, by: str) -> tuple[str, ...]:
     notes = []
+    if by == "patient" and len(references) > 1 and kept_apart(references) != "patient":
+        notes.append(
+            "patients were to be left out, but the references are of one patient, or of none that is known: "
+            "inner validation left out slices, and reliability is that of a further slice of one patient"
+        )
     if len(references) == 1:
         notes.append(
             f"one reference slice only ({references[0].name}): it was cut into halves for training and inner "

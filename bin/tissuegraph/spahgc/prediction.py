@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tissuegraph.io.intermediate import read_arrays, reading
+from tissuegraph.keys import PREDICTION_SD, REFERENCE_SIMILARITY, VALIDATED_BY
 from tissuegraph.spahgc.asked import AskedGenes
 from tissuegraph.spahgc.gene_names import told_apart
+from tissuegraph.spahgc.going_on import genes_that_go_on
 from tissuegraph.spahgc.inference import Inference, baselines, infer_slice
 from tissuegraph.spahgc.protocol import scored
 from tissuegraph.spahgc.reference_model import ReferenceModel
@@ -18,6 +20,7 @@ from tissuegraph.spahgc.scores import score
 from tissuegraph.spahgc.slices import HistologySlice
 
 METHODS = ("spahgc", "ridge", "knn", "mean")
+_BY_NAME = ("baselines", "per_gene", "per_spot")  # fields that hold several arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,9 @@ class Prediction:
     baselines: name to (N, M) float32, where the slice was sequenced
     scores: method to a list over seeds of {pcc, pcc_median, spot_pcc, rmse, ...}; empty without counts
     warnings: what deserves a look, beside what each inference says
+    per_gene: (M,) float32 by name, see `calibration.calibrate`
+    per_spot: (N,) float32 by name: similarity to the references; spread over seeds and members, if several
+    goes_on: (M,) bool, genes that are reliable enough for domains; None: all
     """
 
     genes: np.ndarray
@@ -42,6 +48,14 @@ class Prediction:
     scores: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     inferences: tuple[Inference, ...] = ()
     warnings: tuple[str, ...] = ()
+    per_gene: dict[str, np.ndarray] = field(default_factory=dict)
+    per_spot: dict[str, np.ndarray] = field(default_factory=dict)
+    goes_on: np.ndarray | None = None
+
+    @property
+    def validated_by(self) -> str | None:
+        """What was left out together to learn reliability; None where unknown."""
+        return self.inferences[0].history.get(VALIDATED_BY) if self.inferences else None
 
     @property
     def asked(self) -> AskedGenes:
@@ -53,7 +67,10 @@ class Prediction:
         arrays = {"genes": self.genes, "predicted": self.predicted, "reliability": self.reliability}
         if self.measured is not None:
             arrays |= {"measured": self.measured, "gene_pcc": self.gene_pcc}
-            arrays |= {f"baseline.{name}": values for name, values in self.baselines.items()}
+        if self.goes_on is not None:
+            arrays["goes_on"] = self.goes_on
+        for topic in _BY_NAME:
+            arrays |= {f"{topic}.{name}": values for name, values in getattr(self, topic).items()}
         with open(path, "wb") as file:
             np.savez_compressed(file, **arrays)
 
@@ -61,10 +78,14 @@ class Prediction:
     def load(cls, path: str | Path) -> Prediction:
         """Read the arrays that `save` wrote; raises InputError for anything else."""
         with reading(path, "prediction"):
-            found = read_arrays(path, "prediction")
-            prefix = "baseline."
-            baselines = {k.removeprefix(prefix): found.pop(k) for k in list(found) if k.startswith(prefix)}
-            return cls(**found, baselines=baselines)
+            found: dict = {topic: {} for topic in _BY_NAME}
+            for name, values in read_arrays(path, "prediction").items():
+                topic, _, own = name.partition(".")
+                if own:
+                    found[topic][own] = values
+                else:
+                    found[name] = values
+            return cls(**found)
 
 
 def predict(target: HistologySlice, model: ReferenceModel, *, device: str = "auto") -> Prediction:
@@ -76,43 +97,64 @@ def predict(target: HistologySlice, model: ReferenceModel, *, device: str = "aut
     blind = target.without_counts()
     found = infer_slice(model, blind, device=device)
     genes = model.genes
-    predicted, reliability = _averages(found)
+    inferred = _averaged(genes, found, model.settings.panel.min_reliability)
     if target.counts is None:
-        return Prediction(genes, predicted, reliability, inferences=tuple(found))
+        return inferred
     shared = np.isin(genes, target.genes)
     if not shared.any():
         warning = (
             f"not compared with its own counts: it measures none of the {len(genes)} genes of the panel, "
             f"{told_apart(target.genes, genes)}; name its genes as its references do"
         )
-        return Prediction(genes, predicted, reliability, inferences=tuple(found), warnings=(warning,))
+        return replace(inferred, warnings=(*inferred.warnings, warning))
     folds = [
         scored(target, target.name, run.seed, inference, controls, model.settings)
         for run, inference, controls in zip(model.runs, found, baselines(model, blind), strict=True)
     ]
     gene_pcc = np.full(len(genes), np.nan, dtype=np.float32)
-    gene_pcc[shared] = score(folds[0].measured, predicted[:, shared]).gene_pcc
-    return Prediction(
-        genes=genes,
-        predicted=predicted,
-        reliability=reliability,
+    gene_pcc[shared] = score(folds[0].measured, inferred.predicted[:, shared]).gene_pcc
+    return replace(
+        inferred,
         measured=_over_panel(folds[0].measured, shared),
         gene_pcc=gene_pcc,
         baselines={name: _over_panel(values, shared) for name, values in folds[0].baselines.items()},
         scores={name: [fold.scores[name].summary() for fold in folds] for name in folds[0].scores},
-        inferences=tuple(found),
     )
 
 
-def _averages(found: Sequence[Inference]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean prediction (N, M) over seeds, and mean reliability (M,) over the seeds that know it."""
+def _averaged(genes: np.ndarray, found: Sequence[Inference], least: float | None) -> Prediction:
+    """Mean over seeds, of what is predicted and of what is known of each gene. least: see `going_on`."""
     predicted = found[0].predicted / len(found)
     for each in found[1:]:  # one at a time: together they would be the largest array of the run
         predicted += each.predicted / len(found)
-    known = np.array([each.reliability for each in found], dtype=np.float64)
+    reliability = _known_mean([each.reliability for each in found])
+    goes_on, warning = genes_that_go_on(reliability, least)
+    per_spot = {REFERENCE_SIMILARITY: found[0].similarity}
+    n_networks = sum(each.n_members for each in found)
+    if n_networks > 1:
+        squares = np.zeros(len(predicted))
+        for each in found:
+            between = np.square(each.predicted - predicted).mean(axis=1, dtype=np.float64)
+            squares += each.n_members * (each.variance + between)
+        per_spot[PREDICTION_SD] = np.sqrt(squares / (n_networks - 1)).astype(np.float32)
+    return Prediction(
+        genes=genes,
+        predicted=predicted.astype(np.float32, copy=False),
+        reliability=reliability,
+        inferences=tuple(found),
+        warnings=(warning,) if warning else (),
+        per_gene={name: _known_mean([each.per_gene[name] for each in found]) for name in found[0].per_gene},
+        per_spot=per_spot,
+        goes_on=goes_on,
+    )
+
+
+def _known_mean(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean (M,) float32 over the seeds that know it."""
+    known = np.array(values, dtype=np.float64)
     count = np.isfinite(known).sum(axis=0)
     mean = np.where(count > 0, np.nansum(known, axis=0) / np.maximum(count, 1), np.nan)
-    return predicted.astype(np.float32, copy=False), mean.astype(np.float32)
+    return mean.astype(np.float32)
 
 
 def _over_panel(values: np.ndarray, shared: np.ndarray) -> np.ndarray:

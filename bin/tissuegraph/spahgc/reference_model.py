@@ -11,6 +11,7 @@ import numpy as np
 from tissuegraph.errors import InputError
 from tissuegraph.spahgc.asked import AskedGenes, GeneNames, find_genes
 from tissuegraph.spahgc.baselines import Tuning
+from tissuegraph.spahgc.level import Level
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.scales import check_scales
@@ -25,6 +26,7 @@ class LearnedRun:
 
     networks: the members, after the epochs that inner validation chose
     reliability: (M,) float32, PCC of each gene on inner folds of the references; NaN: unknown
+    per_gene: (M,) float32 by name, how predictions vary and err there: see `calibration.calibrate`
     history: plain numbers, lists and text: JSON holds it
     """
 
@@ -36,6 +38,7 @@ class LearnedRun:
     history: dict[str, Any]
     seconds: float
     warnings: tuple[str, ...] = ()
+    per_gene: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +47,7 @@ class ReferenceModel:
 
     names: of the slices, as they are called in the samplesheet (a single one serves as two halves)
     asked: what became of the genes asked for; gene_names: of the panel, in the first reference
+    level: of genes in a slide as a whole, from its image; None where levels are left as predicted
     sources: the slices, as they were when they taught; by: what inner validation kept apart, slice or patient
     """
 
@@ -51,6 +55,7 @@ class ReferenceModel:
     references: ReferenceSet
     runs: tuple[LearnedRun, ...]
     asked: AskedGenes = field(default_factory=AskedGenes)
+    level: Level | None = None
     gene_names: GeneNames | None = None
     sources: tuple[ReferenceSlice, ...] = ()
     by: str = "slice"

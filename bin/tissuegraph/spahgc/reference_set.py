@@ -17,6 +17,7 @@ from torch_geometric.data import HeteroData
 
 from tissuegraph.spahgc.baselines import Products, Ridge, RidgePath, Tuning, knn_path, mean_prediction
 from tissuegraph.spahgc.graph import Plan, References, hetero_data, plan_graphs
+from tissuegraph.spahgc.likeness import similarity
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
 from tissuegraph.spahgc.scaling import ImageScaling, Scaling, fit_image_scaling, fit_scaling
@@ -125,6 +126,10 @@ class ReferenceSet:
             "knn": knn,
             "ridge": self.ridge(tuning).predict(plain_image),
         }
+
+    def similarity(self, image: np.ndarray, device: torch.device) -> np.ndarray:
+        """Mean cosine of each tile (N, F), as encoded, to as many references as serve it: (N,) float32."""
+        return similarity(self.image_scaling.apply(image), self.images, self.settings.graph.cs_k, device)
 
     def predictor(
         self, position: np.ndarray, image: np.ndarray, tuning: Tuning, device: torch.device

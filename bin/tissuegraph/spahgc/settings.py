@@ -23,6 +23,8 @@ class Panel:
     target_sum: float | None = number(1e-6, 1e9, "none")  # counts per spot over all genes; none: as counted
     log: str = choice("log1p", "log10")  # of x + 1
     scale: str = choice("none", "unit", "minmax")  # inside the network; predictions are scaled back
+    min_reliability: float | None = number(-1, 1, "none")  # genes below it take no part in the domains of an
+    # inferred slice; none: all take part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,8 @@ class Features:
 
     scale: str = choice("none", "references", "slice", "encoder")  # zero mean and unit variance over which
     # spots; encoder: none for a network, references for features made by hand, each in a unit of its own
+    level: str = choice("none", "best")  # best: with scale slice, the mean of each gene in a slide is told by
+    # features scaled by the references, where inner validation finds that better than leaving it
     tile_um: float | None = number(1, 10_000, "none")  # side of a tile where --tile_um does not say
 
 

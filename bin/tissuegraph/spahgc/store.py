@@ -27,6 +27,7 @@ from tissuegraph.io.text import brief
 from tissuegraph.presets import settings_from_dict
 from tissuegraph.spahgc.asked import AskedGenes, GeneNames
 from tissuegraph.spahgc.baselines import Products, Tuning
+from tissuegraph.spahgc.level import Level
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.model_check import check_model
 from tissuegraph.spahgc.origin import ImageOrigin
@@ -78,6 +79,7 @@ def save_model(model: ReferenceModel, directory: Path) -> None:
         "parts": {name: _taken(name, getattr(known, name), numbers) for name in _PARTS},
         "asked": asdict(model.asked),
         "genes": known.genes.tolist(),
+        "level": _taken("level", model.level, numbers) if model.level else None,
         "called": {name: getattr(about, name).tolist() for name in ("gene_ids", "symbols")}
         if about
         else None,
@@ -168,6 +170,7 @@ def _model(table: Mapping[str, Any], numbers: Numbers) -> ReferenceModel:
         gene_names=GeneNames(genes, *(np.array(called[name], dtype=str) for name in ("gene_ids", "symbols")))
         if called
         else None,
+        level=_given("level", Level, table["level"], numbers) if table["level"] is not None else None,
         sources=tuple(map(_source, table["references"])),
         by=table["by"],
     )

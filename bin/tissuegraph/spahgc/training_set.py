@@ -19,12 +19,13 @@ from tissuegraph.spahgc.training import GraphSource
 class TrainingSet:
     """Slices with counts, on the scales of all of them. A single one is cut into halves.
 
-    by: `patient` keeps the slices of one patient from serving each other.
+    by: `patient` keeps the slices of one patient from serving each other, where another patient can.
     """
 
     def __init__(self, slices: Sequence[HistologySlice], genes: np.ndarray, settings: Settings, *, by: str):
         units = at_least_two(slices)
         self.references = ReferenceSet.of(units, genes, settings)
+        self.encoded = [each.image for each in units]  # (N_s, F) each, not scaled
         self._positions = [each.position for each in units]
         self._owners = [owner_of(each, by) for each in units]
 

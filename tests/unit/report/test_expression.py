@@ -94,6 +94,37 @@ def test_slices_without_counts_are_named_as_inferred():
     assert found["expression_pcc"].data == [{"T<1>": [0.5, 0.1]}, {"T<1>": [0.6, 0.3]}]
 
 
+def test_it_is_said_what_was_left_out_and_what_calibration_costs():
+    costs = {"sd_ratio": 0.4, "sd_ratio_calibrated": 0.98, "rmse": 0.5, "rmse_calibrated": 0.61}
+    text = words_on(
+        [
+            outcome("S", validated_by="patient", calibration=costs),
+            outcome("T", goes_on=True, validated_by="half of a slice", n_genes_on=1200, n_genes=1500),
+        ]
+    )
+    assert "Reliability of S: whole patients were left out" in text
+    assert "Reliability of T: halves of the only reference were left out" in text
+    assert "vary 0.40 times as much as measurements" in text
+    assert "to 0.98 times, and the RMSE changes from 0.500 to 0.610" in text
+    assert "take part in domains: 1,200 of 1,500 for T" in text
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (
+            0.5,
+            "in S as a whole are told by the image: on held-out references they miss by 0.080",
+        ),
+        (0.0, "Levels of genes in S as a whole are those of the references"),
+    ],
+)
+def test_it_is_said_whether_slides_may_be_compared(share, words):
+    level = {"share": share, "error": 0.08, "error_of_mean": 0.2}
+    assert words in words_on([outcome("S", level=level)])
+    assert "Levels" not in words_on([outcome("S", level=None)])
+
+
 def test_genes_are_ranked_by_what_was_measured():
     text = by_id([held_out("S", (0.2,), 0.1)])["expression_genes"].data
     assert text.index("<td>A</td>") < text.index("<td>B</td>")

@@ -1,6 +1,7 @@
 """From slices on disk to inferred expression on disk: who serves whom, what is written, what leaks."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import anndata
@@ -25,9 +26,10 @@ from tissuegraph.io.reading import read_slice
 from tissuegraph.io.request import Request
 from tissuegraph.presets import load_settings
 from tissuegraph.records import read_record
-from tissuegraph.results.inferred import chosen_genes, to_draw
-from tissuegraph.spahgc.asked import GeneNames, find_genes
+from tissuegraph.results.inferred import chosen_genes, described, to_draw, write_slice_to_go_on
+from tissuegraph.spahgc.asked import AskedGenes, GeneNames, find_genes
 from tissuegraph.spahgc.counts import COUNTS_PER_GENE, whole_numbers
+from tissuegraph.spahgc.going_on import genes_that_go_on
 from tissuegraph.spahgc.members import read_members, read_references
 from tissuegraph.spahgc.prediction import Prediction
 
@@ -77,13 +79,60 @@ def test_a_target_gets_predictions_reliability_and_pictures(inferred):
     assert slice_.uns["tissuegraph"]["inferred"]
     assert slice_.var["reliability"].between(-1, 1).all()
     assert np.array_equal(slice_.obsm["spatial"], XY)
-    assert "measured" not in slice_.layers
+    assert set(slice_.layers) == {"calibrated"}
     assert {path.name for path in out.iterdir()} == {
         *("T.inferred.h5ad", "T.inferred.png", "T.inferred.svg", "prediction.npz", "on")
     }
     assert record.metrics["references"] == ["A", "B", "C"]
     assert record.metrics["scores"] == {}
     assert "marker genes that are not in the panel of 12 genes: nothing" in record.reasons
+
+
+def test_the_file_says_what_was_left_out_how_alike_each_tile_is_and_how_far_networks_differ(inferred):
+    record, out = inferred
+    slice_ = anndata.read_h5ad(out / "T.inferred.h5ad")
+    assert slice_.uns["tissuegraph"]["validated_by"] == record.metrics["validated_by"] == "patient"
+    assert set(slice_.var["validated_by"]) == {"patient"}
+    assert slice_.obs["reference_similarity"].between(-1, 1).all()
+    assert (slice_.obs["prediction_sd"] > 0).all()  # two seeds
+    stretched = slice_.layers["calibrated"].std(axis=0) / slice_.X.std(axis=0)
+    np.testing.assert_allclose(stretched, slice_.var["calibration_scale"], rtol=1e-3)
+    assert slice_.var["sd_ratio"].median() == pytest.approx(record.metrics["calibration"]["sd_ratio"])
+    prediction = Prediction.load(out / "prediction.npz")
+    assert np.array_equal(prediction.per_spot["prediction_sd"], slice_.obs["prediction_sd"])
+    assert np.array_equal(prediction.per_gene["rmse"], slice_.var["rmse"])
+
+
+def test_only_reliable_genes_take_part_in_domains(tmp_path):
+    genes = np.array([f"g{number}" for number in range(60)])
+    reliability = np.where(np.arange(60) < 55, 0.5, 0.05)
+    chosen, _ = genes_that_go_on(reliability, 0.1)
+    prediction = Prediction(genes, np.ones((3, 60), np.float32), reliability, goes_on=chosen)
+    var = pd.DataFrame({"gene_id": genes, "gene_symbol": genes}, index=genes)
+    data = anndata.AnnData(np.zeros((3, 1)), obsm={"spatial": XY[:3]}, uns={"tissuegraph": {}})
+    panel = load_settings("default", method="spahgc").panel
+    write_slice_to_go_on(data, prediction, var, panel, tmp_path)
+    assert anndata.read_h5ad(tmp_path / "slice.h5ad").var_names.tolist() == genes[:55].tolist()
+    assert described_genes_on(prediction) == 55
+
+
+def described_genes_on(prediction):
+    inference = SimpleNamespace(
+        history={}, epochs_chosen=1, seconds=0.0, asked=prediction.asked, warnings=(), predicted=None
+    )
+    return described(replace(prediction, inferences=(inference,)))["n_genes_on"]
+
+
+@pytest.mark.parametrize(
+    ("share", "told", "said"), [(0.5, True, True), (0.0, False, True), (0.5, False, False)]
+)
+def test_levels_are_not_spoken_of_where_a_slide_is_too_unlike_its_references(share, told, said):
+    level = {"share": share, "error": 0.1, "error_of_mean": 0.2}
+    inference = SimpleNamespace(
+        history={"level": level}, epochs_chosen=1, seconds=0.0, asked=AskedGenes(), level_told=told
+    )
+    prediction = Prediction(np.array(["g"]), np.ones((3, 1)), np.ones(1), inferences=(inference,))
+    assert described(prediction)["level"] == (level if said else None)
 
 
 def test_a_target_goes_on_with_whole_numbers_that_are_marked_as_inferred(inferred):
