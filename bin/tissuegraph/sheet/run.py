@@ -63,7 +63,7 @@ def resolve_run(
 def _of_images(values: Mapping[str, Any], inferring: Any) -> dict[str, Any]:
     """`expression` and `tile_um` of the run. inferring: settings of the method that infers, or None."""
     if inferring is None:
-        return {"expression": None, "tile_um": values.get("tile_um", TILE_UM)}
+        return {"expression": None, "tile_um": values.get("tile_um") or TILE_UM}
     settled = inferring.for_encoder(values.get("encoder", ""))
     side = values.get("tile_um") or settled.features.tile_um or TILE_UM
     return {"expression": {"settings": settled.as_dict()}, "tile_um": side}

@@ -25,11 +25,14 @@ _ROWS = 16_384  # spots in double precision at a time
 
 @dataclass(frozen=True)
 class Tuning:
-    """Chosen on inner validation: neighbours of the kNN baseline, penalty of the ridge, starting point."""
+    """Chosen on inner validation: neighbours of the kNN baseline, penalty of the ridge, starting point, and
+    whether retrieved references are in the graph.
+    """
 
     neighbours: int
     penalty: float
     start: str = "none"  # none, knn, ridge or blend
+    served: bool = True
 
 
 def mean_prediction(expression: Sequence[sparse.csr_matrix], n_targets: int) -> np.ndarray:

@@ -79,6 +79,9 @@ def validate_inside(
     folds = _folds(references, genes, settings)
     tuning, start_scores = _tune(folds, settings.model.base)
     level = _level(folds, references, settings)
+    tunings = [tuning]
+    if settings.graph.serve == "best" and settings.graph.cs_k:
+        tunings.append(replace(tuning, served=False))
     shared = {
         "start": tuning.start,
         "ridge_penalty": tuning.penalty,
@@ -92,22 +95,25 @@ def validate_inside(
     found = []
     for seed in seeds:
         started = time.perf_counter()
-        looks, seen = _looks(folds, tuning, settings, seed, device, progress)
-        curve = mean_over(mean_over(seen[:, :, 0], 2), 1)
-        best = int(np.argmax(np.nan_to_num(curve, nan=-np.inf)))
-        held_out = HeldOut(*np.moveaxis(seen[best], 1, 0))
+        curves = [_looks(folds, each, settings, seed, device, progress) for each in tunings]
+        chosen = max(curves, key=lambda each: each.best_pcc)  # the first of equal ones: with references
+        held_out = HeldOut(*np.moveaxis(chosen.seen[chosen.best], 1, 0))
         if level and level.share:
             held_out = replace(held_out, difference=level.difference)
         history = {
-            "epoch": looks,
-            "validation_pcc": [float(value) for value in curve],
-            "validation_pcc_of": {"spahgc": float(curve[best]), **start_scores, "mean": 0.0},
+            "epoch": chosen.epochs,
+            "validation_pcc": [float(value) for value in chosen.pcc],
+            "validation_pcc_of": {"spahgc": chosen.best_pcc, **start_scores, "mean": 0.0},
+            "served": chosen.tuning.served,
+            "validation_pcc_served": {
+                "with" if each.tuning.served else "without": each.best_pcc for each in curves
+            },
         }
         found.append(
             InnerValidation(
                 seed=seed,
-                tuning=tuning,
-                epochs=looks[best],
+                tuning=chosen.tuning,
+                epochs=chosen.epochs[chosen.best],
                 reliability=mean_over(held_out.pcc, 0).astype(np.float32),
                 per_gene=calibrate(held_out),
                 level=level if level and level.share else None,
@@ -166,15 +172,36 @@ def _level(
     return choose_level(np.array(mean_off), np.array(ridge_off))
 
 
-def _looks(folds, tuning, settings, seed, device, progress) -> tuple[list[int], np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class _Looks:
     """Epochs that were looked at, and the agreement there: (looks, all held-out units, 4, M)."""
+
+    tuning: Tuning
+    epochs: list[int]
+    seen: np.ndarray
+
+    @property
+    def pcc(self) -> np.ndarray:
+        """(looks,) mean over genes, then units; NaN where unknown."""
+        return mean_over(mean_over(self.seen[:, :, 0], 2), 1)
+
+    @property
+    def best(self) -> int:
+        return int(np.argmax(np.nan_to_num(self.pcc, nan=-np.inf)))
+
+    @property
+    def best_pcc(self) -> float:
+        return float(self.pcc[self.best])
+
+
+def _looks(folds, tuning, settings, seed, device, progress) -> _Looks:
     epochs: list[int] = []
     curves = []
     for place, fold in enumerate(folds, 1):
-        name = f"inner fold {place}"
+        name = f"inner fold {place}" + ("" if tuning.served else " without references")
         epochs, curve = _learning_curve(fold, tuning, settings, seed, device, name, progress)
         curves.append(curve)
-    return epochs, np.concatenate(curves, axis=1)
+    return _Looks(tuning, epochs, np.concatenate(curves, axis=1))
 
 
 def _learning_curve(

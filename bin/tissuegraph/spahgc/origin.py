@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from tissuegraph.histology.features import ImageFeatures
-
-_TAKEN = (
-    "encoder",
-    "weights_sha256",
-    "tile_um",
-    "side_px",
-    "stain_method",
-    "stain_reference_sha256",
-    "um_per_px_source",
-)
+from tissuegraph.keys import UM_PER_PX
 
 
 @dataclass(frozen=True)
@@ -33,8 +24,8 @@ class ImageOrigin:
     @classmethod
     def of(cls, image: ImageFeatures) -> ImageOrigin:
         scale = image.um_per_px if image.scale_is_known else None
-        words = {name: getattr(image, name) for name in _TAKEN}
-        return cls(**words, um_per_px=scale)
+        own = {field.name: getattr(image, field.name) for field in fields(cls)}
+        return cls(**own | {UM_PER_PX: scale})
 
     @property
     def scale_is_known(self) -> bool:

@@ -6,7 +6,7 @@ S slices of N_s spots each, F image features, M panel genes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from operator import add, sub
 
@@ -143,7 +143,7 @@ class ReferenceSet:
         keep = len(image) <= KEEP_SPOTS
         parts = [
             (plan, graph_source(plan, scaled, self.served, base=base, device=device, keep=keep))
-            for plan in plans_for(position, scaled, self.served, self.settings, device)
+            for plan in plans_for(position, scaled, self.served, self.settings, tuning, device)
         ]
 
         def prediction(network: Spahgc) -> np.ndarray:
@@ -160,11 +160,12 @@ def plans_for(
     image: np.ndarray,
     references: References,
     settings: Settings,
+    tuning: Tuning,
     device: torch.device,
 ) -> list[Plan]:
     """Graphs as indices that cover one slice; image: (N, F) scaled like the references."""
-    layers = settings.model.layers
-    return plan_graphs(position, image, references, settings.graph, layers=layers, device=device)
+    graph = settings.graph if tuning.served else replace(settings.graph, cs_k=0)
+    return plan_graphs(position, image, references, graph, layers=settings.model.layers, device=device)
 
 
 def graph_source(plan: Plan, image, references: References, *, keep: bool, **features) -> GraphSource:

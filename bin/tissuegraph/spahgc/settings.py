@@ -47,6 +47,7 @@ class Graph:
     ts_radius: float = number(0, 1000)  # cells; only where the rule is cells
     cs_k: int = whole(0, 1000)  # K: references retrieved for each target
     cs_metric: str = choice("cosine", "l1")
+    serve: str = choice("always", "best")  # references in the graph; best: where inner validation is for it
     rs_k: int = whole(0, 1000)  # among the retrieved references, by image and expression together
     rs_metric: str = choice("cosine", "euclidean")
     max_spots: int = whole(16, 10_000_000)  # a larger slice is cut into contiguous parts of so many targets

@@ -36,6 +36,7 @@ class TrainingSet:
         """
         everyone, sources = self.references, []
         limit = everyone.settings.optimiser.max_spots
+        keep = limit <= KEEP_SPOTS
         for place, parts in enumerate(sampled_parts(self._positions, limit)):
             others = everyone.without(self.kept_from(place))
             for spots in parts:
@@ -44,11 +45,10 @@ class TrainingSet:
                     "base": others.base(everyone.plain_images[place][spots], tuning),
                     "measured": everyone.expression[place][spots],
                     "device": device,
-                    "keep": limit <= KEEP_SPOTS,
                 }
                 position = self._positions[place][spots]
-                plans = plans_for(position, image, others.served, everyone.settings, device)
-                sources += [graph_source(plan, image, others.served, **features) for plan in plans]
+                plans = plans_for(position, image, others.served, everyone.settings, tuning, device)
+                sources += [graph_source(plan, image, others.served, keep=keep, **features) for plan in plans]
         return sources
 
     def kept_from(self, place: int) -> list[int]:

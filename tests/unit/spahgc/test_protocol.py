@@ -10,6 +10,7 @@ from helpers.paired import PairedSettings, paired_slices
 from tissuegraph.errors import InputError
 from tissuegraph.presets import load_settings
 from tissuegraph.spahgc import inner_validation, learning, protocol, training
+from tissuegraph.spahgc.baselines import Tuning
 from tissuegraph.spahgc.panel import choose_panel
 from tissuegraph.spahgc.training_set import TrainingSet
 
@@ -73,7 +74,9 @@ def test_editing_held_out_expression_changes_no_bit_of_training(slices, monkeypa
     np.testing.assert_array_equal(before.predicted, after.predicted)
     np.testing.assert_array_equal(before.inference.reliability, after.inference.reliability)
     assert before.inference.history == after.inference.history
-    assert len(networks) == len(others) == 3  # two inner folds and the final network
+    assert (
+        len(networks) == len(others) == 5
+    )  # two inner folds, with and without references, and the final one
     for mine, theirs in zip(networks, others, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
     for name in before.baselines:
@@ -261,3 +264,23 @@ def test_a_gene_asked_for_that_the_references_never_count_has_no_reliability_and
     assert np.isnan(found.reliability[column])
     assert found.asked.left_out == ("nothing",)
     assert "genes asked for that no reference measures: nothing" in found.warnings
+
+
+def test_references_are_in_the_graph_where_inner_validation_is_for_it(slices, fold):
+    history = fold.inference.history
+    of = history["validation_pcc_served"]
+    assert history["served"] == (of["with"] >= of["without"])
+    assert history["validation_pcc_of"]["spahgc"] == max(of.values())
+    graph = dataclasses.replace(SETTINGS.graph, serve="always")
+    always = protocol.run_fold(slices, ["S1"], dataclasses.replace(SETTINGS, graph=graph), seed=0)[0]
+    assert set(always.inference.history["validation_pcc_served"]) == {"with"}
+    assert always.inference.history["validation_pcc_of"]["spahgc"] == pytest.approx(of["with"])
+
+
+def test_without_references_a_graph_holds_the_target_alone(slices):
+    training = TrainingSet(slices, slices[0].genes, SETTINGS, by="slice")
+    for served in (True, False):
+        tuning = Tuning(neighbours=3, penalty=10.0, start="ridge", served=served)
+        graph = training.graphs(tuning, torch.device("cpu"))[0]()
+        assert (graph["reference"].x.shape[0] > 0) == served
+        assert graph["target"].base.shape == (49, TINY.n_genes)

@@ -67,6 +67,6 @@ def test_of_large_slices_parts_are_trained_on_and_all_spots_serve():
 def test_what_is_held_out_inside_is_a_sample_too():
     slices = paired_slices(PairedSettings(n_slices=2, side=20, n_genes=8), seed=0)
     settings = load_settings("default", SMALL, method="spahgc")
-    inner = validate_inside(slices, slices[0].genes, settings, seed=0, device=CPU, by="slice")
+    (inner,) = validate_inside(slices, slices[0].genes, settings, seeds=[0], device=CPU)
     assert inner.history["held_out_inside"] == [["S1"], ["S2"]]
     assert np.isfinite(inner.reliability).all()
