@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ def prepare(entry: ImageSlice, data: Path, out: Path, encoders: tuple[str, ...] 
         "slice.h5ad",
         ["--path", data / entry.path, "--slice", folder / "slice.h5ad"] + image + labels,
     )
-    _step("qc", entry, folder, "spots.csv.gz", [*kept, "--min-counts", 10, "--min-genes", 5])
+    thresholds = folder / "thresholds.json"
+    thresholds.write_text(json.dumps({"min_counts": 10, "min_genes": 5}), encoding="utf-8")
+    _step("qc", entry, folder, "spots.csv.gz", [*kept, "--thresholds", thresholds])
     for method in ("stmfg", "multist"):
         preset = BIN.parent / "assets" / "presets" / method / "default.yaml"
         arrays = folder / f"{method}.npz"

@@ -33,7 +33,7 @@ IMAGES = {"none": "no image", "own": "image", "permuted": "image, permuted over 
 @click.option("--image", "images", multiple=True, type=click.Choice(list(IMAGES)))
 @click.option("--tissues", "tissues", multiple=True, type=int, default=(0, 1, 2), show_default=True)
 @click.option("--n-seeds", type=click.IntRange(min=1), default=3, show_default=True)
-@click.option("--contrast", default=1.3, show_default=True, help="How far the looks of regions differ.")
+@click.option("--contrast", default=1.6, show_default=True, help="How far the looks of regions differ.")
 @click.option("--set", "overrides", multiple=True, help="Of the preset, as topic.key=value; with one method.")
 def main(cases, methods, images, tissues, n_seeds, contrast, overrides) -> None:
     cases = cases or SHOWN

@@ -95,7 +95,7 @@ def _weighted_terms(
     ]
     if problem.shares is not None:
         terms.append((losses.contrastive_image * genes * problem.shares.image, by_image))
-        terms.append((losses.image * problem.shares.image, image))
+        terms.append((losses.image * (1 - genes), image))
     return terms
 
 

@@ -35,7 +35,7 @@ class Problem:
     imaged: Tensor | None = None  # rows with image features; None: all
     shares: Shares | None = None  # prior weights of image and genes; None: no image view
     shown: Tensor | None = (
-        None  # (N, P) what the image view shows, A~ V, of mean square 1; None: no such view
+        None  # (N, P) what the image view shows, A~ V, of mean square 1; None: not read back
     )
 
 
@@ -55,7 +55,8 @@ def prepare(
         views, adjacencies = [*views, view], [*adjacencies, adjacency]
         n_inputs.append(image.values.shape[1])
         presence = _presence(image, len(views)).to(device)
-        shown = view.propagated / view.propagated.square().mean().sqrt().clamp(min=1e-12)
+        if image.shares.genes < 1:
+            shown = view.propagated / view.propagated.square().mean().sqrt().clamp(min=1e-12)
         imaged = None if image.present.all() else torch.as_tensor(np.flatnonzero(image.present)).to(device)
     target, log_factor = _target(arrays, settings, device)
     parts = None

@@ -42,7 +42,7 @@ class Losses:
     zinb: float = number(0, 1e6)  # alpha
     contrastive: float = number(0, 1e6)  # beta, between the two gene views
     contrastive_image: float = number(0, 1e6)  # between the image view and each gene view
-    image: float = number(0, 1e6)  # what the image view shows is read back from the embedding
+    image: float = number(0, 1e6)  # what the image shows is read back, as far as the genes are held back
     regulariser: float = number(0, 1e6)  # gamma
     target: str = choice("counts", "scaled")  # ZINB of raw counts with depth factors, or of the input
     genes_per_step: int = whole(0, 1_000_000)  # genes decoded per step, drawn at random; 0: all

@@ -231,7 +231,7 @@ def test_contrast_with_the_image_is_over_spots_that_have_one(mode):
     torch.testing.assert_close(contrast_with_image(garbage, imaged, losses, np.random.default_rng(0)), got)
 
 
-@pytest.mark.parametrize(("trust", "genes", "shown"), [(0.2, 1, 0.25), (0.8, 0.25, 1)])
+@pytest.mark.parametrize(("trust", "genes", "shown"), [(0.2, 1, 0), (0.8, 0.25, 0.75)])
 def test_total_weighs_each_term_by_its_setting_and_by_the_share_of_its_view(
     arrays, image, trust, genes, shown
 ):
