@@ -4,6 +4,7 @@
 \b
     pictured.py                                      both methods, 3 tissues, 3 seeds each
     pictured.py --case picture --contrast 1 --method stmfg
+    pictured.py --trust-only --tissues 3 --tissues 4     what the rule sees, nothing trained
 
 The image's trust is that of the label-free rule. Cells: ARI, mean over tissues and seeds ± standard deviation
 over seeds of the mean over tissues; in brackets the tissues' means.
@@ -34,10 +35,14 @@ IMAGES = {"none": "no image", "own": "image", "permuted": "image, permuted over 
 @click.option("--tissues", "tissues", multiple=True, type=int, default=(0, 1, 2), show_default=True)
 @click.option("--n-seeds", type=click.IntRange(min=1), default=3, show_default=True)
 @click.option("--contrast", default=1.6, show_default=True, help="How far the looks of regions differ.")
+@click.option("--trust-only", is_flag=True, help="Train nothing: what the label-free rule sees and says.")
 @click.option("--set", "overrides", multiple=True, help="Of the preset, as topic.key=value; with one method.")
-def main(cases, methods, images, tissues, n_seeds, contrast, overrides) -> None:
+def main(cases, methods, images, tissues, n_seeds, contrast, trust_only, overrides) -> None:
     cases = cases or SHOWN
     drawn = {(case, t): pictured_tissue(t, case, contrast=contrast) for case in cases for t in tissues}
+    if trust_only:
+        click.echo(what_the_rule_sees(drawn, images or IMAGES))
+        return
     rows, trusts = [], []
     for method in methods or METHODS:
         for shown in images or IMAGES:
@@ -72,6 +77,22 @@ def score(
         found = find_domains(result.embedding[None], arrays, N_REGIONS, settings.clustering, seed)
         scores.append(adjusted_rand_score(made.domain, found.labels))
     return scores, np.nan if result.image_trust is None else result.image_trust
+
+
+def what_the_rule_sees(drawn: dict[tuple[str, int], Pictured], images) -> str:
+    """Coherence, agreement, groups and the trust that follows, for stMFG."""
+    from tissuegraph.histology.trust import view_evidence
+    from tissuegraph.presets import load_settings
+
+    settings, rows = load_settings("default", method="stmfg"), []
+    for (case, tissue), made in drawn.items():
+        arrays = made.arrays(settings)
+        for shown in (each for each in images if each != "none"):
+            image = made.image if shown == "own" else permuted(made.image, tissue)
+            seen = view_evidence(arrays.features, image, arrays.spatial)
+            numbers = (seen.coherence, seen.agreement, seen.groups, seen.trust)
+            rows.append([f"{case}, tissue {tissue}, {IMAGES[shown]}", *(f"{value:.2f}" for value in numbers)])
+    return markdown(["", "coherence", "agreement", "groups", "trust"], rows)
 
 
 def permuted(image: np.ndarray, seed: int) -> np.ndarray:
