@@ -81,13 +81,26 @@ def test_every_shipped_preset_loads_and_survives_a_round_trip():
         ("fusion.heads=3", "fusion.width must be a multiple of fusion.heads"),
         ("fusion.layers=2", "need fusion.residual: true"),
         ("fusion.combine=sum", "set fusion.directions: both"),
-        ("fusion.residual=true", "fusion.retention needs"),
         ("clustering.refine=perhaps", "true or false or propagation, got 'perhaps'"),
     ],
 )
 def test_contradictory_settings_are_refused_with_the_remedy(override, words):
     with pytest.raises(SettingsError, match=re.escape(words)):
         load("default", override)
+
+
+def test_the_image_is_not_retained_where_the_query_is_in_it():
+    with pytest.raises(SettingsError, match=re.escape("fusion.retention needs")):
+        load("paper", "fusion.residual=true")
+
+
+def test_the_default_is_the_simplest_form_and_the_paper_has_every_term():
+    terms = [
+        (load(name).losses.adversarial, load(name).losses.graph, load(name).genes.mask_rate,
+         load(name).fusion.retention)
+        for name in ("default", "paper")
+    ]  # fmt: skip
+    assert terms == [(0, 0, 0, 0), (0.3, 0.1, 0.8, 10)]
 
 
 # Networks -------------------------------------------------------------------------------------------
@@ -207,11 +220,11 @@ def test_the_adversary_of_the_paper_aligns_real_and_generated_latents(arrays):
 # Training -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", ["default", "released"])
+@pytest.mark.parametrize("preset", ["default", "paper", "released"])
 def test_results_have_the_documented_shapes_and_finite_losses(arrays, image, preset):
     settings = short(preset)
     (result,) = train_seeds(arrays, settings, seeds=[0], device="cpu", image=image)
-    width = settings.fusion.width + (2 * settings.genes.latent if preset == "default" else 0)
+    width = settings.fusion.width + (2 * settings.genes.latent if preset != "released" else 0)
     assert result.embedding.shape == result.untrained.shape == (100, width)
     assert np.isfinite(result.embedding).all()
     assert np.abs(result.embedding - result.untrained).max() > 1e-3
@@ -225,13 +238,13 @@ def test_results_have_the_documented_shapes_and_finite_losses(arrays, image, pre
 
 
 def test_training_lowers_the_losses(arrays, image):
-    settings = load("default", "optimiser.epochs=60", "fusion.epochs=15", "fusion.batch=50")
+    settings = load("paper", "optimiser.epochs=60", "fusion.epochs=15", "fusion.batch=50")
     (result,) = train_seeds(arrays, settings, seeds=[0], device="cpu", image=image)
     for term in ("reconstruction", "infonce", "retention"):
         assert np.mean(result.losses[term][-3:]) < 0.95 * np.mean(result.losses[term][:3]), term
 
 
-@pytest.mark.parametrize("preset", ["default", "released"])
+@pytest.mark.parametrize("preset", ["default", "paper", "released"])
 def test_same_seed_gives_the_same_bits_whatever_global_state_is_and_leaves_it_alone(arrays, image, preset):
     trained = {"device": "cpu", "image": image}
     results = []
