@@ -36,7 +36,7 @@ VARIANTS = {
     "colour": "colour only",
 }
 METHODS = ("stmfg", "multist")
-FORCED = {"stmfg": ["model.image_trust=1"], "multist": ["fusion.image_trust=0.5"]}
+FORCED = {"stmfg": ["model.image_trust=0.5"], "multist": ["fusion.image_trust=0.5"]}
 folder = click.Path(file_okay=False, path_type=Path)
 
 

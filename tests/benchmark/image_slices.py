@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def prepare(entry: ImageSlice, data: Path, out: Path, encoders: tuple[str, ...] 
         ["--path", data / entry.path, "--slice", folder / "slice.h5ad"] + image + labels,
     )
     thresholds = folder / "thresholds.json"
-    thresholds.write_text('{"min_counts": 10, "min_genes": 5, "max_mito": null, "n_mads": null}')
+    thresholds.write_text(json.dumps({"min_counts": 10, "min_genes": 5}), encoding="utf-8")
     _step("qc", entry, folder, "spots.csv.gz", [*kept, "--thresholds", thresholds])
     for method in ("stmfg", "multist"):
         preset = BIN.parent / "assets" / "presets" / method / "default.yaml"

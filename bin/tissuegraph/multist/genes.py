@@ -174,17 +174,14 @@ class AdversaryTrainer:
         self.optimisers = [Adam(part.parameters(), **step) for part in (self.critic, self.generator)]
 
     def update(self, real: Tensor) -> None:
-        """One step of the critic, then one of the generator. real: (N, width), constant."""
-        real = real[_some_rows(len(real), real.device, self.draws)]
-        for optimiser, loss in zip(self.optimisers, (self.critic_loss, self.generator_loss), strict=True):
-            optimiser.zero_grad()
-            value = loss(real)
-            parts = torch.autograd.grad(value, optimiser.parameters, allow_unused=True)
-            for parameter, gradient in zip(optimiser.parameters, parts, strict=True):
-                parameter.grad = gradient
-            optimiser.step()
-        if self.settings.constraint == "clip":
-            self.critic.clip()
+        """Steps of the critic, then one of the generator. real: (N, width), constant."""
+        by_critic, by_generator = self.optimisers
+        for _ in range(self.settings.critic_steps):
+            shown = real[_some_rows(len(real), real.device, self.draws)]
+            _descend(by_critic, self.critic_loss(shown))
+            if self.settings.constraint == "clip":
+                self.critic.clip()
+        _descend(by_generator, self.generator_loss(shown))
 
     def critic_loss(self, real: Tensor) -> Tensor:
         """Score of generated samples less that of real ones, with the penalty where that is chosen."""
@@ -197,6 +194,14 @@ class AdversaryTrainer:
     def generator_loss(self, real: Tensor) -> Tensor:
         """Generated samples should score high."""
         return -self.critic(self.generator(len(real), real.device)).mean()
+
+
+def _descend(optimiser: Adam, value: Tensor) -> None:
+    """One step of one of the two; the other's parameters gather nothing."""
+    parts = torch.autograd.grad(value, optimiser.parameters, allow_unused=True)
+    for parameter, gradient in zip(optimiser.parameters, parts, strict=True):
+        parameter.grad = gradient
+    optimiser.step()
 
 
 def _some_rows(n_rows: int, device: torch.device, draws: torch.Generator) -> Tensor:

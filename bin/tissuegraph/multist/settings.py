@@ -46,6 +46,7 @@ class Adversary:
     distance: str = choice("rbf", "mean")  # MMD with a mixture of kernels, or between means only
     lr: float = number(1e-8, 10)
     every: int = whole(1, 100_000)  # epochs between updates of generator and critic
+    critic_steps: int = whole(1, 1000)  # of the critic in each update, before one of the generator
     start: int = whole(0, 100_000)  # epoch from which the term counts
 
 

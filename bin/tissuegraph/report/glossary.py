@@ -41,6 +41,8 @@ LOSSES = {
         "contrastive": "how hard it is to tell which two views, in space and in expression, belong to one "
         "spot: lower is better, from 0.",
         "contrastive_image": "the same between the image and the other views: lower is better, from 0.",
+        "image": "squared error of the image's components, read back from the embedding: lower is better; a "
+        "constant reaches about 1.",
         "regulariser": "how unlike neighbouring spots are in the embedding, and how alike distant ones: "
         "lower is smoother, from 0.",
         "total": _TOTAL,

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.gallery import gallery
-from tissuegraph.report.outcomes import Outcome
+from tissuegraph.report.outcomes import Outcome, methods_of
 from tissuegraph.report.section import Section, count
 
 _STEP = "encode_histology"
@@ -54,6 +54,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     description = "Features of the image are taken from tiles, squares around the spots."
     if without:
         description += f" {count(without, 'slice')} without an image went on by genes alone."
+    headers = _HEADERS | _trust_headers(methods_of(seen))
     data = {outcome.sample: _row(outcome) for outcome in seen}
     filled = {name for row in data.values() for name in row}
     return [
@@ -64,10 +65,28 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             "table",
             data,
             config={"col1_header": "Slice", "sort_rows": False, "no_violin": True},
-            headers={name: header for name, header in _HEADERS.items() if name in filled},
+            headers={name: header for name, header in headers.items() if name in filled},
             extra=gallery([(o.sample, "", _pictures(o)) for o in seen if _pictures(o)]),
         )
     ]
+
+
+def _trust_headers(titles: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """A column for each method that reads images. titles: method -> title."""
+    what = (
+        "Share of the image in what {} learned, judged without labels: 0 not used, 0.5 as much as the genes"
+    )
+    return {
+        f"image_trust_{name}": {
+            "title": f"Trust, {escape(title)}",
+            "description": what.format(escape(title)),
+            "scale": "Purples",
+            "min": 0,
+            "max": 1,
+            "format": "{:,.2f}",
+        }
+        for name, title in titles.items()
+    }
 
 
 def _row(outcome: Outcome) -> dict[str, Any]:
@@ -79,6 +98,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
     row["image_source"] = _SOURCES.get(source, source)
     reasons = [line.partition(": ")[2] for line in outcome.reasons if line.startswith(f"{_STEP}:")]
     row["warnings"] = "; ".join(reasons) or None
+    row |= {f"image_trust_{name}": trust for name, trust in outcome.metrics.get("image_trust", {}).items()}
     return {
         name: escape(value) if isinstance(value, str) else value
         for name, value in row.items()

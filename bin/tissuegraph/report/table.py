@@ -66,6 +66,7 @@ def table_row(outcome: Outcome) -> dict[str, Any]:
         row |= {f"{name}_{key}": scored[name] for name in _SCORES if scored.get(name) is not None}
         if scored.get("ari_sd") is not None:
             row[f"ari_sd_{key}"] = scored["ari_sd"]
+    row |= {f"image_trust_{name}": trust for name, trust in metrics.get("image_trust", {}).items()}
     row |= _region_columns(metrics.get("regions")) | _inferred_columns(outcome, folder)
     files = {**metrics.get("files", {}), **metrics.get("expression", {}).get("files", {})}
     row |= {f"{figure}_png": f"{folder}/{name}" for figure, name in files.items()}

@@ -18,6 +18,7 @@ from tissuegraph.results.answers import Answers, numbers_of_regions
 from tissuegraph.results.colours import category_colours
 from tissuegraph.results.drawable import drawable
 from tissuegraph.results.steps import Steps
+from tissuegraph.results.summary import image_trusts
 from tissuegraph.results.taught import described
 from tissuegraph.slices.preprocess import log_normalised
 
@@ -50,6 +51,7 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
     slice_.obsp[keys.SPATIAL_GRAPH] = steps.arrays.spatial.astype(np.float32)
     slice_.obsp[keys.FEATURE_GRAPH] = steps.arrays.feature.astype(np.float32)
     slice_.var[keys.IN_MODEL] = slice_.var_names.isin(steps.arrays.genes)
+    trusts = image_trusts(steps.records)
     slice_.uns[keys.TISSUEGRAPH] = {
         **storable(dict(slice_.uns.get(keys.TISSUEGRAPH, {}))),
         "final_method": answers.name,
@@ -58,6 +60,7 @@ def to_anndata(steps: Steps, answers: Answers) -> anndata.AnnData:
         "notes": [note for record in steps.records for note in record.notes],
         "scores": _score_frame(answers.scores),
         "versions": versions(),
+        **({"image_trust": trusts} if trusts else {}),
     }
     library = slice_.uns.get(keys.SPATIAL, {}).get(steps.sample, {})
     position, pitch = slice_.obsm[keys.SPATIAL], steps.arrays.pitch

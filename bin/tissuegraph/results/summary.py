@@ -44,6 +44,7 @@ def slice_metrics(steps: Steps, answers: Answers, curves: LossCurves) -> dict[st
         "training": thinned(curves),
         "steps": {step_name(record): _scalars(record) for record in steps.records},
         "histology": image_facts(steps),
+        "image_trust": image_trusts(steps.records),
         **({"regions": described(steps.taught, answers.region_scores)} if steps.taught is not None else {}),
     }
 
@@ -105,6 +106,16 @@ def loss_curves(records: Sequence[Record]) -> LossCurves:
                 term: np.atleast_2d(np.array(losses[term], dtype=float)) for term in terms
             }
     return found
+
+
+def image_trusts(records: Sequence[Record]) -> dict[str, float]:
+    """method -> share of the image in what it learned, of methods that were given one; 0: not used."""
+    told = {record.metrics["method"]: record.metrics for record in records if record.step == "train"}
+    return {
+        name: metrics["image_trust"]
+        for name, metrics in told.items()
+        if metrics.get("image_trust") is not None
+    }
 
 
 def image_facts(steps: Steps) -> dict[str, Any]:

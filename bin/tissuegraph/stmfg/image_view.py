@@ -13,9 +13,19 @@ from scipy import sparse
 
 from tissuegraph.histology.view import NO_SECOND_VIEW, chosen_trust, spot_images
 from tissuegraph.slices.arrays import SliceArrays
-from tissuegraph.slices.graphs import feature_graph
+from tissuegraph.slices.graphs import feature_graph, longest_edge, spatial_graph
 from tissuegraph.slices.preprocess import mean_variance, pca
 from tissuegraph.stmfg.settings import Settings
+
+NEAREST = 6  # spots around, the first ring of a lattice: tiles are less noisy than counts, more would blur
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Prior weights of the image view and of each gene view, in [0, 1]; the larger is 1."""
+
+    image: float
+    genes: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,13 +34,13 @@ class ImageView:
 
     graph: CSR (N, N) bool, symmetric, zero diagonal, edges between present spots only
     present: (N,) bool, spots that have image features
-    weight: prior weight of the view beside the gene views' 1, in (0, 1]
+    shares: prior weights of the image and of the gene views
     """
 
     values: np.ndarray
     graph: sparse.csr_matrix
     present: np.ndarray
-    weight: float
+    shares: Shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +73,7 @@ def judge_image(arrays: SliceArrays, settings: Settings, image: np.ndarray | Non
     present = images.present
     components = pca(images.features, settings.model.image_dims)
     trust = chosen_trust(
-        settings.model.image_trust, lambda: _judged_trust(arrays, settings, components, present)
+        settings.model.image_trust, lambda: _judged_trust(arrays, settings, images.features, present)
     )
     if trust == 0:
         reason = "the image features follow no structure that the genes support; trained without image"
@@ -74,23 +84,24 @@ def judge_image(arrays: SliceArrays, settings: Settings, image: np.ndarray | Non
     if images.n_missing:
         notes = (f"{images.n_missing} spots have no image features; they are embedded from their genes",)
     graph = _graph(arrays, settings, components, present)
-    return Judged(ImageView(values, graph, present, prior_weight(trust)), trust, notes)
+    return Judged(ImageView(values, graph, present, shares(trust)), trust, notes)
 
 
-def prior_weight(trust: float) -> float:
-    """Odds of the image against the genes, at most 1: the genes are never held back."""
-    return 1.0 if trust >= 0.5 else trust / (1 - trust)
+def shares(trust: float) -> Shares:
+    """Odds of each against the other, at most 1: the one that deserves less is held back, at 0.5 neither."""
+    if trust >= 0.5:
+        return Shares(1.0, (1 - trust) / trust)
+    return Shares(trust / (1 - trust), 1.0)
 
 
-def _judged_trust(
-    arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray
-) -> float:
+def _judged_trust(arrays: SliceArrays, settings: Settings, image: np.ndarray, present: np.ndarray) -> float:
+    """From all features, as for MultiST: both methods trust the image of a slice alike. image: (P, F)."""
     from tissuegraph.histology.trust import image_trust
 
     genes = arrays.features
     if sparse.issparse(genes):
         genes = pca(genes, settings.preprocess.n_pcs)
-    return image_trust(genes[present], components, arrays.spatial[present][:, present])
+    return image_trust(genes[present], image, arrays.spatial[present][:, present])
 
 
 def _total_variance(features: np.ndarray | sparse.csr_matrix) -> float:
@@ -104,10 +115,15 @@ def _graph(
     arrays: SliceArrays, settings: Settings, components: np.ndarray, present: np.ndarray
 ) -> sparse.csr_matrix:
     """Neighbours of the view, as ImageView.graph. components: (P, C) of the present spots."""
-    if settings.model.image_graph == "spatial":
+    if settings.model.image_graph != "feature":
+        graph = arrays.spatial
+        if settings.model.image_graph == "nearest":
+            longest = longest_edge(settings.spatial_graph.max_um, arrays.um_per_px)
+            n_nearest = min(NEAREST, arrays.n_spots - 1)
+            graph = spatial_graph(arrays.position, "knn", n_nearest, longest=longest).adjacency
         if present.all():
-            return arrays.spatial
-        edges = arrays.spatial.tocoo()
+            return graph
+        edges = graph.tocoo()
         keep = present[edges.row] & present[edges.col]
         pattern = (edges.data[keep], (edges.row[keep], edges.col[keep]))
         return sparse.csr_matrix(pattern, shape=edges.shape, dtype=bool)

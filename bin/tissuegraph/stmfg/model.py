@@ -39,10 +39,11 @@ class Encoding:
 class Stmfg(nn.Module):
     """Encoder (E1 to E3) and decoder of stMFG.
 
-    n_inputs: features of each view in the first layer; n_genes: genes that the decoder reconstructs.
+    n_inputs: features of each view in the first layer; n_genes: genes that the decoder reconstructs;
+    n_image: image components that `recall` reads back from the embedding, 0 without.
     """
 
-    def __init__(self, settings: Model, n_inputs: Sequence[int], n_genes: int):
+    def __init__(self, settings: Model, n_inputs: Sequence[int], n_genes: int, n_image: int = 0):
         super().__init__()
         self.settings = settings
         n_views, widths = len(n_inputs), list(settings.dims)
@@ -59,7 +60,9 @@ class Stmfg(nn.Module):
             for width in fused
         )
         self.head = nn.Linear(widths[-1], settings.head_dim) if settings.head_dim else nn.Identity()
-        self.decoder = Decoder(settings.head_dim or widths[-1], settings.decoder_dim, n_genes)
+        n_latent = settings.head_dim or widths[-1]
+        self.decoder = Decoder(n_latent, settings.decoder_dim, n_genes)
+        self.recall = nn.Linear(n_latent, n_image) if n_image else None
 
     @property
     def hops(self) -> int:

@@ -17,7 +17,7 @@ from tissuegraph.stmfg.settings import Losses, Settings
 from tissuegraph.stmfg.zinb import zinb_loss
 
 TERMS = ("zinb", "contrastive", "regulariser", "total")
-TERMS_WITH_IMAGE = ("zinb", "contrastive", "regulariser", "contrastive_image", "total")
+TERMS_WITH_IMAGE = ("zinb", "contrastive", "regulariser", "contrastive_image", "image", "total")
 IMAGE_VIEW = 2  # its place among the views
 
 
@@ -84,10 +84,25 @@ def _weighted_terms(
     def by_image() -> Tensor:
         return contrast_with_image(encoding.per_view, problem.imaged, losses, draws)
 
-    terms = [(losses.zinb, zinb), (losses.contrastive, contrastive), (losses.regulariser, regulariser)]
-    if problem.image_weight is not None:
-        terms.append((losses.contrastive_image * problem.image_weight, by_image))
+    def image() -> Tensor:
+        return read_back(model.recall(encoding.z), problem.shown, problem.imaged)
+
+    genes = 1.0 if problem.shares is None else problem.shares.genes
+    terms = [
+        (losses.zinb * genes, zinb),
+        (losses.contrastive * genes, contrastive),
+        (losses.regulariser, regulariser),
+    ]
+    if problem.shares is not None:
+        terms.append((losses.contrastive_image * genes * problem.shares.image, by_image))
+        terms.append((losses.image * (1 - genes), image))
     return terms
+
+
+def read_back(recalled: Tensor, shown: Tensor, imaged: Tensor | None) -> Tensor:
+    """Mean squared error of what the embedding recalls of the image, over the spots `imaged` (None: all)."""
+    missed = (recalled - shown).square()
+    return (missed if imaged is None else missed[imaged]).mean()
 
 
 def _total(weights: Sequence[float], terms: Sequence[Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.nn.sparse import SparseOperator, csr_tensor, sparse_operator
 from tissuegraph.slices.arrays import SliceArrays
 from tissuegraph.slices.graphs import normalise_adjacency
-from tissuegraph.stmfg.image_view import ImageView, Judged
+from tissuegraph.stmfg.image_view import ImageView, Judged, Shares
 from tissuegraph.stmfg.layers import View
 from tissuegraph.stmfg.parts import make_parts
 from tissuegraph.stmfg.settings import Model, Settings
@@ -33,7 +33,10 @@ class Problem:
     parts: tuple | None  # None: the whole graph at once
     presence: Tensor | None = None  # (N, V) prior weight of each view, 0 where missing; None: all 1
     imaged: Tensor | None = None  # rows with image features; None: all
-    image_weight: float | None = None  # prior weight of the image view; None: no such view
+    shares: Shares | None = None  # prior weights of image and genes; None: no image view
+    shown: Tensor | None = (
+        None  # (N, P) what the image view shows, A~ V, of mean square 1; None: not read back
+    )
 
 
 def prepare(
@@ -45,15 +48,15 @@ def prepare(
 ) -> Problem:
     """Normalise the graphs, move everything to the device, and do once what every epoch shares."""
     views, adjacencies = _gene_views(arrays, settings.model, device)
-    n_inputs, presence, imaged = [arrays.features.shape[1]] * len(views), None, None
+    n_inputs, presence, imaged, shown = [arrays.features.shape[1]] * len(views), None, None, None
     image = judged.view if judged else None
     if image is not None:
         view, adjacency = _image_view(image, settings.model.norm, device)
         views, adjacencies = [*views, view], [*adjacencies, adjacency]
         n_inputs.append(image.values.shape[1])
-        presence = torch.ones(arrays.n_spots, len(views))
-        presence[:, -1] = torch.as_tensor(np.where(image.present, image.weight, 0.0))
-        presence = presence.to(device)
+        presence = _presence(image, len(views)).to(device)
+        if image.shares.genes < 1:
+            shown = view.propagated / view.propagated.square().mean().sqrt().clamp(min=1e-12)
         imaged = None if image.present.all() else torch.as_tensor(np.flatnonzero(image.present)).to(device)
     target, log_factor = _target(arrays, settings, device)
     parts = None
@@ -72,8 +75,17 @@ def prepare(
         parts=parts,
         presence=presence,
         imaged=imaged,
-        image_weight=None if image is None else image.weight,
+        shares=None if image is None else image.shares,
+        shown=shown,
     )
+
+
+def _presence(image: ImageView, n_views: int) -> Tensor:
+    """(N, V) prior weights. A spot without image is embedded from its genes, whatever the image deserves."""
+    presence = np.full((len(image.present), n_views), 1.0)
+    presence[image.present] = image.shares.genes
+    presence[:, -1] = np.where(image.present, image.shares.image, 0.0)
+    return torch.as_tensor(presence, dtype=torch.float32)
 
 
 def _gene_views(

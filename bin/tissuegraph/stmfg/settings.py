@@ -29,10 +29,10 @@ class Model:
         flag()
     )  # where a slice has an image, read it and train with a third view (not in the paper)
     image_dims: int = whole(1, 1000)  # principal components of the image features that enter
-    image_graph: str = choice("spatial", "feature")  # neighbours of the image view: on the tissue, or in
-    # the image features, as many as feature_graph.k
-    image_trust: float | str = number(0, 1, "auto")  # share that the image deserves: from 0.5 on it weighs
-    # as much as any view, at 0 it is left out; auto: judged per slice, without labels
+    image_graph: str = choice("nearest", "spatial", "feature")  # neighbours of the image view: the nearest
+    # spots, those of the gene view, or tiles that look alike, as many as feature_graph.k
+    image_trust: float | str = number(0, 1, "auto")  # share that the image deserves: at 0.5 it weighs as
+    # much as any view, at 0 it is left out, at 1 the genes are; auto: judged per slice, without labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ class Losses:
     zinb: float = number(0, 1e6)  # alpha
     contrastive: float = number(0, 1e6)  # beta, between the two gene views
     contrastive_image: float = number(0, 1e6)  # between the image view and each gene view
+    image: float = number(0, 1e6)  # what the image shows is read back, as far as the genes are held back
     regulariser: float = number(0, 1e6)  # gamma
     target: str = choice("counts", "scaled")  # ZINB of raw counts with depth factors, or of the input
     genes_per_step: int = whole(0, 1_000_000)  # genes decoded per step, drawn at random; 0: all

@@ -93,7 +93,8 @@ def train_seeds(
 def build_model(problem: Problem, settings: Settings, seed: int) -> Stmfg:
     """A freshly initialised network; the same on every device, and without touching global state."""
     with drawing_from(generator(seed)):
-        return Stmfg(settings.model, problem.n_inputs, problem.n_genes)
+        n_image = problem.n_inputs[-1] if problem.shown is not None and settings.losses.image else 0
+        return Stmfg(settings.model, problem.n_inputs, problem.n_genes, n_image)
 
 
 def _train_one(
@@ -120,7 +121,7 @@ def _train_one(
         if progress and teller.due(epoch + 1):
             progress(seed, epoch + 1, chosen.epochs, curves[-1][-1].item())
     final = _encode_without_gradient(model, problem)
-    names = TERMS if problem.image_weight is None else TERMS_WITH_IMAGE
+    names = TERMS if problem.shares is None else TERMS_WITH_IMAGE
     values = torch.stack(curves).cpu().numpy() if curves else np.zeros((0, len(names)))
     result = TrainingResult(
         embedding=final.z.cpu().numpy(),

@@ -14,6 +14,7 @@ from tissuegraph.histology.view import spot_images
 from tissuegraph.multist.attention import TokenAttention, Tokens
 from tissuegraph.multist.fusion import FusionTrainer
 from tissuegraph.multist.genes import GeneTrainer, gene_data
+from tissuegraph.multist.losses import mmd
 from tissuegraph.multist.tokens import image_tokens
 from tissuegraph.multist.training import train_seeds
 from tissuegraph.nn.random import generator
@@ -69,7 +70,7 @@ def trainers(arrays, image, settings, seed=0):
 
 def test_every_shipped_preset_loads_and_survives_a_round_trip():
     names = sorted(path.stem for path in (PRESET_DIRECTORY / "multist").glob("*.yaml"))
-    assert names == ["default", "released"]
+    assert names == ["default", "paper", "released"]
     for name in names:
         assert settings_from_dict(load(name).as_dict()) == load(name)
 
@@ -80,7 +81,6 @@ def test_every_shipped_preset_loads_and_survives_a_round_trip():
         ("fusion.heads=3", "fusion.width must be a multiple of fusion.heads"),
         ("fusion.layers=2", "need fusion.residual: true"),
         ("fusion.combine=sum", "set fusion.directions: both"),
-        ("fusion.residual=true", "fusion.retention needs"),
         ("clustering.refine=perhaps", "true or false or propagation, got 'perhaps'"),
     ],
 )
@@ -89,10 +89,24 @@ def test_contradictory_settings_are_refused_with_the_remedy(override, words):
         load("default", override)
 
 
+def test_the_image_is_not_retained_where_the_query_is_in_it():
+    with pytest.raises(SettingsError, match=re.escape("fusion.retention needs")):
+        load("paper", "fusion.residual=true")
+
+
+def test_the_default_is_the_simplest_form_and_the_paper_has_every_term():
+    terms = [
+        (load(name).losses.adversarial, load(name).losses.graph, load(name).genes.mask_rate,
+         load(name).fusion.retention)
+        for name in ("default", "paper")
+    ]  # fmt: skip
+    assert terms == [(0, 0, 0, 0), (0.3, 0.1, 0.8, 10)]
+
+
 # Networks -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", ["default", "released"])
+@pytest.mark.parametrize("preset", ["paper", "released"])
 def test_gradients_reach_every_parameter_of_every_network(arrays, image, preset):
     settings = short(preset)
     genes, fusion = trainers(arrays, image, settings)
@@ -179,14 +193,38 @@ def test_tokens_are_gathered_from_the_whole_slice_not_from_the_batch(arrays, ima
     assert around.distance[0, 1].item() == pytest.approx(1)
 
 
+def alignment(arrays, *overrides):
+    """Distance between real and generated latents at the first epoch of the adversary and after the last."""
+    settings = load("paper", *overrides)
+    trainer = GeneTrainer(gene_data(arrays, CPU), settings, generator(0))
+
+    def distance():
+        z = trainer.embed()
+        with torch.no_grad():
+            return float(mmd(z, trainer.adversary.generator(len(z), CPU)))
+
+    start = settings.adversary.start
+    trainer._epochs(start, None)
+    before = distance()
+    trainer._epochs(settings.optimiser.epochs, None)
+    return before, distance()
+
+
+def test_the_adversary_of_the_paper_aligns_real_and_generated_latents(arrays):
+    before, after = alignment(arrays)
+    assert after < 0.2 * before
+    before, after = alignment(arrays, "adversary.every=5", "adversary.critic_steps=1", "adversary.lr=0.0001")
+    assert after > 0.4 * before  # eighteen small steps do not
+
+
 # Training -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", ["default", "released"])
+@pytest.mark.parametrize("preset", ["default", "paper", "released"])
 def test_results_have_the_documented_shapes_and_finite_losses(arrays, image, preset):
     settings = short(preset)
     (result,) = train_seeds(arrays, settings, seeds=[0], device="cpu", image=image)
-    width = settings.fusion.width + (2 * settings.genes.latent if preset == "default" else 0)
+    width = settings.fusion.width + (2 * settings.genes.latent if preset != "released" else 0)
     assert result.embedding.shape == result.untrained.shape == (100, width)
     assert np.isfinite(result.embedding).all()
     assert np.abs(result.embedding - result.untrained).max() > 1e-3
@@ -200,13 +238,13 @@ def test_results_have_the_documented_shapes_and_finite_losses(arrays, image, pre
 
 
 def test_training_lowers_the_losses(arrays, image):
-    settings = load("default", "optimiser.epochs=60", "fusion.epochs=15", "fusion.batch=50")
+    settings = load("paper", "optimiser.epochs=60", "fusion.epochs=15", "fusion.batch=50")
     (result,) = train_seeds(arrays, settings, seeds=[0], device="cpu", image=image)
     for term in ("reconstruction", "infonce", "retention"):
         assert np.mean(result.losses[term][-3:]) < 0.95 * np.mean(result.losses[term][:3]), term
 
 
-@pytest.mark.parametrize("preset", ["default", "released"])
+@pytest.mark.parametrize("preset", ["default", "paper", "released"])
 def test_same_seed_gives_the_same_bits_whatever_global_state_is_and_leaves_it_alone(arrays, image, preset):
     trained = {"device": "cpu", "image": image}
     results = []

@@ -16,7 +16,7 @@ from helpers.fake_slices import fake_run, summarise_words
 from helpers.scripts import invoke_script
 
 from tissuegraph.records import Record
-from tissuegraph.report import CHAPTERS, ORDER_FILE, maps, n_domains, overview, scores
+from tissuegraph.report import CHAPTERS, ORDER_FILE, histology, maps, n_domains, overview, scores
 from tissuegraph.report.outcomes import Outcome, read_outcomes
 from tissuegraph.report.quality import density
 from tissuegraph.scores.table import gain
@@ -443,6 +443,19 @@ def test_a_note_is_told_and_turns_no_status(tmp_path):
     assert (
         f"<td>{SAMPLE_0}, {SAMPLE_1}</td><td>encode_histology</td><td>the slice has no &lt;image&gt;" in told
     )
+
+
+def test_the_chapter_on_images_says_how_far_each_method_trusted_them():
+    image = {"encoder": "handcrafted", "n_features": 119}
+    slices = [
+        Outcome("A", {}, "passed", metrics={"histology": image, "methods": ["stmfg", "multist"], **trusted})
+        for trusted in ({"image_trust": {"multist": 0.5}}, {})
+    ]
+    (found,) = histology.sections([slices[0], replace(slices[1], sample="B")], {})
+    assert found.data["A"]["image_trust_multist"] == 0.5
+    assert "image_trust_multist" not in found.data["B"]
+    assert found.headers["image_trust_multist"]["title"] == "Trust, MultiST"
+    assert "image_trust_stmfg" not in found.headers
 
 
 def test_the_overview_says_the_scale_of_every_slice_and_who_said_so():

@@ -55,6 +55,17 @@ def test_only_a_number_of_domains_that_the_row_gave_is_written_back(source, writ
     assert not {"group_id", "n_domains_from"} & set(cells)
 
 
+def test_the_table_says_how_far_each_method_trusted_the_image(tmp_path):
+    row = {"sample": "A"}
+    outcomes = [
+        Outcome("A", row, "passed", metrics={"image_trust": {"stmfg": 0.25, "multist": 0.0}}),
+        Outcome("B", row | {"sample": "B"}, "passed", metrics={"image_trust": {}}),
+    ]
+    trusted, without = written(tmp_path, outcomes)
+    assert (trusted["image_trust_stmfg"], trusted["image_trust_multist"]) == ("0.25", "0")
+    assert (without["image_trust_stmfg"], without["image_trust_multist"]) == ("", "")
+
+
 def test_a_teacher_without_any_label_left_is_written_back_as_none():
     row = {"sample": "A", "row": 2, "group": "x", "annotation": "l.csv", "teaches": True}
     lost = table_row(Outcome("A", row, "warned", metrics={"n_labelled": 0}))

@@ -115,6 +115,23 @@ def test_settings_versions_and_scores_travel_in_uns(taken_home):
     assert np.isfinite(scores.loc["baseline", "pas"])
 
 
+def test_the_share_of_the_image_of_each_method_is_in_the_h5ad_and_told_to_the_report(files):
+    trained = read_record(files / "stmfg.train.json")
+    for method, trust in (("stmfg", 0.25), ("multist", 0.0)):
+        trained.metrics |= {"method": method, "image_trust": trust}
+        trained.write(files / f"{method}.train.json")
+    assert run(files, "stmfg", "multist").exit_code == 0
+    found = anndata.read_h5ad(files / "out" / "a.b.h5ad")
+    assert dict(found.uns["tissuegraph"]["image_trust"]) == {"stmfg": 0.25, "multist": 0.0}
+    told = read_record(files / "out" / "assemble.json").metrics
+    assert told["image_trust"] == {"stmfg": 0.25, "multist": 0.0}
+
+
+def test_of_methods_that_were_given_no_image_nothing_is_said(taken_home, files):
+    assert "image_trust" not in taken_home.uns["tissuegraph"]
+    assert read_record(files / "out" / "assemble.json").metrics["image_trust"] == {}
+
+
 def test_domains_take_the_numbers_of_the_annotated_regions_in_natural_order(taken_home):
     # L2 comes before L10, so domain 1 is the half that is annotated L2.
     labelled = taken_home.obs.dropna(subset="annotation")

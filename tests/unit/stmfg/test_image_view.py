@@ -12,10 +12,10 @@ from tissuegraph.errors import InputError
 from tissuegraph.nn.sparse import sparse_operator
 from tissuegraph.presets import load_settings
 from tissuegraph.stmfg import training
-from tissuegraph.stmfg.image_view import judge_image, prior_weight
+from tissuegraph.stmfg.image_view import Shares, judge_image, shares
 from tissuegraph.stmfg.layers import CrossViewAttention, View
 from tissuegraph.stmfg.model import Stmfg
-from tissuegraph.stmfg.objective import TERMS, TERMS_WITH_IMAGE, contrast, contrast_with_image
+from tissuegraph.stmfg.objective import TERMS, TERMS_WITH_IMAGE, contrast, contrast_with_image, read_back
 from tissuegraph.stmfg.parts import PartwiseEncoder
 
 
@@ -76,7 +76,7 @@ def test_constant_feature_does_not_matter(arrays, image):
     np.testing.assert_allclose(got[:, N_FEATURES:], 0, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["spatial", "feature"])
+@pytest.mark.parametrize("kind", ["nearest", "spatial", "feature"])
 def test_image_graph_joins_only_spots_that_have_an_image(arrays, gappy, kind):
     graph = judge_image(arrays, settings(f"model.image_graph={kind}"), gappy).view.graph
     present = ~np.isnan(gappy).any(axis=1)
@@ -88,8 +88,15 @@ def test_image_graph_joins_only_spots_that_have_an_image(arrays, gappy, kind):
         assert (graph[present][:, present] != arrays.spatial[present][:, present]).nnz == 0
 
 
-def test_prior_weight_is_the_odds_of_the_image_and_never_holds_the_genes_back():
-    assert [prior_weight(trust) for trust in (0, 0.2, 0.5, 0.9, 1)] == [0, 0.25, 1, 1, 1]
+def test_whichever_view_deserves_less_has_its_odds_and_the_other_1():
+    assert [shares(trust) for trust in (0, 0.2, 0.5)] == [Shares(0, 1), Shares(0.25, 1), Shares(1, 1)]
+    assert [shares(trust) for trust in (0.8, 1)] == [Shares(1, pytest.approx(0.25)), Shares(1, 0)]
+
+
+def test_an_image_that_deserves_all_leaves_the_genes_no_weight_but_where_it_is_missing(arrays, gappy):
+    problem, _ = problem_and_model(arrays, settings("model.image_trust=1"), gappy)
+    assert problem.presence[0].tolist() == [1, 1, 0]
+    assert problem.presence[-1].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +198,8 @@ def test_presence_between_0_and_1_multiplies_the_odds_of_a_view():
 def test_gradients_reach_every_parameter_with_an_image_that_covers_part_of_the_slice(
     arrays, gappy, dims, fusion
 ):
-    chosen = settings(f"model.dims={dims}", f"model.fusion={fusion}", "losses.genes_per_step=0")
+    trust = ["model.image_trust=0.6", "losses.genes_per_step=0"]  # at 1 the decoder is not used
+    chosen = settings(f"model.dims={dims}", f"model.fusion={fusion}", *trust)
     problem, model = problem_and_model(arrays, chosen, gappy)
     training.backward_one_step(model, problem, chosen, np.random.default_rng(0))
     for name, parameter in model.named_parameters():
@@ -223,11 +231,14 @@ def test_contrast_with_the_image_is_over_spots_that_have_one(mode):
     torch.testing.assert_close(contrast_with_image(garbage, imaged, losses, np.random.default_rng(0)), got)
 
 
-def test_total_weighs_the_image_term_by_its_setting_and_by_the_prior(arrays, image):
-    chosen = settings("model.image_trust=0.2", "losses.contrastive_image=2")  # odds of 0.25
+@pytest.mark.parametrize(("trust", "genes", "shown"), [(0.2, 1, 0), (0.8, 0.25, 0.75)])
+def test_total_weighs_each_term_by_its_setting_and_by_the_share_of_its_view(
+    arrays, image, trust, genes, shown
+):
+    chosen = settings(f"model.image_trust={trust}", "losses.contrastive_image=2", "losses.image=3")
     losses = training.train(arrays, chosen, seed=0, device="cpu", image=image).losses
-    weighted = sum(getattr(chosen.losses, term) * np.array(losses[term]) for term in TERMS[:3])
-    weighted += 2 * 0.25 * np.array(losses["contrastive_image"])
+    share = {"zinb": genes, "contrastive": genes, "regulariser": 1, "contrastive_image": 0.25, "image": shown}
+    weighted = sum(getattr(chosen.losses, term) * share[term] * np.array(losses[term]) for term in share)
     np.testing.assert_allclose(losses["total"], weighted, rtol=1e-5)
     without = settings("losses.contrastive_image=0")
     assert (
@@ -236,11 +247,21 @@ def test_total_weighs_the_image_term_by_its_setting_and_by_the_prior(arrays, ima
     )
 
 
+def test_the_image_is_read_back_where_there_is_one(arrays, gappy):
+    problem, _ = problem_and_model(arrays, settings(), gappy)
+    assert problem.shown.square().mean() == pytest.approx(1)
+    assert read_back(problem.shown, problem.shown, None) == 0
+    off = problem.shown.clone()
+    off[:30] += 7  # the corner without image
+    off[30:] += 0.5
+    assert read_back(off, problem.shown, problem.imaged) == pytest.approx(0.25)
+
+
 # ---- parts -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dims", ["[8]", "[8, 6]", "[64]"])
-@pytest.mark.parametrize("kind", ["spatial", "feature"])
+@pytest.mark.parametrize("kind", ["nearest", "spatial", "feature"])
 def test_parts_give_the_embeddings_and_gradients_of_the_whole_with_image(arrays, gappy, dims, kind):
     chosen = settings(f"model.dims={dims}", f"model.image_graph={kind}", "model.image_trust=0.4")
     outcomes = []

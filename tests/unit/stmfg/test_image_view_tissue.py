@@ -18,7 +18,7 @@ from tissuegraph.synthetic.settings import SliceSettings
 from tissuegraph.synthetic.slices import make_slice
 
 SETTINGS = load_settings("stmfg/default", ["optimiser.epochs=20"])
-FORCED = load_settings("stmfg/default", ["optimiser.epochs=20", "model.image_trust=1"])
+FORCED = load_settings("stmfg/default", ["optimiser.epochs=20", "model.image_trust=0.5"])
 N_DOMAINS, IMAGE_PX, HALF_TILE_UM = 5, 800, 50
 
 
