@@ -26,6 +26,7 @@ def test_bins_are_summed_from_bin1(tmp_path, monkeypatch, chunk):
     np.testing.assert_array_equal(adata.obsm["spatial"], np.array(CORNERS) + 5)
     assert adata.uns["tissuegraph"] == {
         "sample": "S", "platform": "stereoseq", "pitch_px": 10.0, "um_per_px": 0.5,
+        "um_per_px_source": "platform",
     }  # fmt: skip
     assert adata.var["gene_id"].tolist() == tiny.IDS
     assert adata.var["gene_symbol"].tolist() == tiny.GENES
