@@ -3,6 +3,7 @@
 
 \b
     expression_scale.py --references 100000 --targets 10000
+    expression_scale.py --references 720 --slice 180 --targets 180 --repeat 100     one target, and a hundred
 
 One tissue is drawn and cut into slices of --slice spots. Image features (119, as the handcrafted encoder's)
 follow the domains with noise; they say nothing of any real accuracy. Each step runs in a process of its own
@@ -39,15 +40,16 @@ N_FEATURES = 119
 @click.option("--slice", "n_slice", default=100_000, show_default=True, help="Spots of a reference slice.")
 @click.option("--genes", "n_genes", default=10_000, show_default=True)
 @click.option("--depth", default=400.0, show_default=True, help="Counts per spot.")
+@click.option("--repeat", type=click.IntRange(min=1), default=1, show_default=True, help="Targets inferred.")
 @click.option("--preset", default="default", show_default=True)
 @click.option("--set", "overrides", multiple=True, metavar="TOPIC.KEY=VALUE")
-def main(n_references, n_targets, n_slice, n_genes, depth, preset, overrides) -> None:
+def main(n_references, n_targets, n_slice, n_genes, depth, repeat, preset, overrides) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sizes = [len(part) for part in np.array_split(np.arange(n_references), -(-n_references // n_slice))]
         _apart(_generate, Path(folder), [*sizes, n_targets], n_genes, depth)
         click.echo(f"{n_references:,} reference spots in {len(sizes)} slices, {n_genes:,} genes measured")
         click.echo("\n| step | s | CPU s | GB |\n|---|---|---|---|")
-        _apart(_measure, Path(folder), len(sizes), preset, overrides)
+        _apart(_measure, Path(folder), len(sizes), repeat, preset, overrides)
 
 
 def _apart(step: Callable, *args) -> None:
@@ -87,7 +89,7 @@ def _read(folder: Path, place: int, name: str):
     )  # fmt: skip
 
 
-def _measure(folder: Path, n_slices: int, preset: str, overrides: tuple[str, ...]) -> None:
+def _measure(folder: Path, n_slices: int, repeat: int, preset: str, overrides: tuple[str, ...]) -> None:
     import torch
 
     from tissuegraph.nn.allocator import keep_freed_memory
@@ -102,6 +104,8 @@ def _measure(folder: Path, n_slices: int, preset: str, overrides: tuple[str, ...
     model = _told("learn", partial(learn, references, settings, seeds=[0], device="cpu"))
     target = _read(folder, n_slices, "T").without_counts()
     found = _told("infer", lambda: predict(target, model, device="cpu"))
+    if repeat > 1:
+        _told(f"infer {repeat}", lambda: [predict(target, model, device="cpu") for _ in range(repeat)][-1])
     click.echo(f"\n{found.predicted.shape[0]:,} targets x {found.predicted.shape[1]:,} genes")
 
 
