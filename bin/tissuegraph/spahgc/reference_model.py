@@ -28,6 +28,7 @@ class LearnedRun:
     reliability: (M,) float32, PCC of each gene on inner folds of the references; NaN: unknown
     per_gene: (M,) float32 by name, how predictions vary and err there: see `calibration.calibrate`
     history: plain numbers, lists and text: JSON holds it
+    seconds: that learning took; None in a model from disk
     """
 
     seed: int
@@ -36,7 +37,7 @@ class LearnedRun:
     networks: tuple[Spahgc, ...]
     reliability: np.ndarray
     history: dict[str, Any]
-    seconds: float
+    seconds: float | None = None
     warnings: tuple[str, ...] = ()
     per_gene: dict[str, np.ndarray] = field(default_factory=dict)
 

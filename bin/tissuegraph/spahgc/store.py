@@ -188,8 +188,11 @@ def _csr(prefix: str, numbers: Numbers, n_spots: int, n_genes: int) -> sparse.cs
 
 
 def _run(prefix: str, run: LearnedRun, numbers: Numbers) -> dict[str, Any]:
-    """What the table says of a run; its arrays and weights go to the numbers."""
-    told = _taken(prefix, run, numbers, without=("networks", "tuning"))
+    """What the table says of a run; its arrays and weights go to the numbers.
+
+    Nothing of how long it took, so that two equal runs write equal bytes.
+    """
+    told = _taken(prefix, run, numbers, without=("networks", "tuning", "seconds"))
     for place, network in enumerate(run.networks):
         weights = network.state_dict()
         numbers |= {f"{prefix}.networks.{place}.{name}": each.cpu().numpy() for name, each in weights.items()}
