@@ -78,8 +78,8 @@ class ReferenceModel:
         """Refuse a target that these references cannot serve. Raises InputError."""
         if target.name in self.names:
             raise InputError(
-                f"slices must have different names, and a target cannot be its own reference: {target.name} "
-                "appears twice"
+                f"a reference is called {target.name} as well, and a target cannot be its own reference; if "
+                "it is another slice, call it otherwise in the samplesheet"
             )
         if target.origin is not None:
             check_origin(target.name, target.origin, self.sources)
