@@ -112,7 +112,10 @@ def main(
 
 def _why_no_model(sample: str, references: Sequence[str], told: Path | None) -> str:
     if not references:
-        return f"no slice of the group of {sample} has both counts and image features; give it a reference"
+        return (
+            f"no slice of the group of {sample} that may serve it has both counts and image features, under "
+            "--evaluate lopo none of another patient; give it a reference"
+        )
     reasons = read_record(told).reasons if told else ()
     named = ", ".join(references[:_NAMED]) + (" and others" if len(references) > _NAMED else "")
     why = "; ".join(reasons) or "the task left no result, see its log in pipeline_info"

@@ -39,7 +39,10 @@ def test_a_slice_without_counts_gets_a_prediction_and_a_slice_to_go_on_with(coho
 def test_a_slice_that_cannot_be_inferred_leaves_a_record_that_says_why(cohort, tmp_path):
     record = infer(cohort, "X", tmp_path)
     assert record.status == "failed"
-    assert "no slice of the group of X has both counts and image features" in record.reasons[0]
+    assert (
+        "no slice of the group of X that may serve it has both counts and image features, under"
+        in record.reasons[0]
+    )
     assert not (tmp_path / "X").exists()
 
 
