@@ -172,3 +172,8 @@ def test_a_target_cannot_be_its_own_reference():
         check_references([piece, dataclasses.replace(make("B"), image=np.ones((20, 9)))])
     with pytest.raises(InputError, match="A appears twice"):
         check_references([piece, piece])
+    genes = np.array([f"ENSG{number:011d}.7" for number in range(len(piece.genes))])
+    newer = dataclasses.replace(make("B"), genes=np.char.replace(genes, ".7", ".8"))
+    words = r"share no gene name: Ensembl ids \(e\.g\. ENSG00000000000\.7\) against Ensembl ids"
+    with pytest.raises(InputError, match=words):
+        check_references([dataclasses.replace(piece, genes=genes), newer])
