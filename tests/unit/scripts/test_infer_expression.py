@@ -85,6 +85,19 @@ def test_a_model_of_an_earlier_run_is_not_compared_with_a_slice_that_taught_it(c
     assert "this slice taught the reference model (as A)" in record.reasons[0]
 
 
+def test_a_slice_that_is_its_own_reference_under_another_name_is_warned_about(cohort, learned, tmp_path):
+    listed = (cohort / "members.json").read_text()
+    (cohort / "members.json").write_text(listed.replace('"A"', '"again"'))
+    (cohort / "again").symlink_to(cohort / "A")
+    try:
+        record = infer(cohort, "again", tmp_path, "--model", learned)
+    finally:
+        (cohort / "members.json").write_text(listed)
+        (cohort / "again").unlink()
+    assert record.status == "warned"
+    assert any("its reference A has the same image features" in reason for reason in record.reasons)
+
+
 def test_a_slice_without_a_gene_of_its_references_is_inferred_and_says_why_it_is_not_compared(
     cohort, tmp_path
 ):
