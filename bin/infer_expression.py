@@ -95,7 +95,8 @@ def main(
     model = load_model(directory)
     if given:
         model = model.asked_for(json.loads(genes_path.read_text(encoding="utf-8")) if genes_path else ())
-    if given and target.counts is not None and (itself := model.taught_by(target)):
+    itself = model.taught_by(target) if target.counts is not None else None
+    if given and itself:
         raise InputError(
             f"this slice taught the reference model (as {itself}), which therefore knows its counts; leave "
             "it out, or compare the model with slices that it has not seen"
@@ -105,6 +106,11 @@ def main(
     _write_all(record, own, target, model, prediction, marker_genes, formats, outdir)
     held_out_by = "model" if given else model.by
     record.metrics |= {"role": own.role, "held_out_by": held_out_by, "settings": model.settings.as_dict()}
+    if itself:
+        record.warn(
+            f"its reference {itself} has the same image features: where it is the same slice under another "
+            "name, it was not held out and its scores say nothing"
+        )
     texts = [text for each in prediction.inferences for text in each.warnings]
     for warning in dict.fromkeys([*prediction.warnings, *texts]):
         record.warn(warning)
@@ -112,7 +118,10 @@ def main(
 
 def _why_no_model(sample: str, references: Sequence[str], told: Path | None) -> str:
     if not references:
-        return f"no slice of the group of {sample} has both counts and image features; give it a reference"
+        return (
+            f"no slice of the group of {sample} that may serve it has both counts and image features, under "
+            "--evaluate lopo none of another patient; give it a reference"
+        )
     reasons = read_record(told).reasons if told else ()
     named = ", ".join(references[:_NAMED]) + (" and others" if len(references) > _NAMED else "")
     why = "; ".join(reasons) or "the task left no result, see its log in pipeline_info"

@@ -47,7 +47,7 @@ class Record:
 
     def write(self, path: str | Path) -> None:
         """Write the record as strict JSON (NaN becomes null)."""
-        Path(path).write_text(json.dumps(_plain(asdict(self)), indent=1, allow_nan=False) + "\n")
+        Path(path).write_text(json.dumps(as_json(asdict(self)), indent=1, allow_nan=False) + "\n")
 
 
 def read_record(path: str | Path) -> Record:
@@ -70,14 +70,14 @@ def _one_line(text: str) -> str:
     return " ".join(str(text).split())
 
 
-def _plain(value: Any) -> Any:
-    """numpy scalars and arrays to Python values, non-finite floats to None."""
+def as_json(value: Any) -> Any:
+    """What JSON can hold: numpy as Python's values, tuples as lists, floats that are not finite as None."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

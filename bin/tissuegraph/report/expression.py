@@ -53,7 +53,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     found = [Section("expression_summary", "What was inferred", PARENT, "html", _words(shown, compared))]
     if compared:
         found.append(_methods(compared))
-    found.append(_distributions(shown))
+    found += _distributions(shown)
     found.append(
         Section("expression_genes", "Best and worst genes", PARENT, "html", _genes(shown, bool(compared)))
     )
@@ -242,8 +242,8 @@ def _listed(methods: Sequence[str]) -> str:
     return " and ".join(map(title_of, methods))
 
 
-def _distributions(shown: Sequence[Outcome]) -> Section:
-    """A box per slice: PCC of every gene where it was measured, and reliability."""
+def _distributions(shown: Sequence[Outcome]) -> list[Section]:
+    """A box per slice: PCC of every gene where it was measured, and reliability; none where none is known."""
     datasets, labels = [], []
     for name, title in (("pcc", "PCC per gene, held out"), ("reliability", "Reliability per gene")):
         boxes = {}
@@ -254,8 +254,10 @@ def _distributions(shown: Sequence[Outcome]) -> Section:
         if boxes:
             datasets.append(boxes)
             labels.append({"name": title, "xlab": title})
+    if not datasets:
+        return []
     config = {"title": "Agreement per gene", "data_labels": labels, "xlab": labels[0]["xlab"]}
-    return Section("expression_pcc", "Distribution over genes", PARENT, "box", datasets, config=config)
+    return [Section("expression_pcc", "Distribution over genes", PARENT, "box", datasets, config=config)]
 
 
 def _genes(shown: Sequence[Outcome], measured: bool) -> str:

@@ -12,7 +12,7 @@ from tissuegraph.io.platforms import PLATFORMS, POSITION_SUFFIXES, expected
 from tissuegraph.io.tables import MISSING, is_table
 from tissuegraph.sheet.formats import read_entries
 from tissuegraph.sheet.groups import complete_groups, group_notices, group_problems
-from tissuegraph.sheet.roles import cohort_problems, role_of, row_problems, wants_grid
+from tissuegraph.sheet.roles import cohort_notices, cohort_problems, role_of, row_problems, wants_grid
 from tissuegraph.sheet.schema import (
     LONGEST_NAME,
     checkers,
@@ -89,7 +89,7 @@ def read_samplesheet(
     if not sheet.problems:  # a refused value would make these rules guess
         sheet.problems += group_problems(sheet.rows, params or {})
         sheet.problems += cohort_problems(sheet.rows, params) if params is not None else []
-        sheet.notices += group_notices(sheet.rows)
+        sheet.notices += [*group_notices(sheet.rows), *cohort_notices(sheet.rows, params or {})]
     for row in sheet.rows:
         row["role"] = role_of(row)
     complete_groups(sheet.rows, params or {})

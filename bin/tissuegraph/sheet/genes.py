@@ -56,7 +56,7 @@ def _of_file(file: Path | None) -> list[str]:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("cannot be read - expected UTF-8 text with one gene per line") from error
-    names = [(number, line.strip().strip('"')) for number, line in enumerate(lines, start=1)]
+    names = [(number, line.strip().strip('"').strip()) for number, line in enumerate(lines, start=1)]
     return _checked([(f"line {number}: {show(name)}", name) for number, name in names])
 
 

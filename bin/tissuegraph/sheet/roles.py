@@ -14,6 +14,7 @@ from tissuegraph.io.platforms import POSITION_SUFFIXES
 from tissuegraph.sheet.schema import show
 
 REFERENCE, TARGET, BOTH = "reference", "target", "both"
+LOPO = "lopo"  # value of --evaluate: leave one patient out
 _WITHOUT_SCALE = (".png", ".jpg", ".jpeg")  # whose resolution is that of paper
 
 Row = Mapping[str, Any]
@@ -88,6 +89,8 @@ def _beside_references(rows: Sequence[Row], params: Mapping[str, Any]) -> Iterat
     """What is learned in this run, from rows of this sheet."""
     groups = _groups(rows).values()
     yield from (problem for group in groups for problem in _targets_without_help(group))
+    if params.get("evaluate") == LOPO:
+        yield from (problem for group in groups for problem in _targets_of_the_only_patient(group))
     if not params.get("assume_spacing"):
         yield from (line for group in groups for line in _targets_without_scale(group))
     if params.get("evaluate"):
@@ -130,6 +133,21 @@ def _targets_without_help(rows: Sequence[Row]) -> Iterator[str]:
             yield problem_line(row, "role", role, f"expected another row {where} that can be its reference")
 
 
+def _targets_of_the_only_patient(rows: Sequence[Row]) -> Iterator[str]:
+    """Rows to be inferred that leave-one-patient-out leaves without a reference: all are of their patient."""
+    serving = [row for row in rows if role_of(row) != TARGET]
+    for row in rows:
+        patients = {other.get("patient") for other in serving if other is not row}
+        if role_of(row) != REFERENCE and row.get("patient") is not None and patients == {row["patient"]}:
+            yield problem_line(
+                row,
+                "patient",
+                row["patient"],
+                "expected a reference of another patient in the group, as --evaluate lopo lets no slice "
+                "serve its own patient; or --evaluate loso",
+            )
+
+
 def _targets_without_scale(rows: Sequence[Row]) -> Iterator[str]:
     """Targets of positions whose scale nothing can say, beside references whose scale the sheet says."""
     told = next((row for row in rows if role_of(row) != TARGET and row.get(keys.UM_PER_PX) is not None), None)
@@ -150,7 +168,7 @@ def _evaluation_problems(rows: Sequence[Row], evaluate: str) -> list[str]:
     candidates = [group for group in serving if len(group) > 1]
     if not candidates:
         return [f"parameter --evaluate: {show(evaluate)} - expected a group with at least two references"]
-    if evaluate != "lopo":
+    if evaluate != LOPO:
         return []
     problems = [
         problem_line(row, "patient", None, "expected the patient, as --evaluate lopo holds patients out")
@@ -163,6 +181,23 @@ def _evaluation_problems(rows: Sequence[Row], evaluate: str) -> list[str]:
             "parameter --evaluate: 'lopo' - expected a group with references of at least two patients"
         )
     return problems
+
+
+def cohort_notices(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
+    """What is allowed but may not be meant: groups of which nothing is held out."""
+    evaluate = params.get("evaluate")
+    if not (evaluate and params.get("infer_expression")):
+        return []
+    lines = []
+    for group, members in _groups(rows).items():
+        serving = [row for row in members if role_of(row) != TARGET]
+        whose = f"the group {show(group)}" if group else "the rows without a group"
+        patients = {row.get("patient") for row in serving}
+        if len(serving) == 1:
+            lines.append(f"--evaluate holds nothing out of {whose}: there is one reference only")
+        elif evaluate == LOPO and len(serving) > 1 and len(patients) == 1:
+            lines.append(f"--evaluate lopo holds nothing out of {whose}: all references are of one patient")
+    return lines
 
 
 def _groups(rows: Sequence[Row]) -> dict[str | None, list[Row]]:

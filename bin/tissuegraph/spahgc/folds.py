@@ -76,8 +76,9 @@ def at_least_two(references: Sequence[HistologySlice]) -> list[HistologySlice]:
     (single,) = references
     if single.n_spots < MIN_SPOTS:
         raise InputError(
-            f"slice {single.name} is the only reference and has {single.n_spots} spots; it needs at least "
-            f"{MIN_SPOTS} to be cut into a part that learns and a part that serves"
+            f"slice {single.name} is the only reference, or the only one left where others are held out, and "
+            f"has {single.n_spots} spots; it needs at least {MIN_SPOTS} to be cut into a part that learns "
+            f"and a part that serves"
         )
     halves = spatial_parts(single.position, (single.n_spots + 1) // 2)
     return [single.subset(spots, f"{single.name}/{place}") for place, spots in enumerate(halves, 1)]

@@ -100,15 +100,6 @@ def validate_inside(
         held_out = HeldOut(*np.moveaxis(chosen.seen[chosen.best], 1, 0))
         if level and level.share:
             held_out = replace(held_out, difference=level.difference)
-        history = {
-            "epoch": chosen.epochs,
-            "validation_pcc": [float(value) for value in chosen.pcc],
-            "validation_pcc_of": {"spahgc": chosen.best_pcc, **start_scores, "mean": 0.0},
-            "served": chosen.tuning.served,
-            "validation_pcc_served": {
-                "with" if each.tuning.served else "without": each.best_pcc for each in curves
-            },
-        }
         found.append(
             InnerValidation(
                 seed=seed,
@@ -117,11 +108,24 @@ def validate_inside(
                 reliability=mean_over(held_out.pcc, 0).astype(np.float32),
                 per_gene=calibrate(held_out),
                 level=level if level and level.share else None,
-                history=history | shared,
+                history=_history(chosen, curves, start_scores) | shared,
                 seconds=time.perf_counter() - started + once / len(seeds),
             )
         )
     return found
+
+
+def _history(chosen: _Looks, curves: Sequence[_Looks], start_scores: dict[str, float]) -> dict[str, Any]:
+    """What one seed looked at and found, as plain numbers, lists and text."""
+    return {
+        "epoch": chosen.epochs,
+        "validation_pcc": [float(value) for value in chosen.pcc],
+        "validation_pcc_of": {"spahgc": chosen.best_pcc, **start_scores, "mean": 0.0},
+        "served": chosen.tuning.served,
+        "validation_pcc_served": {
+            "with" if each.tuning.served else "without": each.best_pcc for each in curves
+        },
+    }
 
 
 def _folds(references: Sequence[HistologySlice], genes: np.ndarray, settings: Settings) -> list[_Fold]:

@@ -94,7 +94,7 @@ def choose_level(mean_off: np.ndarray, ridge_off: np.ndarray) -> LevelChoice:
         for place, penalty in enumerate(PENALTIES)
     }
     error, penalty, share = min(found)
-    if error > (1 - LEAST_GAIN) * without:
+    if error >= (1 - LEAST_GAIN) * without:  # (equal where levels differ nowhere)
         return LevelChoice(penalty, 0.0, without, without, mean_off)
     place = PENALTIES.index(penalty)
     return LevelChoice(penalty, share, error, without, mean_off + share * ridge_off[:, place])

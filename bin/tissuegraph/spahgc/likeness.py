@@ -73,9 +73,9 @@ def unlike(name: str, found: np.ndarray, moved: float, known: Mapping[str, Any])
     """In words, what about a target is unlike its references; empty where nothing is.
 
     found: (N,) similarity of its tiles; moved: its shift; known: see `usual`, empty where unknown.
-    A target is unlike where its
-    median tile is less similar than 95 % of the tiles of every reference were, when held out; and where its
-    slide as a whole lies further away than SHIFT_FACTOR times the furthest reference did.
+    A target is unlike where its median tile is less similar than 95 % of the tiles of every reference were,
+    when held out; and where its slide as a whole lies further away than SHIFT_FACTOR times the furthest
+    reference did, and than LEAST_SHIFT.
     """
     if not known:
         return ()

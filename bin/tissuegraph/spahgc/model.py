@@ -144,9 +144,10 @@ class Spahgc(nn.Module):
             TARGET: self.shared(self.embed_target(target)),
             REFERENCE: self.shared(self.embed_reference(reference)),
         }
-        across = {kind: side for kind in (SERVES, ASKS) if kind in graph.edge_types}
+        edges = {kind: graph[kind].edge_index for kind in graph.edge_types}  # {}: one spot, by itself
+        across = {kind: side for kind in (SERVES, ASKS) if kind in edges}
         for layer in self.layers:
-            received = layer(x, graph.edge_index_dict, side_dict=across)
+            received = layer(x, edges, side_dict=across)
             x = {kind: self._update(old, received.get(kind)) for kind, old in x.items()}
         return Encoding(x[TARGET], x[REFERENCE])
 

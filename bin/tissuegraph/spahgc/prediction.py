@@ -113,8 +113,13 @@ def predict(target: HistologySlice, model: ReferenceModel, *, device: str = "aut
     ]
     gene_pcc = np.full(len(genes), np.nan, dtype=np.float32)
     gene_pcc[shared] = score(folds[0].measured, inferred.predicted[:, shared]).gene_pcc
+    partly = (
+        f"compared with its own counts on {shared.sum()} of the {len(genes)} genes of the panel only: it "
+        "measures no others"
+    )
     return replace(
         inferred,
+        warnings=(*inferred.warnings, *([partly] if 2 * shared.sum() < len(genes) else [])),
         measured=_over_panel(folds[0].measured, shared),
         gene_pcc=gene_pcc,
         baselines={name: _over_panel(values, shared) for name, values in folds[0].baselines.items()},

@@ -28,6 +28,7 @@ class LearnedRun:
     reliability: (M,) float32, PCC of each gene on inner folds of the references; NaN: unknown
     per_gene: (M,) float32 by name, how predictions vary and err there: see `calibration.calibrate`
     history: plain numbers, lists and text: JSON holds it
+    seconds: that learning took; None in a model from disk
     """
 
     seed: int
@@ -36,7 +37,7 @@ class LearnedRun:
     networks: tuple[Spahgc, ...]
     reliability: np.ndarray
     history: dict[str, Any]
-    seconds: float
+    seconds: float | None = None
     warnings: tuple[str, ...] = ()
     per_gene: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -77,8 +78,8 @@ class ReferenceModel:
         """Refuse a target that these references cannot serve. Raises InputError."""
         if target.name in self.names:
             raise InputError(
-                f"slices must have different names, and a target cannot be its own reference: {target.name} "
-                "appears twice"
+                f"a reference is called {target.name} as well, and a target cannot be its own reference; if "
+                "it is another slice, call it otherwise in the samplesheet"
             )
         if target.origin is not None:
             check_origin(target.name, target.origin, self.sources)

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from tissuegraph.errors import InputError
 from tissuegraph.spahgc.asked import GeneNames
-from tissuegraph.spahgc.gene_names import spelling, told_apart
+from tissuegraph.spahgc.gene_names import told_apart
 from tissuegraph.spahgc.origin import ImageOrigin
 
 _NAMES = ("genes", "gene_ids", "symbols")
@@ -104,8 +104,8 @@ def check_references(references: Sequence[HistologySlice]) -> None:
 
 
 def _check_names(first: HistologySlice, second: HistologySlice) -> None:
-    """Refuse references of which one has identifiers and the other symbols: no gene is in both."""
-    if spelling(first.genes) != spelling(second.genes) and not np.isin(first.genes, second.genes).any():
+    """Refuse references without a gene in both: identifiers and symbols, or other versions of identifiers."""
+    if not np.isin(first.genes, second.genes).any():
         raise InputError(
             f"references {first.name} and {second.name} share no gene name: "
             f"{told_apart(first.genes, second.genes)}; name the genes of all references alike"

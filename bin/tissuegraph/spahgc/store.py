@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -25,6 +24,7 @@ from tissuegraph import __version__
 from tissuegraph.errors import InputError, SettingsError
 from tissuegraph.io.text import brief
 from tissuegraph.presets import settings_from_dict
+from tissuegraph.records import as_json
 from tissuegraph.spahgc.asked import AskedGenes, GeneNames
 from tissuegraph.spahgc.baselines import Products, Tuning
 from tissuegraph.spahgc.level import Level
@@ -92,7 +92,7 @@ def save_model(model: ReferenceModel, directory: Path) -> None:
         numbers |= {f"units.{place}.{name}": getattr(expression, name) for name in _CSR}
     directory.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(value) for name, value in numbers.items()}, directory / NUMBERS)
-    table = _plain(table)
+    table = as_json(table)
     table["checksum"] = _checksum(table, directory / NUMBERS)
     (directory / TABLE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.copymode(directory / TABLE, directory / NUMBERS)  # safetensors makes files for their owner alone
@@ -188,8 +188,11 @@ def _csr(prefix: str, numbers: Numbers, n_spots: int, n_genes: int) -> sparse.cs
 
 
 def _run(prefix: str, run: LearnedRun, numbers: Numbers) -> dict[str, Any]:
-    """What the table says of a run; its arrays and weights go to the numbers."""
-    told = _taken(prefix, run, numbers, without=("networks", "tuning"))
+    """What the table says of a run; its arrays and weights go to the numbers.
+
+    Nothing of how long it took, so that two equal runs write equal bytes.
+    """
+    told = _taken(prefix, run, numbers, without=("networks", "tuning", "seconds"))
     for place, network in enumerate(run.networks):
         weights = network.state_dict()
         numbers |= {f"{prefix}.networks.{place}.{name}": each.cpu().numpy() for name, each in weights.items()}
@@ -248,13 +251,3 @@ def _is_named_arrays(value: Any) -> bool:
 def _tuples(value: Any) -> Any:
     """Lists, as JSON has them, as the tuples that they were."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, numbers that are not finite as None: what JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value

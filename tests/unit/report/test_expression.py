@@ -131,6 +131,12 @@ def test_genes_are_ranked_by_what_was_measured():
     assert "<td>C</td>" not in text
 
 
+def test_where_no_reliability_is_known_there_is_no_distribution_of_it():
+    """Genes asked for that no reference counts: the chapter is there without a box."""
+    found = by_id([outcome("T", goes_on=True, genes={"gene": ["A"], "reliability": [None]})])
+    assert list(found) == ["expression_summary", "expression_genes", "expression_maps"]
+
+
 def test_the_methods_paragraph_says_what_was_inferred_and_what_was_held_out():
     found = [outcome("T", goes_on=True), held_out("S", (0.2,), 0.1), held_out("U", (0.2,), 0.1)]
     for each in found:

@@ -39,7 +39,10 @@ def test_a_slice_without_counts_gets_a_prediction_and_a_slice_to_go_on_with(coho
 def test_a_slice_that_cannot_be_inferred_leaves_a_record_that_says_why(cohort, tmp_path):
     record = infer(cohort, "X", tmp_path)
     assert record.status == "failed"
-    assert "no slice of the group of X has both counts and image features" in record.reasons[0]
+    assert (
+        "no slice of the group of X that may serve it has both counts and image features, under"
+        in record.reasons[0]
+    )
     assert not (tmp_path / "X").exists()
 
 
@@ -80,6 +83,19 @@ def test_a_model_of_an_earlier_run_is_not_compared_with_a_slice_that_taught_it(c
         (cohort / "renamed").unlink()
     assert record.status == "failed"
     assert "this slice taught the reference model (as A)" in record.reasons[0]
+
+
+def test_a_slice_that_is_its_own_reference_under_another_name_is_warned_about(cohort, learned, tmp_path):
+    listed = (cohort / "members.json").read_text()
+    (cohort / "members.json").write_text(listed.replace('"A"', '"again"'))
+    (cohort / "again").symlink_to(cohort / "A")
+    try:
+        record = infer(cohort, "again", tmp_path, "--model", learned)
+    finally:
+        (cohort / "members.json").write_text(listed)
+        (cohort / "again").unlink()
+    assert record.status == "warned"
+    assert any("its reference A has the same image features" in reason for reason in record.reasons)
 
 
 def test_a_slice_without_a_gene_of_its_references_is_inferred_and_says_why_it_is_not_compared(

@@ -37,6 +37,7 @@ def test_a_list_is_symbols_and_identifiers_in_their_order_each_once():
 
 def test_a_file_has_a_gene_per_line(listed):
     assert listed("\ufeffERBB2\r\n\r\n GNAS \nESR1\nGNAS") == (["ERBB2", "GNAS", "ESR1"], [])
+    assert listed('" GNAS "\n"ESR1"\n') == (["GNAS", "ESR1"], [])
 
 
 def test_a_line_of_several_genes_is_named(listed):

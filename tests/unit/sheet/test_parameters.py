@@ -119,6 +119,16 @@ def test_everything_that_can_be_refused_says_what_was_expected_in_words(root, sc
                 assert str(rules[limit]) in words, f"{name}: {words} does not say {limit}"
 
 
+@pytest.mark.parametrize("schema", ["nextflow_schema.json", "assets/schema_input.json"])
+def test_no_schema_says_twice_what_a_reader_would_take_once(root, schema):
+    objects = []
+    json.loads(
+        (root / schema).read_text(), object_pairs_hook=lambda pairs: objects.append(pairs) or dict(pairs)
+    )
+    names = [[name for name, _ in pairs] for pairs in objects]
+    assert [found for found in names if len(set(found)) < len(found)] == []
+
+
 def test_the_schema_has_the_parameters_and_defaults_of_the_configuration(root):
     block = re.search(r"^params \{\n(.*?)^\}", (root / "nextflow.config").read_text(), re.S | re.M)[1]
     lines = re.findall(r"^ +(\w+) += (.+?) *(?://.*)?$", block, re.M)

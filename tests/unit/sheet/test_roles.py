@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tissuegraph.sheet.check import read_samplesheet
-from tissuegraph.sheet.roles import cohort_problems, role_of
+from tissuegraph.sheet.roles import cohort_notices, cohort_problems, role_of
 
 INFER = {"infer_expression": True}
 
@@ -160,6 +160,41 @@ def test_evaluation_by_patient_needs_two_known_patients():
     (problem,) = cohort_problems([row("A", patient="P"), row("B", 3, patient="P")], params)
     assert problem.endswith("expected a group with references of at least two patients")
     assert cohort_problems([row("A", patient="P"), row("B", 3, patient="Q")], params) == []
+
+
+@pytest.mark.parametrize("role", ["target", "both"])
+def test_evaluation_by_patient_refuses_a_row_whose_references_are_all_of_its_patient(role):
+    """Nothing may serve it then, which would show when its task failed."""
+    own = row("T", 4, role=role, patient="P", group="x")
+    others = [row("A", patient="P", group="x"), row("B", 3, patient="P", group="x")]
+    elsewhere = [row("C", 5, patient="Q", group="y"), row("D", 6, patient="R", group="y")]
+    assert cohort_problems([*others, own, *elsewhere], INFER | {"evaluate": "loso"}) == []
+    (problem,) = cohort_problems([*others, own, *elsewhere], INFER | {"evaluate": "lopo"})
+    assert problem.startswith(
+        "samplesheet row 4, column patient: 'P' - expected a reference of another patient"
+    )
+
+
+def test_evaluation_by_patient_lets_a_target_of_unknown_patient_have_all_references():
+    others = [row("A", patient="P"), row("B", 3, patient="P")]
+    elsewhere = [row("C", 5, patient="Q", group="y"), row("D", 6, patient="R", group="y")]
+    target = row("T", 4, role="target")
+    assert cohort_problems([*others, target, *elsewhere], INFER | {"evaluate": "lopo"}) == []
+
+
+def test_groups_that_an_evaluation_holds_nothing_out_of_are_named():
+    rows = [
+        *(row("A", patient="P", group="x"), row("B", 3, patient="P", group="x")),
+        *(row("C", 4, patient="Q", group="y"), row("D", 5, patient="R", group="y")),
+        row("E", 6, patient="S"),
+    ]
+    one = "--evaluate holds nothing out of the rows without a group: there is one reference only"
+    assert cohort_notices(rows, INFER | {"evaluate": "loso"}) == [one]
+    assert cohort_notices(rows, INFER | {"evaluate": "lopo"}) == [
+        "--evaluate lopo holds nothing out of the group 'x': all references are of one patient",
+        one,
+    ]
+    assert cohort_notices(rows, INFER) == []
 
 
 @pytest.mark.parametrize("image", ["he.png", "he.JPG", "he.jpeg"])

@@ -116,3 +116,8 @@ def test_the_choice_needs_a_tenth_less_error():
     assert told(0.09).share == 0
     assert told(0.09).error == told(0.09).error_of_mean == 1
     assert told(2.0).share == 0.5
+
+
+def test_where_levels_differ_nowhere_the_image_does_not_tell_them():
+    nothing = np.zeros((2, 1))
+    assert choose_level(nothing, np.zeros((2, len(PENALTIES), 1))).share == 0

@@ -84,6 +84,17 @@ def test_a_k_of_zero_leaves_its_edges_out_and_the_network_still_runs(key, kinds)
     assert predict(network, graph).shape == (16, N_GENES)
 
 
+def test_one_spot_without_any_neighbour_is_predicted():
+    alone = load_settings("default", [*SMALL, "graph.cs_k=0"], method="spahgc")
+    position, image, measured = (values[:1] for values in target())
+    (plan,) = plan_graphs(position, image, references(), alone.graph, layers=2)
+    graph = hetero_data(plan, image, references(), measured=measured)
+    assert graph.edge_types == []
+    predicted = predict(build_network(alone, N_FEATURES, N_GENES, seed=0), graph)
+    assert predicted.shape == (1, N_GENES)
+    assert np.isfinite(predicted).all()
+
+
 def test_parts_cover_every_target_once_and_see_what_the_whole_slice_sees():
     position, image, _ = target(144)
     bank = references((40, 30))

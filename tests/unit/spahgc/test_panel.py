@@ -142,7 +142,8 @@ def test_a_single_reference_is_cut_into_two_disjoint_halves():
     together = np.concatenate([half.position[:, 0] for half in halves])
     assert sorted(together) == [100.0 * i for i in range(21)]
     assert halves[0].position.max() < halves[1].position[:, 0].min()
-    with pytest.raises(InputError, match="at least 16"):
+    words = "the only one left where others are held out, and has 8 spots; it needs at least 16"
+    with pytest.raises(InputError, match=words):
         at_least_two([make(n_spots=8)])
 
 
@@ -160,7 +161,8 @@ def test_what_is_not_a_slice_is_refused_with_its_name():
 def test_a_target_cannot_be_its_own_reference():
     piece = make()
     model = ReferenceModel(("A",), ReferenceSet.of([piece], piece.genes, DEFAULT), ())
-    with pytest.raises(InputError, match="its own reference"):
+    words = "a reference is called A as well, .* own reference; if it is another slice, call it otherwise"
+    with pytest.raises(InputError, match=words):
         model.check_target(piece.without_counts())
     with pytest.raises(InputError, match="same encoder"):
         model.check_target(dataclasses.replace(make("B"), image=np.ones((20, 9))))
@@ -170,3 +172,8 @@ def test_a_target_cannot_be_its_own_reference():
         check_references([piece, dataclasses.replace(make("B"), image=np.ones((20, 9)))])
     with pytest.raises(InputError, match="A appears twice"):
         check_references([piece, piece])
+    genes = np.array([f"ENSG{number:011d}.7" for number in range(len(piece.genes))])
+    newer = dataclasses.replace(make("B"), genes=np.char.replace(genes, ".7", ".8"))
+    words = r"share no gene name: Ensembl ids \(e\.g\. ENSG00000000000\.7\) against Ensembl ids"
+    with pytest.raises(InputError, match=words):
+        check_references([dataclasses.replace(piece, genes=genes), newer])

@@ -12,6 +12,7 @@ from tissuegraph.presets import load_settings
 from tissuegraph.spahgc import inner_validation, learning, protocol, training
 from tissuegraph.spahgc.baselines import Tuning
 from tissuegraph.spahgc.panel import choose_panel
+from tissuegraph.spahgc.prediction import predict
 from tissuegraph.spahgc.training_set import TrainingSet
 
 FAST = ["model.width=8", "model.heads=2", "model.layers=1", "optimiser.epochs=2", "validation.every=1"]
@@ -189,6 +190,19 @@ def test_a_held_out_slice_without_some_panel_genes_is_scored_on_the_others(slice
     result = protocol.run_fold([shorter, *slices[1:]], ["S1"], SETTINGS, seed=0)[0]
     assert set(result.inference.genes) - set(result.genes) <= set(first.genes[:2])
     assert result.predicted.shape[1] == len(result.genes) < len(result.inference.genes)
+
+
+def test_a_slice_with_few_genes_of_the_panel_says_how_few_it_is_compared_on(slices):
+    model = learning.learn(slices[1:], SETTINGS, seeds=[0], device="cpu")
+    n_genes = len(model.genes)
+    for n_known, n_told in ((n_genes // 2 - 1, 1), (n_genes // 2 + 1, 0)):
+        known = np.flatnonzero(np.isin(slices[0].genes, model.genes[:n_known]))
+        few = dataclasses.replace(
+            slices[0].without_counts(), counts=slices[0].counts[:, known], genes=slices[0].genes[known]
+        )
+        told = [line for line in predict(few, model, device="cpu").warnings if line.startswith("compared")]
+        assert len(told) == n_told
+        assert all(f"on {n_known} of the {n_genes} genes of the panel only" in line for line in told)
 
 
 def test_a_held_out_slice_without_any_panel_gene_costs_the_others_nothing(slices, fold):

@@ -94,6 +94,14 @@ def test_a_stored_model_says_what_the_one_in_memory_says(learned, stored):
     assert "validation_pcc_of" in told["runs"][0]["history"]
 
 
+def test_what_is_learned_twice_is_stored_as_equal_bytes(slices, tmp_path):
+    """A run is not told apart from its repetition, which -resume and a comparison of results need."""
+    for name in ("one", "other"):
+        save_model(learn(slices[1:], SETTINGS, seeds=[0], device="cpu"), tmp_path / name)
+    for file in ("model.json", "model.safetensors"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()
+
+
 def test_whatever_arrays_a_run_holds_come_back():
     given = Held(np.arange(3), {"a": np.ones(2), "b": np.zeros(1)}, {"x": [1, None]}, (2, "three"))
     numbers = {}
