@@ -66,6 +66,7 @@ def main(
     from tissuegraph.histology.encoders import load_encoder
     from tissuegraph.histology.source import find_picture
     from tissuegraph.histology.tiles import FEW_PIXELS, tile_side, warn_of_glass
+    from tissuegraph.io.digests import file_sha256
     from tissuegraph.io.stored import read_places
 
     encoder = load_encoder(encoder_name, encoder_weights, device)
@@ -83,7 +84,7 @@ def main(
         result,
         um_per_px=places.um_per_px or nan,
         um_per_px_source=places.um_per_px_source,
-        stain_reference_sha256=_sha256(stain_reference) if stain_reference else "",
+        stain_reference_sha256=file_sha256(stain_reference) if stain_reference else "",
     )
     result.save(features_path)
 
@@ -129,13 +130,6 @@ def _read_reference(path: Path | None):
             return slide.overview(OVERVIEW_SIDE)
     except InputError as error:
         raise click.UsageError(f"stain reference: {error}") from error
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 if __name__ == "__main__":

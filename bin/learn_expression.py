@@ -43,7 +43,7 @@ files = {"required": True, "multiple": True, "type": existing_file}
     type=click.Choice(["slice", "patient"]),
     default="slice",
     show_default=True,
-    help="What is kept apart inside: patient keeps slices of one patient from serving each other.",
+    help="What targets are held out by: with patient, a warning where only one is left to learn from.",
 )
 @click.option("--genes", "genes_path", type=existing_file, help="JSON list of genes to infer in any case.")
 @n_seeds_option("Runs to average.")

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from unicodedata import normalize
 
@@ -36,6 +37,12 @@ def plain(text: str) -> str:
     names that are equal so were probably meant to be one.
     """
     return "".join(normalize("NFKC", normalize("NFKC", text).casefold()).split())
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Names joined by commas; of more than `most`, the first of them and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def read_rows(path: Path, name: str, delimiter: str | None = None) -> list[list[str]]:

@@ -16,6 +16,7 @@ from safetensors.numpy import load, save
 
 from tissuegraph.cohorts.components import Loadings
 from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.io.digests import model_checksum
 from tissuegraph.io.text import brief
 from tissuegraph.presets import settings_from_dict
 from tissuegraph.regions.image import ImageModel
@@ -67,7 +68,7 @@ def save_model(model: RegionModel, directory: Path) -> None:
         "licence": LICENCE_NOTE,
     }
     stored = save({k: np.ascontiguousarray(v) for k, v in numbers.items()})
-    table["checksum"] = _checksum(table, stored)
+    table["checksum"] = model_checksum(table, hashlib.sha256(stored).hexdigest())
     directory.mkdir(parents=True, exist_ok=True)
     (directory / NUMBERS).write_bytes(stored)
     (directory / TABLE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
@@ -89,7 +90,7 @@ def load_model(directory: Path) -> RegionModel:
             )
         stored = (directory / NUMBERS).read_bytes()
         numbers = load(stored)
-        if table.pop("checksum") != _checksum(table, stored):
+        if table.pop("checksum") != model_checksum(table, hashlib.sha256(stored).hexdigest()):
             raise ValueError(f"{TABLE} and {NUMBERS} are not as they were written together")
         model = _model(table, numbers)
         check_model(model)
@@ -98,12 +99,6 @@ def load_model(directory: Path) -> RegionModel:
         raise InputError(
             f"the region model {directory.name} is damaged ({brief(error)}); copy it again, or teach it again"
         ) from error
-
-
-def _checksum(table: Mapping[str, Any], stored: bytes) -> str:
-    """SHA-256 of both files: a name or number that was edited would be believed without a word."""
-    text = json.dumps(table, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode() + hashlib.sha256(stored).digest()).hexdigest()
 
 
 def _model(table: Mapping[str, Any], numbers: Mapping[str, np.ndarray]) -> RegionModel:

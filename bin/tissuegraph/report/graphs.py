@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.io.text import listed
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, legend
 
@@ -63,5 +64,4 @@ def _pieces(outcomes: Sequence[Outcome]) -> str:
             )
     if not found:
         return ""
-    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-    return f"Spatial graphs in pieces that no edge connects: {', '.join(found[:MOST_NAMED])}{more}."
+    return f"Spatial graphs in pieces that no edge connects: {listed(found, MOST_NAMED)}."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tissuegraph.io.platforms import unit_of
+from tissuegraph.io.text import listed
 from tissuegraph.methods import title_of
 from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, step_name, worst
 
@@ -239,7 +240,7 @@ def verdict_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     failed = [outcome.sample for outcome in outcomes if outcome.status == FAILED]
     n_warned = sum(outcome.status == WARNED for outcome in outcomes)
     total = len(outcomes)
-    names = ", ".join(failed[:_NAMED]) + (f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
+    names = listed(failed, _NAMED)
     if len(failed) == total:
         sentence = f"No slice is left: all {total} failed; slices.csv and the report say why"
     elif failed:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tissuegraph.io.platforms import PLATFORMS, POSITION_SUFFIXES, expected
 from tissuegraph.io.tables import MISSING, is_table
+from tissuegraph.io.text import listed
 from tissuegraph.sheet.formats import read_entries
 from tissuegraph.sheet.groups import complete_groups, group_notices, group_problems
 from tissuegraph.sheet.roles import cohort_notices, cohort_problems, role_of, row_problems, wants_grid
@@ -64,9 +65,8 @@ def read_samplesheet(
     columns = _columns(entries.columns, known)
     sheet = Samplesheet(problems=entries.problems + columns.problems)
     if columns.ignored:
-        shown = [show(name)[1:-1] for name in columns.ignored[:20]]
-        more = f" and {len(columns.ignored) - 20} more" if len(columns.ignored) > 20 else ""
-        sheet.notices.append(f"samplesheet columns that are not used: {', '.join(shown)}{more}")
+        shown = [show(name)[1:-1] for name in columns.ignored]
+        sheet.notices.append(f"samplesheet columns that are not used: {listed(shown, 20)}")
 
     required = [*schema["items"].get("required", [])]
     present = set(columns.meant.values())

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tissuegraph.io.text import listed
+
 _VERSIONED = re.compile(r"(ENS[A-Z]*\d{6,})\.\d+", re.IGNORECASE)  # ENSG00000141736.13
 _SHOWN = 10  # names in one message
 
@@ -53,10 +55,12 @@ class AskedGenes:
         """A line for each reason why genes are not inferred."""
         lines = []
         if self.missing:
-            lines.append(f"genes asked for {self.lacking}: {_listed(self.missing)}")
+            lines.append(f"genes asked for {self.lacking}: {listed(self.missing, _SHOWN)}")
         if self.partly:
             counted = [f"{name} ({count} of {self.n_references})" for name, count in self.partly]
-            lines.append(f"genes asked for and left out, as some references lack them: {_listed(counted)}")
+            lines.append(
+                f"genes asked for and left out, as some references lack them: {listed(counted, _SHOWN)}"
+            )
         return tuple(lines)
 
 
@@ -106,8 +110,3 @@ def _known(references: Sequence[GeneNames]) -> tuple[dict[str, set[str]], dict[s
     for name, found in exact.items():
         folded.setdefault(name.casefold(), set()).update(found)
     return exact, folded, measured
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tissuegraph.spahgc.scores import pearson
+from tissuegraph.spahgc.scores import mean_of_known, pearson
 
 SCALE = "calibration_scale"
 _NONE = 1e-9  # a standard deviation below this is none
@@ -59,8 +59,8 @@ def calibrate(held_out: HeldOut) -> dict[str, np.ndarray]:
     known = varies.any(axis=0)
     found = {
         SCALE: np.exp(_shrunken(log_scale, weight)),
-        "sd_ratio": np.exp(-_mean(log_scale)),
-        "sd_ratio_calibrated": np.exp(_mean(without - log_scale)),
+        "sd_ratio": np.exp(-mean_of_known(log_scale)),
+        "sd_ratio_calibrated": np.exp(mean_of_known(without - log_scale)),
         "level_error": np.sqrt((held_out.difference**2).mean(axis=0)),
         "rmse": np.sqrt(held_out.mean_square(np.ones(len(known))).mean(axis=0)),
         "rmse_calibrated": np.sqrt(held_out.mean_square(np.exp(without)).mean(axis=0)),
@@ -77,7 +77,7 @@ def calibrated(predicted: np.ndarray, per_gene: Mapping[str, np.ndarray]) -> np.
 
 def _shrunken(log_scale: np.ndarray, weight: float) -> np.ndarray:
     """Each gene's mean over the held-out references (U, M), drawn towards that of the median gene: (M,)."""
-    own = _mean(log_scale)
+    own = mean_of_known(log_scale)
     if np.isnan(own).all():
         return np.zeros(len(own))
     centre = np.nanmedian(own)
@@ -94,14 +94,8 @@ def _own_weight(log_scale: np.ndarray) -> float:
     several = count > 1
     if several.sum() < 2:
         return 0.0
-    chosen, own = log_scale[:, several], _mean(log_scale)[several]
+    chosen, own = log_scale[:, several], mean_of_known(log_scale)[several]
     squares = np.nansum((chosen - own) ** 2, axis=0) / (count[several] - 1)
     uncertain = float((squares / count[several]).mean())
     total = float(own.var(ddof=1))
     return max(total - uncertain, 0.0) / total if total > 0 else 0.0
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is known; NaN where nothing is."""
-    count = (~np.isnan(values)).sum(axis=0)
-    return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)

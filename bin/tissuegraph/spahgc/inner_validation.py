@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,10 @@ from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
 from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.sampling import sampled_parts
-from tissuegraph.spahgc.scores import pearson
+from tissuegraph.spahgc.scores import mean_of_known, pearson
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
-from tissuegraph.spahgc.training import train_network
+from tissuegraph.spahgc.training import GraphSource, train_network
 from tissuegraph.spahgc.training_set import TrainingSet
 
 Progress = Callable[[str, int, float], None]  # what is trained, epoch, loss or validation PCC
@@ -91,11 +92,10 @@ def validate_inside(
         "usual": _usual(folds, device),
         "level": level and {"share": level.share, "error": level.error, "error_of_mean": level.error_of_mean},
     }
-    once = time.perf_counter() - started
+    looks = [_looks(folds, each, settings, seeds, device, progress) for each in tunings]
+    seconds = (time.perf_counter() - started) / len(seeds)
     found = []
-    for seed in seeds:
-        started = time.perf_counter()
-        curves = [_looks(folds, each, settings, seed, device, progress) for each in tunings]
+    for seed, curves in zip(seeds, zip(*looks, strict=True), strict=True):
         chosen = max(curves, key=lambda each: each.best_pcc)  # the first of equal ones: with references
         held_out = HeldOut(*np.moveaxis(chosen.seen[chosen.best], 1, 0))
         if level and level.share:
@@ -105,11 +105,11 @@ def validate_inside(
                 seed=seed,
                 tuning=chosen.tuning,
                 epochs=chosen.epochs[chosen.best],
-                reliability=mean_over(held_out.pcc, 0).astype(np.float32),
+                reliability=mean_of_known(held_out.pcc, 0).astype(np.float32),
                 per_gene=calibrate(held_out),
                 level=level if level and level.share else None,
                 history=_history(chosen, curves, start_scores) | shared,
-                seconds=time.perf_counter() - started + once / len(seeds),
+                seconds=seconds,
             )
         )
     return found
@@ -187,7 +187,7 @@ class _Looks:
     @property
     def pcc(self) -> np.ndarray:
         """(looks,) mean over genes, then units; NaN where unknown."""
-        return mean_over(mean_over(self.seen[:, :, 0], 2), 1)
+        return mean_of_known(mean_of_known(self.seen[:, :, 0], 2), 1)
 
     @property
     def best(self) -> int:
@@ -198,28 +198,34 @@ class _Looks:
         return float(self.pcc[self.best])
 
 
-def _looks(folds, tuning, settings, seed, device, progress) -> _Looks:
-    epochs: list[int] = []
-    curves = []
+def _looks(folds, tuning, settings, seeds, device, progress) -> list[_Looks]:
+    """Those of every seed; the graphs of a fold are made once for all of them."""
+    found = []  # per fold and seed: epochs, (looks, U, 4, M)
     for place, fold in enumerate(folds, 1):
         name = f"inner fold {place}" + ("" if tuning.served else " without references")
-        epochs, curve = _learning_curve(fold, tuning, settings, seed, device, name, progress)
-        curves.append(curve)
-    return _Looks(tuning, epochs, np.concatenate(curves, axis=1))
+        known = fold.training.references
+        graphs = fold.training.graphs(tuning, device)
+        predictors = [known.predictor(each.position, each.image, tuning, device) for each in fold.held_out]
+        curve = partial(_learning_curve, fold, graphs, predictors, settings, device, name, progress)
+        found.append([curve(seed) for seed in seeds])
+    return [
+        _Looks(tuning, of_seed[0][0], np.concatenate([seen for _, seen in of_seed], axis=1))
+        for of_seed in zip(*found, strict=True)
+    ]
 
 
 def _learning_curve(
     fold: _Fold,
-    tuning: Tuning,
+    graphs: Sequence[GraphSource],
+    predictors: Sequence[Callable[[Spahgc], np.ndarray]],
     settings: Settings,
-    seed: int,
     device: torch.device,
     name: str,
     progress: Progress | None,
+    seed: int,
 ) -> tuple[list[int], np.ndarray]:
     """Epochs at which the network in training was looked at, and its agreement there: (looks, U, 4, M)."""
     known = fold.training.references
-    predictors = [known.predictor(each.position, each.image, tuning, device) for each in fold.held_out]
     epochs, seen = [], []
 
     def look(epoch: int, network: Spahgc) -> None:
@@ -230,7 +236,7 @@ def _learning_curve(
             progress(name, epoch, float(np.nanmean(seen[-1][:, 0])))
 
     train_network(
-        fold.training.graphs(tuning, device),
+        graphs,
         settings,
         n_features=known.n_features,
         n_genes=len(known.genes),
@@ -268,18 +274,10 @@ def _path_scores(
     """Mean PCC over all held-out units of every candidate, of which one at a time is in memory."""
     found = [
         [
-            mean_over(pearson(measured, predicted)[0], 0)
+            mean_of_known(pearson(measured, predicted)[0], 0)
             for predicted in candidates(fold.training.references, image)
         ]
         for fold in folds
         for image, measured in fold.units()
     ]
-    return np.nan_to_num(mean_over(np.array(found), 0), nan=-1.0)
-
-
-def mean_over(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of the defined values along an axis; NaN where none is."""
-    defined = ~np.isnan(values)
-    count = defined.sum(axis=axis)
-    total = np.where(defined, values, 0.0).sum(axis=axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return np.nan_to_num(mean_of_known(np.array(found), 0), nan=-1.0)

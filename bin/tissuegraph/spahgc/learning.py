@@ -11,16 +11,18 @@ import torch
 from tissuegraph.errors import InputError
 from tissuegraph.nn.device import resolve_device
 from tissuegraph.spahgc.asked import GeneNames, find_genes
+from tissuegraph.spahgc.baselines import Tuning
 from tissuegraph.spahgc.folds import kept_apart
 from tissuegraph.spahgc.inner_validation import InnerValidation, Progress, validate_inside
 from tissuegraph.spahgc.level import Level, LevelChoice, LevelPath
 from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import choose_panel, columns_of
 from tissuegraph.spahgc.reference_model import LearnedRun, ReferenceModel
+from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice, check_references
 from tissuegraph.spahgc.sources import ReferenceSlice
-from tissuegraph.spahgc.training import train_network
+from tissuegraph.spahgc.training import GraphSource, train_network
 from tissuegraph.spahgc.training_set import TrainingSet
 
 _MEMBER_SEEDS = 1_000_003  # keeps the members of one seed apart from those of the next
@@ -51,9 +53,12 @@ def learn(
     inners = validate_inside(references, genes, settings, seeds=seeds, device=where, progress=progress)
     training = TrainingSet(references, genes, settings, by=kept_apart(references))
     runs = []
+    graphs: dict[Tuning, list[GraphSource]] = {}  # they depend on how a run was tuned, not on its seed
     for inner in inners:
         started = time.perf_counter()
-        networks, losses = _members(training, inner, where, progress)
+        if inner.tuning not in graphs:
+            graphs[inner.tuning] = training.graphs(inner.tuning, where)
+        networks, losses = _members(training.references, graphs[inner.tuning], inner, where, progress)
         runs.append(
             LearnedRun(
                 seed=inner.seed,
@@ -97,7 +102,8 @@ def _called(reference: HistologySlice, genes: np.ndarray) -> GeneNames:
 
 
 def _members(
-    training: TrainingSet,
+    known: ReferenceSet,
+    graphs: Sequence[GraphSource],
     inner: InnerValidation,
     device: torch.device,
     progress: Progress | None,
@@ -106,8 +112,7 @@ def _members(
 
     Raises InputError where a member diverges.
     """
-    known = training.references
-    settings, graphs = known.settings, training.graphs(inner.tuning, device)
+    settings = known.settings
     networks, losses = [], None
     for member in range(settings.optimiser.members):
         trained = train_network(

@@ -16,7 +16,7 @@ from tissuegraph.spahgc.going_on import genes_that_go_on
 from tissuegraph.spahgc.inference import Inference, baselines, infer_slice
 from tissuegraph.spahgc.protocol import scored
 from tissuegraph.spahgc.reference_model import ReferenceModel
-from tissuegraph.spahgc.scores import score
+from tissuegraph.spahgc.scores import mean_of_known, score
 from tissuegraph.spahgc.slices import HistologySlice
 
 METHODS = ("spahgc", "ridge", "knn", "mean")
@@ -156,10 +156,7 @@ def _averaged(genes: np.ndarray, found: Sequence[Inference], least: float | None
 
 def _known_mean(values: Sequence[np.ndarray]) -> np.ndarray:
     """Mean (M,) float32 over the seeds that know it."""
-    known = np.array(values, dtype=np.float64)
-    count = np.isfinite(known).sum(axis=0)
-    mean = np.where(count > 0, np.nansum(known, axis=0) / np.maximum(count, 1), np.nan)
-    return mean.astype(np.float32)
+    return mean_of_known(np.array(values, dtype=np.float64)).astype(np.float32)
 
 
 def _over_panel(values: np.ndarray, shared: np.ndarray) -> np.ndarray:

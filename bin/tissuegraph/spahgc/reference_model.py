@@ -49,7 +49,7 @@ class ReferenceModel:
     names: of the slices, as they are called in the samplesheet (a single one serves as two halves)
     asked: what became of the genes asked for; gene_names: of the panel, in the first reference
     level: of genes in a slide as a whole, from its image; None where levels are left as predicted
-    sources: the slices, as they were when they taught; by: what inner validation kept apart, slice or patient
+    sources: the slices, as they were when they taught; by: what targets are held out by, slice or patient
     """
 
     names: tuple[str, ...]

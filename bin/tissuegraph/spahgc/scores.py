@@ -71,6 +71,14 @@ def pearson(measured: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np
     return np.where(no_x, np.nan, np.where(no_y, 0.0, coefficient)), no_x, no_y
 
 
+def mean_of_known(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Mean along an axis of the values that are not NaN; NaN where none is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def _standardise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values = np.asarray(values, dtype=np.float64)
     centred = values - values.mean(axis=0)

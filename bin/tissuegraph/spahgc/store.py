@@ -6,7 +6,6 @@ new field of a run or of a scaling is kept without a word here.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from scipy import sparse
 
 from tissuegraph import __version__
 from tissuegraph.errors import InputError, SettingsError
+from tissuegraph.io.digests import file_sha256, model_checksum
 from tissuegraph.io.text import brief
 from tissuegraph.presets import settings_from_dict
 from tissuegraph.records import as_json
@@ -93,7 +93,7 @@ def save_model(model: ReferenceModel, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     save_file({name: np.ascontiguousarray(value) for name, value in numbers.items()}, directory / NUMBERS)
     table = as_json(table)
-    table["checksum"] = _checksum(table, directory / NUMBERS)
+    table["checksum"] = model_checksum(table, file_sha256(directory / NUMBERS))
     (directory / TABLE).write_text(json.dumps(table, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     shutil.copymode(directory / TABLE, directory / NUMBERS)  # safetensors makes files for their owner alone
 
@@ -117,7 +117,7 @@ def load_model(directory: Path) -> ReferenceModel:
                 f"{TABLE} of the reference model {directory.name} is of format {brief(table.get('format'))}, "
                 f"this version reads {FORMAT}; learn it again, or use the version that learned it"
             )
-        if table.pop("checksum") != _checksum(table, directory / NUMBERS):
+        if table.pop("checksum") != model_checksum(table, file_sha256(directory / NUMBERS)):
             raise ValueError(f"{TABLE} and {NUMBERS} are not as they were written together")
         model = _model(table, load_file(directory / NUMBERS))
         check_model(model)
@@ -135,13 +135,6 @@ def load_model(directory: Path) -> ReferenceModel:
             f"the reference model {directory.name} is damaged ({brief(error)}); copy it again, or "
             "learn it again"
         ) from error  # fmt: skip
-
-
-def _checksum(table: Mapping[str, Any], numbers: Path) -> str:
-    """SHA-256 of both files: a name or number that was edited would be believed without a word."""
-    with numbers.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
-    return hashlib.sha256(json.dumps(table, sort_keys=True, allow_nan=False).encode() + digest).hexdigest()
 
 
 def _model(table: Mapping[str, Any], numbers: Numbers) -> ReferenceModel:

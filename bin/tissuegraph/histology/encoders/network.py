@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from tissuegraph.errors import SettingsError
+from tissuegraph.io.digests import file_sha256
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "open_clip_pytorch_model.bin")
@@ -132,10 +133,7 @@ def weight_files(path: Path) -> list[Path]:
 
 def weights_sha256(path: Path) -> str:
     """SHA-256 of the weight file, as model hubs show it; of the sums, one a line, where there are several."""
-    sums = []
-    for part in weight_files(path):
-        with part.open("rb") as file:
-            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
+    sums = [file_sha256(part) for part in weight_files(path)]
     return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 
 
