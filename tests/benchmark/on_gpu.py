@@ -2,27 +2,34 @@
 
 Needs what the bare Python of a GPU machine has: torch, torch-geometric, scikit-learn, scipy and pandas.
 
-    python tests/benchmark/on_gpu.py                      # prints tables for docs/benchmarks.md
+    python tests/benchmark/on_gpu.py                      # tables for docs/benchmarks.md, in under 8 minutes
+    python tests/benchmark/on_gpu.py --only expression --expression 500000             # 5 minutes more
     python tests/benchmark/on_gpu.py --sizes 3600 50000   # spots of the generated slices
-    python tests/benchmark/on_gpu.py --sizes --teach 2x3600 3x100000   # teachers x cells alone
+    python tests/benchmark/on_gpu.py --only teach --teach 2x3600 3x100000   # one part: teachers x cells
 
-Slices are generated. Agreement is that of one short training from the same start without dropout, masks and
-sampled negatives: their random numbers are the device's own. Rounding differs, so the embeddings drift apart
-with the epochs.
+Slices are generated, those to train on by processes beside the first parts. Beyond 100,000 spots they are
+cells of an imaging panel (500 genes, 200 counts), else 2,000 genes and 1,500 counts. Agreement is that of one
+short training from the same start without dropout, masks and sampled negatives: their random numbers are the
+device's own. Rounding differs, so the embeddings drift apart with the epochs.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
+import tempfile
 import time
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # or threads beside other work wait by burning its cores
 
 import numpy as np
 import torch
+from scipy import sparse
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]
@@ -38,10 +45,16 @@ from tissuegraph.regions.members import NETWORK  # noqa: E402
 from tissuegraph.regions.model import ask  # noqa: E402
 from tissuegraph.regions.sections import Source  # noqa: E402
 from tissuegraph.regions.teaching import teach  # noqa: E402
+from tissuegraph.slices.arrays import SliceArrays  # noqa: E402
 from tissuegraph.slices.build import build_arrays  # noqa: E402
 from tissuegraph.slices.partition import spatial_parts  # noqa: E402
 
 PITCH_PX = 137.0
+PANEL_FROM = 100_000  # spots from which slices are cells of an imaging panel
+IMAGE_FEATURES = 119  # as many as the handcrafted encoder has
+PANEL_GENES = 1000  # inferred; all are asked for, as ranking genes needs a library that is not there
+LARGEST_TARGET = 50_000  # spots whose expression is inferred in one row
+PARTS = ("agree", "fallback", "train", "expression", "teach")
 AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
 AGREEMENT_SPOTS = 2000
 # What draws on the device, switched off where the devices are compared
@@ -66,37 +79,57 @@ def _preset(name: str) -> dict:
     return load_settings(f"{name}/default").as_dict()
 
 
-def generated(n_spots: int, settings, n_genes: int = 2000):
-    """Arrays of a generated slice, and image features that follow its domains."""
-    cells = large_cells(n_spots, n_genes, n_domains=7, depth=1500)
+def generated(n_spots: int, settings):
+    """Arrays of a generated slice, image features that follow its domains, and seconds."""
+    started = time.perf_counter()
+    n_genes, depth = (500, 200) if n_spots > PANEL_FROM else (2000, 1500)
+    cells = large_cells(n_spots, n_genes, n_domains=7, depth=depth)
     position = cells.position * PITCH_PX / CELL_SPACING_UM
     genes = np.arange(n_genes).astype(str)
     arrays = build_arrays(cells.counts, genes, position, PITCH_PX, settings).arrays
     rng = np.random.default_rng(0)
     image = rng.normal(size=(7, 32))[cells.domain] + rng.normal(size=(n_spots, 32))
-    return arrays, image
+    return arrays, image, time.perf_counter() - started
+
+
+def write_generated(path: str, name: str, n_spots: int) -> float:
+    """`generated` in a process of its own: arrays as npz at path, the image beside it; seconds."""
+    torch.set_num_threads(4)
+    arrays, image, seconds = generated(n_spots, settings_of(name))
+    arrays.save(path)
+    np.save(f"{path}.image.npy", image.astype(np.float32))
+    return seconds
 
 
 def train(name: str, arrays, image, settings, device: str):
     """One seed; the result, seconds and peak GPU memory in GB."""
     if device == "cuda":
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
-        torch.cuda.synchronize()
+        forget()
     started = time.perf_counter()
     (result,) = METHODS[name].trainer()(
         arrays, settings, seeds=[0], device=device, image=image, part_spots=0, progress=None
     )
-    seconds = time.perf_counter() - started
-    peak = torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else float("nan")
-    return result, seconds, peak
+    return result, time.perf_counter() - started, held(device)
+
+
+def forget() -> None:
+    """Start counting GPU memory anew."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    torch.cuda.synchronize()
+
+
+def held(device: str = "cuda") -> float:
+    """Most GPU memory allocated since `forget`, in GB."""
+    return torch.cuda.max_memory_allocated() / 1e9 if device == "cuda" else float("nan")
 
 
 def agreement(name: str) -> float:
     """Largest difference of CPU and GPU embeddings after a few epochs, relative to their spread."""
     settings = settings_of(name, optimiser={"epochs": AGREEMENT_EPOCHS}, **WITHOUT_CHANCE[name])
-    arrays, _ = generated(AGREEMENT_SPOTS, settings)
-    found = [train(name, arrays, None, settings, device)[0].embedding for device in ("cpu", "cuda")]
+    arrays, image, _ = generated(AGREEMENT_SPOTS, settings)
+    used = image if METHODS[name].wants_image(settings) else None
+    found = [train(name, arrays, used, settings, device)[0].embedding for device in ("cpu", "cuda")]
     return float(np.abs(found[0] - found[1]).max() / found[0].std())
 
 
@@ -116,7 +149,7 @@ def expression(device: str) -> tuple[np.ndarray, float]:
 def fallback(limit_gb: float = 0.6, n_spots: int = 50_000) -> str:
     """What stMFG says when a slice does not fit into so much GPU memory."""
     settings = settings_of("stmfg", optimiser={"epochs": 2})
-    arrays, _ = generated(n_spots, settings, n_genes=500)
+    arrays, *_ = generated(n_spots, settings)
     whole = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(limit_gb * 1e9 / whole)
@@ -176,54 +209,144 @@ def teaching_row(size: str) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument(
-        "--methods", nargs="+", default=[n for n, m in METHODS.items() if m.answers == DOMAINS]
-    )
-    parser.add_argument("--sizes", type=int, nargs="*", default=[3600, 50_000, 500_000])
-    parser.add_argument("--genes", type=int, default=2000)
-    parser.add_argument("--teach", nargs="*", default=["2x3600", "3x100000"], help="teachers x cells")
-    chosen = parser.parse_args()
-    if not torch.cuda.is_available():
-        sys.exit("no GPU is visible: nothing to measure")
-    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
+def tissue_with_image(sizes: list[int]) -> list:
+    """Neighbouring pieces of one generated tissue, with image features that follow its domains and noise."""
+    from tissuegraph.spahgc.slices import HistologySlice
 
-    names = chosen.methods
+    cells = large_cells(sum(sizes), PANEL_GENES, n_domains=7, depth=400)
+    draws = np.random.default_rng(0)
+    looks = draws.normal(size=(int(cells.domain.max()) + 1, IMAGE_FEATURES))
+    genes = [f"gene{k}" for k in range(cells.counts.shape[1])]
+    stops = np.cumsum([0, *sizes])
+    found = []
+    for place, (start, stop) in enumerate(pairwise(stops)):
+        domain = cells.domain[start:stop]
+        image = looks[domain] + 2 * draws.normal(size=(len(domain), IMAGE_FEATURES))
+        found.append(
+            HistologySlice(
+                name=f"s{place}", patient=None, group=None, image=image, position=cells.position[start:stop],
+                pitch=CELL_SPACING_UM, counts=sparse.csr_matrix(cells.counts[start:stop]), genes=genes,
+            )
+        )  # fmt: skip
+    return found
+
+
+def expression_row(n_spots: int) -> str:
+    """SpaHGC with its default preset: three references, n_spots together, and a target as large as one."""
+    from tissuegraph.spahgc.learning import learn
+    from tissuegraph.spahgc.prediction import predict
+
+    *references, target = tissue_with_image([n_spots // 3] * 3 + [min(n_spots // 3, LARGEST_TARGET)])
+    forget()
+    started = time.perf_counter()
+    model = learn(references, settings_of("spahgc"), seeds=[0], device="cuda", asked=target.genes)
+    learned = time.perf_counter() - started
+    found = predict(target.without_counts(), model, device="cuda")
+    inferred = time.perf_counter() - started - learned
+    return (
+        f"| {n_spots:,} | {len(target.image):,} | {found.predicted.shape[1]:,} "
+        f"| {learned:.1f} | {inferred:.1f} | {held():.2f} |"
+    )
+
+
+def training_rows(name: str, n_spots: int, path: str, building: Future, precisions: list[str]) -> list[str]:
+    """One row per precision of a method on a generated slice that another process builds."""
+    built = building.result()
+    arrays, settings = SliceArrays.load(path), settings_of(name)
+    used = np.load(f"{path}.image.npy") if METHODS[name].wants_image(settings) else None
+    rows = []
+    for precision in precisions:
+        warm = settings_of(name, optimiser={"epochs": 1, "precision": precision}, **_short(name))
+        train(name, arrays, used, warm, "cuda")
+        chosen = settings_of(name, optimiser={"precision": precision})
+        result, seconds, peak = train(name, arrays, used, chosen, "cuda")
+        rows.append(
+            f"| {METHODS[name].title} | {n_spots:,} x {arrays.n_genes:,} | {precision} | {built:.1f} "
+            f"| {seconds:.1f} | {peak:.2f} | {result.device} {'; '.join(result.warnings)} |"
+        )
+    return rows
+
+
+def _short(name: str) -> dict:
+    """Settings that make the second stage of a method short, to warm up."""
+    return {"fusion": {"epochs": 1}} if name == "multist" else {}
+
+
+def show_agreement(names: list[str]) -> None:
     print("| method | CPU against GPU, largest difference in standard deviations |\n|---|---|")
     for name in names:
         print(f"| {METHODS[name].title} | {agreement(name):.1e} |", flush=True)
     (on_cpu, seconds), (on_gpu, faster) = expression("cpu"), expression("cuda")
     difference = float(np.abs(on_cpu - on_gpu).max() / on_cpu.std())
     print(f"| SpaHGC | {difference:.1e} (a few hundred spots: CPU {seconds:.1f} s, GPU {faster:.1f} s) |")
-    print(f"| taught network, largest difference of a probability | {taught_alike():.1e} |\n")
-    print(f"Too little memory: {fallback()}\n", flush=True)
+    print(f"| taught network, largest difference of a probability | {taught_alike():.1e} |\n", flush=True)
 
+
+def show_training(
+    names: list[str], sizes: list[int], built: dict[tuple[str, int], tuple[str, Future]]
+) -> None:
+    print("| method | spots x genes | precision | arrays: s | training: s | peak GPU memory: GB | device |")
+    print("|---|---|---|---|---|---|---|")
+    for n_spots in sizes:
+        for name in names:
+            reduced = ["bfloat16"] if name == "stmfg" and n_spots >= 50_000 else []
+            rows = training_rows(name, n_spots, *built[name, n_spots], ["float32", *reduced])
+            print("\n".join(rows), flush=True)
+    print()
+
+
+def show_expression(sizes: list[int]) -> None:
+    print("| reference spots | target spots | genes | learning: s | inferring: s | peak GPU memory: GB |")
+    print("|---|---|---|---|---|---|")
+    for n_spots in sizes:
+        print(expression_row(n_spots), flush=True)
+    print()
+
+
+def show_teaching(sizes: list[str]) -> None:
     print(
         "| teachers x cells | TEACH without network: s | with: s | peak GPU memory: GB | left-out macro-F1 "
-        "| network's |"
+        "| network's |\n|---|---|---|---|---|---|"
     )
-    print("|---|---|---|---|---|---|")
-    for size in chosen.teach:
+    for size in sizes:
         print(teaching_row(size), flush=True)
     print()
 
-    print("| method | spots | arrays s | training s, GPU | peak GPU memory, GB | device |")
-    print("|---|---|---|---|---|---|")
-    for n_spots in chosen.sizes:
-        for name in names:
-            settings = settings_of(name)
-            started = time.perf_counter()
-            arrays, image = generated(n_spots, settings, chosen.genes)
-            built = time.perf_counter() - started
-            used = image if METHODS[name].wants_image(settings) else None
-            train(name, arrays, used, settings_of(name, optimiser={"epochs": 1}), "cuda")  # warm up
-            result, seconds, peak = train(name, arrays, used, settings, "cuda")
-            print(
-                f"| {METHODS[name].title} | {n_spots:,} | {built:.1f} | {seconds:.1f} | {peak:.2f} "
-                f"| {result.device} {'; '.join(result.warnings)} |",
-                flush=True,
-            )
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--methods", nargs="+", default=[n for n, m in METHODS.items() if m.answers == DOMAINS]
+    )
+    parser.add_argument("--sizes", type=int, nargs="*", default=[3600, 50_000, 500_000])
+    parser.add_argument("--expression", type=int, nargs="*", default=[3600, 50_000], help="reference spots")
+    parser.add_argument("--teach", nargs="*", default=["2x3600", "2x50000"], help="teachers x cells")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run, in this order")
+    chosen = parser.parse_args()
+    if not torch.cuda.is_available():
+        sys.exit("no GPU is visible: nothing to measure")
+    print(
+        f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {os.cpu_count()} CPU cores\n", flush=True
+    )
+    started = time.perf_counter()
+    apart = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder, ProcessPoolExecutor(4, mp_context=apart) as pool:
+        built = {}
+        if "train" in chosen.only:
+            for n_spots in sorted(chosen.sizes, reverse=True):  # the longest first
+                for name in chosen.methods:
+                    path = f"{folder}/{name}.{n_spots}.npz"
+                    built[name, n_spots] = path, pool.submit(write_generated, path, name, n_spots)
+        parts = {
+            "agree": lambda: show_agreement(chosen.methods),
+            "fallback": lambda: print(f"Too little memory: {fallback()}\n", flush=True),
+            "train": lambda: show_training(chosen.methods, chosen.sizes, built),
+            "expression": lambda: show_expression(chosen.expression),
+            "teach": lambda: show_teaching(chosen.teach),
+        }
+        for part in chosen.only:
+            parts[part]()
+    print(f"{time.perf_counter() - started:.0f} s in all")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from tissuegraph.multist.alignment import infonce, similarity_matching
 from tissuegraph.multist.attention import Fused, FusionNetwork
 from tissuegraph.multist.settings import Fusion
 from tissuegraph.multist.tokens import ImageTokens
+from tissuegraph.nn.graphed import Replayed, descend
 from tissuegraph.nn.optimiser import Adam
 from tissuegraph.nn.progress import StageProgress, Teller
 from tissuegraph.nn.random import drawing_from
@@ -62,6 +64,9 @@ class FusionTrainer:
         optimiser = Adam(self.network.parameters(), lr=chosen.lr)
         self.network.train()
         n_batches = -(-len(self.usable) // chosen.batch)
+        step = partial(descend, self.loss, optimiser.parameters)
+        if self.genes.is_cuda:
+            step = Replayed(self.loss, optimiser.parameters)
         curves, teller = [], Teller(chosen.epochs)
         for epoch in range(chosen.epochs):
             shuffled = torch.randperm(len(self.usable), generator=self.draws)
@@ -70,13 +75,11 @@ class FusionTrainer:
             sums: dict[str, Tensor] = {}
             # Chunks of equal size: a rest of one or two spots would have hardly a negative.
             for spots in order.tensor_split(n_batches):
-                optimiser.zero_grad()
-                terms = self.loss(spots)
-                terms["total"].backward()
+                terms = step(spots)
                 torch.nn.utils.clip_grad_norm_(optimiser.parameters, LARGEST_GRADIENT)
                 _decay(optimiser, chosen.weight_decay)
                 optimiser.step()
-                sums = {name: sums.get(name, 0) + value.detach() for name, value in terms.items()}
+                sums = {name: sums.get(name, 0) + value for name, value in terms.items()}
             curves.append({name: float(value) / n_batches for name, value in sums.items()})
             if progress and teller.due(epoch + 1):
                 progress(epoch + 1, chosen.epochs, curves[-1]["total"])
@@ -136,5 +139,4 @@ def unit_scale(x: Tensor) -> Tensor:
 @torch.no_grad()
 def _decay(optimiser: Adam, weight_decay: float) -> None:
     """Decoupled weight decay (Loshchilov and Hutter 2019), inplace."""
-    for parameter in optimiser.parameters:
-        parameter.mul_(1 - optimiser.lr * weight_decay)
+    torch._foreach_mul_(optimiser.parameters, 1 - optimiser.lr * weight_decay)

@@ -37,15 +37,21 @@ class Adam:
     def step(self) -> None:
         """Update the parameters in place; one without a gradient stays as it is."""
         self.steps += 1
+        moved = [place for place, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        if not moved:
+            return
+        # One operation over all parameters: on a GPU the starts of many small ones are what a step takes
+        parameters, mean, square = (
+            [every[place] for place in moved] for every in (self.parameters, self.mean, self.square)
+        )
+        gradients = [parameter.grad for parameter in parameters]
+        if self.weight_decay:
+            gradients = torch._foreach_add(gradients, parameters, alpha=self.weight_decay)
         beta1, beta2 = self.betas
-        step_size = self.lr / (1 - beta1**self.steps)
-        root = (1 - beta2**self.steps) ** 0.5
-        for parameter, mean, square in zip(self.parameters, self.mean, self.square, strict=True):
-            if parameter.grad is None:
-                continue
-            gradient = parameter.grad
-            if self.weight_decay:
-                gradient = gradient.add(parameter, alpha=self.weight_decay)
-            mean.lerp_(gradient, 1 - beta1)
-            square.mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-            parameter.addcdiv_(mean, square.sqrt().div_(root).add_(self.eps), value=-step_size)
+        torch._foreach_lerp_(mean, gradients, 1 - beta1)
+        torch._foreach_mul_(square, beta2)
+        torch._foreach_addcmul_(square, gradients, gradients, 1 - beta2)
+        scale = torch._foreach_sqrt(square)
+        torch._foreach_div_(scale, (1 - beta2**self.steps) ** 0.5)
+        torch._foreach_add_(scale, self.eps)
+        torch._foreach_addcdiv_(parameters, mean, scale, -self.lr / (1 - beta1**self.steps))

@@ -27,11 +27,14 @@ def choose_panel(
     tissuegraph.spahgc.asked. Raises InputError when fewer than two genes are left.
     """
     shared = np.array(sorted(set.intersection(*(set(each.genes.tolist()) for each in references))), dtype=str)
-    found = (_intersection if settings.rule == "intersection" else _ranked)(references, shared, settings)
     wanted = np.array(asked, dtype=str)
-    if settings.n_genes is not None:
-        found = found[~np.isin(found, wanted)][: max(settings.n_genes - len(wanted), 0)]
-    panel = np.union1d(found, wanted)
+    if settings.n_genes is not None and settings.n_genes <= len(wanted):  # no place is left for others
+        panel = np.unique(wanted)
+    else:
+        found = (_intersection if settings.rule == "intersection" else _ranked)(references, shared, settings)
+        if settings.n_genes is not None:
+            found = found[~np.isin(found, wanted)][: settings.n_genes - len(wanted)]
+        panel = np.union1d(found, wanted)
     _refuse_few(panel, len(shared), settings)
     return panel
 
