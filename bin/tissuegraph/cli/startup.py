@@ -20,11 +20,13 @@ from typing import Any
 # Modules that wait, each with those of its functions and objects that others import by name when they load
 WAITING: Mapping[str, frozenset[str]] = {
     "asyncio": frozenset(),
+    "fontTools.agl": frozenset(),
     "numpy.f2py": frozenset(),
     "numpy.testing": frozenset(),
     "scipy.integrate": frozenset({"trapezoid"}),
     "scipy.interpolate": frozenset({"BSpline"}),
     "scipy.spatial.transform": frozenset(),
+    "scipy.special": frozenset({"rel_entr"}),
     "scipy.stats": frozenset({"chi2", "gmean", "rankdata", "spearmanr"}),
 }
 # Modules, each with the libraries that it does without where they are not loaded when it is
