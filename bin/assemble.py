@@ -15,6 +15,8 @@ from tissuegraph.cli import (
     record_option,
     sample_option,
 )
+from tissuegraph.cli.startup import anndata_for_hdf5
+from tissuegraph.figures.fonts import know_own_fonts_only
 from tissuegraph.records import Record
 
 
@@ -32,6 +34,8 @@ from tissuegraph.records import Record
 @failed_slice_is_a_result("assemble")
 def main(record: Record, parts: Path, methods: str, outdir: Path, formats: tuple[str, ...]) -> None:
     """Write SAMPLE.h5ad and SAMPLE.<figure>.png, and .svg where asked for, into OUTDIR."""
+    know_own_fonts_only()
+    anndata_for_hdf5()
     from tissuegraph.results.slice import assemble_slice
 
     assemble_slice(record, parts, methods.split(","), outdir, formats)

@@ -14,6 +14,8 @@ from tissuegraph.cli import (
     outdir_option,
     record_option,
 )
+from tissuegraph.cli.startup import anndata_for_hdf5
+from tissuegraph.figures.fonts import know_own_fonts_only
 from tissuegraph.records import Record
 
 
@@ -32,6 +34,8 @@ def main(
     record: Record, sections: Path, parts: Path, records: Path, outdir: Path, formats: tuple[str, ...]
 ) -> None:
     """Write ID.h5ad and ID.<figure>.png, and .svg where asked for, into OUTDIR."""
+    know_own_fonts_only()
+    anndata_for_hdf5()
     from tissuegraph.results.cohort import assemble_cohort
 
     assemble_cohort(record, sections, parts, records, outdir, formats)

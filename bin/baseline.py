@@ -6,7 +6,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import numpy as np
 
 from tissuegraph.cli import (
     failed_slice_is_a_result,
@@ -18,8 +17,6 @@ from tissuegraph.cli import (
     slice_option,
     spots_option,
 )
-from tissuegraph.clustering.baseline import baseline
-from tissuegraph.io.stored import read_kept
 from tissuegraph.records import Record
 
 
@@ -36,6 +33,11 @@ def main(
     record: Record, slice_path: Path, spots_path: Path, n_domains: int, seed: int, domains: Path
 ) -> None:
     """Write the labels of the control and of plain PCA with KMeans, and the embedding."""
+    import numpy as np
+
+    from tissuegraph.clustering.baseline import baseline
+    from tissuegraph.io.stored import read_kept
+
     kept = read_kept(slice_path, spots_path)
     found = baseline(kept.counts, kept.xy, n_domains, seed, kept.um_per_px)
     np.savez(

@@ -19,7 +19,9 @@ from tissuegraph.cli import (
     record_option,
     sample_option,
 )
+from tissuegraph.cli.startup import anndata_for_hdf5
 from tissuegraph.errors import InputError
+from tissuegraph.figures.fonts import know_own_fonts_only
 from tissuegraph.methods import title_of
 from tissuegraph.records import Record, read_record
 
@@ -129,6 +131,8 @@ def _why_no_model(sample: str, references: Sequence[str], told: Path | None) -> 
 
 
 def _write_all(record, own, target, model, prediction, marker_genes, formats, outdir) -> None:
+    know_own_fonts_only()
+    anndata_for_hdf5()
     from tissuegraph.results.inferred import (
         asked_notes,
         described,

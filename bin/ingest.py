@@ -16,6 +16,7 @@ from tissuegraph.cli import (
     record_option,
     sample_option,
 )
+from tissuegraph.cli.startup import anndata_for_hdf5
 from tissuegraph.records import Record
 
 # Columns, or parameters of the run, and of Request
@@ -86,6 +87,7 @@ def main(
         raw = read_grid(request)
     else:
         raw = read_raw(request)
+    anndata_for_hdf5()  # (a reader that needs all of it has loaded it)
     adata = finish(raw, request)
     described = describe(adata)
     of_its_own = described["images"] and not adata.uns[keys.TISSUEGRAPH].get(keys.FLUORESCENCE)

@@ -15,12 +15,15 @@ from typing import Any
 
 import click
 
+from tissuegraph.cli.startup import let_wait
 from tissuegraph.cli.watch import end_with_engine
 from tissuegraph.errors import InputError, SettingsError, TissuegraphError
 from tissuegraph.methods import DOMAINS, METHODS
 from tissuegraph.presets import load_settings
 from tissuegraph.records import FAILED, Record
 
+# Before the libraries load, hence here: most of what a small slice costs is importing them
+let_wait()
 # Before torch loads, hence here: threads that wait for each other should sleep. Spinning costs ten times the
 # work where tasks share cores, as they do on a busy node.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

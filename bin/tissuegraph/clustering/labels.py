@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from tissuegraph.errors import InputError
 
@@ -46,6 +45,8 @@ def align(labelings: np.ndarray, n_labels: int) -> tuple[np.ndarray, int]:
     renaming maximises the number of agreeing spots (Hungarian method). Returns the aligned labelings
     (M, N) and the row of the typical one.
     """
+    from scipy.optimize import linear_sum_assignment  # here: most users of this module align nothing
+
     if labelings.min(initial=0) < 0 or labelings.max(initial=0) >= n_labels:
         raise InputError(
             f"labels must lie in 0..{n_labels - 1}, got {labelings.min()}..{labelings.max()}; "

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtrs
 
 from tissuegraph.errors import InputError
 
@@ -36,7 +36,7 @@ class TiedMixture:
 
     def predict(self, points: np.ndarray) -> np.ndarray:
         """Most probable component (N,) of each point (N, d)."""
-        slope, offset = _discriminants(self.weights, self.means, self.covariance)
+        slope, offset = _discriminants(self.weights, self.means, _root(self.covariance))
         blocks = _blocks(len(points))
         return np.concatenate([np.argmax(points[rows] @ slope + offset, axis=1) for rows in blocks])
 
@@ -83,9 +83,10 @@ def _fit_centred(points, mass, sums, tolerance, ridge, max_steps) -> TiedMixture
     while not converged and step < max_steps:
         step += 1
         weights, means, covariance = _maximise(mass, sums, second_moment, floor)
-        slope, offset = _discriminants(weights, means, covariance)
+        root = _root(covariance)
+        slope, offset = _discriminants(weights, means, root)
         mass, sums, evidence = _expect(points, slope, offset)
-        log_likelihood = evidence - 0.5 * n_points * _spread(second_moment, covariance)
+        log_likelihood = evidence - 0.5 * n_points * _spread(second_moment, root)
         converged = bool(log_likelihood - previous <= tolerance * abs(log_likelihood))
         previous = log_likelihood
     return TiedMixture(weights, means, covariance, float(log_likelihood), step, converged)
@@ -103,9 +104,17 @@ def _maximise(mass, sums, second_moment, floor):
     return weights, means, covariance
 
 
-def _discriminants(weights, means, covariance):
+def _root(covariance):
+    """Lower triangular L with L L' = S. LAPACK itself: of few dimensions, checks cost more than sums."""
+    root, failed = dpotrf(covariance, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError("the covariance of the mixture is not positive definite")
+    return root
+
+
+def _discriminants(weights, means, root):
     """Linear scores x @ slope + offset = log w_k + log N(x; m_k, S), less the term that only x determines."""
-    slope = cho_solve(cho_factor(covariance, lower=True), means.T)  # (d, K)
+    slope, _ = dpotrs(root, means.T, lower=1)  # (d, K)
     with np.errstate(divide="ignore"):
         offset = np.log(weights) - 0.5 * np.einsum("kd,dk->k", means, slope)
     return slope, offset
@@ -129,13 +138,11 @@ def _expect(points, slope, offset):
     return mass, sums, evidence
 
 
-def _spread(second_moment, covariance) -> float:
+def _spread(second_moment, root) -> float:
     """What the linear scores leave out, per spot: log|S| + d log 2 pi + mean of x' S^-1 x."""
-    root = cholesky(covariance, lower=True)
-    distance = np.trace(
-        solve_triangular(root, solve_triangular(root, second_moment, lower=True).T, lower=True)
-    )
-    return 2 * np.log(np.diag(root)).sum() + len(covariance) * np.log(2 * np.pi) + distance
+    half, _ = dtrtrs(root, second_moment, lower=1)
+    whole, _ = dtrtrs(root, half.T, lower=1)
+    return 2 * np.log(np.diag(root)).sum() + len(root) * np.log(2 * np.pi) + np.trace(whole)
 
 
 def _blocks(n_rows: int) -> list[slice]:

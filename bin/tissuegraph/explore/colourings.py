@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.explore.final import Column, FinalSlice
-from tissuegraph.explore.packing import BYTE, WORD, category_codes, packed, quantised
+from tissuegraph.explore.packing import WORD, category_codes, packed, quantised
 from tissuegraph.figures.palette import CONFIDENCE, SEQUENTIAL, UNLABELLED, domain_colour
 from tissuegraph.methods import METHODS, title_of
 from tissuegraph.scores.labellings import JOINT_TITLES
@@ -17,6 +19,7 @@ from tissuegraph.scores.labellings import JOINT_TITLES
 DOMAINS, REGIONS, QUALITY, OTHERS, GENES = (
     "Domains", "Regions and annotation", "Confidence and quality", "Other columns", "Genes",
 )  # fmt: skip
+_PALETTES = Path(__file__).with_name("palettes.json")
 _MOST_OTHERS = 20  # columns that the user's file or a platform brought
 _MOST_CATEGORIES = 100  # of such a column: more is no labelling but a list of names
 
@@ -169,8 +172,8 @@ def _is_labelling(column: Column) -> bool:
 
 
 def palette(name: str) -> str:
-    """256 colours of a matplotlib palette as hexadecimal text, RRGGBB one after the other."""
-    import matplotlib
+    """256 colours of a matplotlib palette as hexadecimal text, RRGGBB one after the other.
 
-    table = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
-    return np.ascontiguousarray(table, dtype=BYTE).tobytes().hex()
+    From a file: loading matplotlib would take longer than writing the page.
+    """
+    return json.loads(_PALETTES.read_text(encoding="ascii"))[name]

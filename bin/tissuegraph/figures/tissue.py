@@ -74,12 +74,17 @@ def draw_values(ax: Axes, tissue: Tissue, values: np.ndarray, norm, cmap) -> Non
 
 
 def draw_spots(ax: Axes, tissue: Tissue, rgba: np.ndarray) -> None:
-    """Fill the panel with spots of the given colours: (N, 4) in [0, 1]."""
+    """Fill the panel with spots of the given colours: (N, 4) in [0, 1].
+
+    Spots and the histology behind them are one picture in an SVG: histology that nobody sees would be in it
+    once per panel.
+    """
     draw_image(ax, tissue, dim=_DIM)
     if len(rgba) > _POLYGON_LIMIT:
         left, right, top, bottom = tissue.limits
         painted = paint(tissue, rgba)
-        ax.imshow(painted, extent=(left, right, bottom, top), interpolation="nearest", zorder=2)
+        extent = (left, right, bottom, top)
+        ax.imshow(painted, extent=extent, interpolation="nearest", zorder=2, rasterized=True)
     else:
         # A hair wider than the lattice's cell: anti-aliasing would leave pale seams between neighbours.
         spots = PolyCollection(
@@ -110,7 +115,7 @@ def draw_image(ax: Axes, tissue: Tissue, *, dim: float = 0.0) -> None:
     crop = crop.reduce(max(1, max(crop.size) // (_BEHIND_SIDE if dim else _IMAGE_SIDE)))
     crop = (np.asarray(crop, dtype=np.float32) * (1 - dim) + 255 * dim).astype(np.uint8)
     extent = np.array([x0, x1, y1, y0]) / tissue.image_scale
-    ax.imshow(crop, extent=tuple(extent), interpolation="bilinear", zorder=1)
+    ax.imshow(crop, extent=tuple(extent), interpolation="bilinear", zorder=1, rasterized=dim > 0)
 
 
 def frame(ax: Axes, tissue: Tissue) -> None:

@@ -11,13 +11,22 @@ from matplotlib.figure import Figure
 from tissuegraph.figures.palette import domain_colour
 from tissuegraph.figures.save import STYLE
 
+_PANEL = (2.9, 2.6)  # inches, with what is around it
+_LEFT, _RIGHT, _ABOVE, _BELOW = (
+    0.5,
+    0.15,
+    0.42,
+    0.5,
+)  # inches around the axes; above: title, and 1e-5 below it
+
 
 def training_figure(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """curves: method -> term -> (seeds, epochs); one row of panels per method."""
     columns = max(len(terms) for terms in curves.values())
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.9 * columns, 2.3 * len(curves) + 0.2), layout="constrained")
-        axes = figure.subplots(len(curves), columns, squeeze=False)
+        width, height = _PANEL[0] * columns, _PANEL[1] * len(curves)
+        figure = Figure(figsize=(width, height))
+        axes = figure.subplots(len(curves), columns, squeeze=False, gridspec_kw=_margins(width, height))
         for row, (method, terms) in zip(axes, curves.items(), strict=True):
             for ax in row[len(terms) :]:
                 ax.set_axis_off()
@@ -30,3 +39,16 @@ def training_figure(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
                 ax.set_xlabel("epoch")
                 ax.margins(x=0.01)
     return figure
+
+
+def _margins(width: float, height: float) -> dict[str, float]:
+    """The margins as matplotlib wants them: known beforehand, so that nothing is drawn to find them."""
+    across, down = _LEFT + _RIGHT, _ABOVE + _BELOW
+    return {
+        "left": _LEFT / width,
+        "right": 1 - _RIGHT / width,
+        "top": 1 - _ABOVE / height,
+        "bottom": _BELOW / height,
+        "wspace": across / (_PANEL[0] - across),
+        "hspace": down / (_PANEL[1] - down),
+    }

@@ -12,7 +12,7 @@ import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.figures.expression import GeneMap, expression_figure
-from tissuegraph.figures.save import FORMATS, report_picture, save
+from tissuegraph.figures.save import FORMATS, save_with_picture
 from tissuegraph.results.h5ad import versions
 from tissuegraph.results.kept import kept_slice
 from tissuegraph.results.pictures import tissue_of
@@ -154,8 +154,8 @@ def draw(
         for column in chosen_genes(prediction, wanted)
     ]
     figure = expression_figure(tissue_of(inferred), maps)
-    files = {"inferred": save(figure, stem, formats=formats)[0].name}
-    return files, {"inferred": report_picture(figure)}
+    (png, *_), small = save_with_picture(figure, stem, formats=formats)
+    return {"inferred": png.name}, {"inferred": small}
 
 
 def described(prediction: Prediction) -> dict[str, Any]:

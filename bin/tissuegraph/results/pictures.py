@@ -17,7 +17,7 @@ from tissuegraph.figures.histology import stain_figure, tiles_figure
 from tissuegraph.figures.palette import region_number, region_numbers
 from tissuegraph.figures.quality import quality_figure
 from tissuegraph.figures.regions import region_figure
-from tissuegraph.figures.save import FORMATS, report_picture, save, thumbnail
+from tissuegraph.figures.save import FORMATS, save_with_picture, thumbnail
 from tissuegraph.figures.tissue import Tissue
 from tissuegraph.figures.training import training_figure
 from tissuegraph.io.platforms import unit_of
@@ -168,8 +168,8 @@ def _note(row: Mapping[str, Any]) -> str:
 def _written(stem: Path, figures: Mapping[str, Figure], formats: Sequence[str]) -> Drawn:
     files, small = {}, {}
     for name, figure in figures.items():
-        files[name] = save(figure, Path(f"{stem}.{name}"), formats=formats)[0].name
-        small[name] = report_picture(figure)
+        (png, *_), small[name] = save_with_picture(figure, Path(f"{stem}.{name}"), formats=formats)
+        files[name] = png.name
     return Drawn(files, small)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from tissuegraph.errors import InputError
 
@@ -16,6 +15,8 @@ def match_labels(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
     gets the next number that the reference does not use. Only names change, never who belongs together.
     Raises InputError when the lengths differ.
     """
+    from scipy.optimize import linear_sum_assignment  # here: the explorer reads titles of this room only
+
     labels, reference = np.asarray(labels), np.asarray(reference)
     if labels.shape != reference.shape or labels.ndim != 1:
         raise InputError(

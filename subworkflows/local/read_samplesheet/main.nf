@@ -172,5 +172,5 @@ def publishedHere(Map row, outdir) {
 // A task's hash covers the script that it names, not the package beside it. The digest of the package travels in
 // every `meta`, so that -resume never takes a result of older code for a new one.
 def codeDigest(root) {
-    return files("${root}/bin/tissuegraph/**.{py,html,css,js}").sort().collect { source -> "${root.relativize(source)} ${source.getText('UTF-8')}" }.join(' ').md5()
+    return files("${root}/bin/tissuegraph/**.{py,html,css,js,json}").sort().collect { source -> "${root.relativize(source)} ${source.getText('UTF-8')}" }.join(' ').md5()
 }

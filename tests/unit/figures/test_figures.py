@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from itertools import combinations
 
 import numpy as np
 import pytest
 from helpers.fake_slices import lattice
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 from skimage.color import rgb2lab
 
@@ -17,7 +19,7 @@ from tissuegraph.figures.domains import LabelPanel, confidence_figure, domain_fi
 from tissuegraph.figures.geometry import label_positions, scale_bar, spot_shape
 from tissuegraph.figures.palette import DOMAIN_COLOURS, UNLABELLED, domain_colour, region_number, text_colour
 from tissuegraph.figures.quality import quality_figure
-from tissuegraph.figures.save import report_picture, save, thumbnail
+from tissuegraph.figures.save import save, save_with_picture, thumbnail
 from tissuegraph.figures.tissue import Tissue, paint
 from tissuegraph.figures.training import training_figure
 
@@ -226,6 +228,46 @@ def test_a_thousand_cells_are_pixels_in_an_svg_whose_text_stays_text(tmp_path):
     assert svg.stat().st_size < 300_000
 
 
+def test_histology_that_spots_cover_is_no_picture_of_its_own_in_an_svg(tmp_path):
+    """Four panels: bare histology, and three with it behind their spots."""
+    image = np.random.default_rng(0).integers(0, 256, (200, 200, 3)).astype(np.uint8)
+    tissue = Tissue(lattice(12, 12), image, image_scale=0.14)
+    panels = [LabelPanel(name, np.arange(144) % 3 + 1) for name in "abc"]
+    text = save(domain_figure(tissue, panels), tmp_path / "x")[1].read_text()
+    pictures = re.findall(r'base64,([^"]+)"', text)
+    assert len(pictures) == 4
+    assert all(len(picture) < 0.5 * len(pictures[0]) for picture in pictures[1:])  # noise packs badly
+
+
+def test_the_picture_of_the_report_shows_what_the_png_shows(tmp_path):
+    figure = domain_figure(Tissue(lattice(12, 12)), [LabelPanel("a", np.arange(144) % 3 + 1)])
+    (path, _), uri = save_with_picture(figure, tmp_path / "x")
+    with Image.open(path) as png, Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as small:
+        assert small.width < png.width
+        expected = np.asarray(png.convert("RGB").resize(small.size, Image.Resampling.LANCZOS), dtype=float)
+        assert np.abs(np.asarray(small.convert("RGB"), dtype=float) - expected).mean() < 4
+
+
+def test_a_png_is_as_large_on_paper_as_its_figure(tmp_path):
+    figure = domain_figure(Tissue(lattice(6, 6)), [LabelPanel("a", np.ones(36, dtype=int))])
+    path = save(figure, tmp_path / "x", dpi=100, formats=("png",))[0]
+    with Image.open(path) as png:
+        inches = [side / dots for side, dots in zip(png.size, png.info["dpi"], strict=True)]
+    assert inches == pytest.approx(figure.get_size_inches().tolist(), abs=0.02)
+
+
+@pytest.mark.parametrize("n_methods", [1, 2])
+def test_nothing_of_training_curves_leaves_their_figure(n_methods):
+    """Margins are fixed; numbers of five digits and of 1e-5 have to fit into them."""
+    terms = {"total": np.linspace(30_000, 10_000, 20)[None], "zinb": np.linspace(3e-5, 1e-5, 20)[None]}
+    figure = training_figure({f"m{k}": terms for k in range(n_methods)})
+    FigureCanvasAgg(figure).draw()
+    boxes = [ax.get_tightbbox() for ax in figure.axes]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+    assert all(box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes)
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+
+
 def test_without_svg_there_is_the_png_alone(tmp_path):
     figure = domain_figure(Tissue(lattice(6, 6)), [LabelPanel("a", np.ones(36, dtype=int))])
     assert [path.name for path in save(figure, tmp_path / "x", formats=("png",))] == ["x.png"]
@@ -241,19 +283,20 @@ def test_panels_stand_in_rows_that_are_filled(n_panels, columns):
 
 
 @pytest.mark.parametrize(("n_panels", "width"), [(2, 790), (3, 1186), (4, 1200)])
-def test_a_picture_of_the_report_is_as_fine_as_its_card_and_no_finer(n_panels, width):
+def test_a_picture_of_the_report_is_as_fine_as_its_card_and_no_finer(n_panels, width, tmp_path):
     panels = [LabelPanel(str(k), np.ones(36, dtype=int)) for k in range(n_panels)]
-    uri = report_picture(domain_figure(Tissue(lattice(6, 6)), panels))
+    _, uri = save_with_picture(domain_figure(Tissue(lattice(6, 6)), panels), tmp_path / "x")
     picture = Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
     assert picture.width == pytest.approx(width, abs=15)
 
 
-def test_a_picture_of_half_a_million_cells_stays_light():
+def test_a_picture_of_half_a_million_cells_stays_light(tmp_path):
     rng = np.random.default_rng(0)
     position = rng.uniform(0, 10_000, (500_000, 2))
     numbers = rng.integers(1, 13, 500_000)  # the hardest to compress: no two neighbours alike
     figure = domain_figure(Tissue(position), [LabelPanel(str(k), numbers) for k in range(2)])
-    assert len(report_picture(figure)) < 400_000  # base64 of 300 kB
+    _, uri = save_with_picture(figure, tmp_path / "x", formats=("png",))
+    assert len(uri) < 400_000  # base64 of 300 kB
 
 
 def test_quality_maps_name_the_unit_of_the_counts():

@@ -7,6 +7,7 @@ import pytest
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.presets import PRESET_DIRECTORY, load_settings, settings_from_dict
+from tissuegraph.presets.plain_files import Unreadable, parse_yaml
 
 SHIPPED = sorted(PRESET_DIRECTORY.glob("*/*.yaml"))
 
@@ -117,3 +118,21 @@ def test_broken_yaml_is_refused(tmp_path):
     own.write_text("optimiser: [")
     with pytest.raises(SettingsError, match="not valid YAML"):
         load_settings(own)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"a": 1e-3, "b": [1, null, true], "c": "1"}', {"a": 0.001, "b": [1, None, True], "c": "1"}),
+        ("{a: 1e-3, b: yes}", {"a": 0.001, "b": True}),  # YAML, no JSON
+        ('{"a": NaN}', {"a": "NaN"}),
+    ],
+)  # fmt: skip
+def test_json_is_read_as_the_yaml_that_it_is(text, found):
+    assert parse_yaml(text) == found
+    assert parse_yaml(f"# no JSON\n{text}") == found
+
+
+def test_json_with_a_name_twice_is_refused():
+    with pytest.raises(Unreadable, match="'a' appears twice"):
+        parse_yaml('{"a": 1, "a": 2}')
