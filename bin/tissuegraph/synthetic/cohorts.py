@@ -132,7 +132,13 @@ def _cohort(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
 def _full(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
     """Slices as large as those of a Visium capture area: two sections of one cortex, then one of a tumour."""
     common = SliceSettings(
-        n_spots=4000, n_genes=8000, hires_px=2000, lowres_px=600, unlabelled=0.02, damaged=0.015, batch_sd=0.1
+        n_spots=4000,
+        n_genes=15000,
+        hires_px=2000,
+        lowres_px=600,
+        unlabelled=0.02,
+        damaged=0.015,
+        batch_sd=0.1,
     )
     cortex = replace(common, architecture=LAYERED, n_domains=7, programme_seed=seed)
     tumour = replace(common, architecture=PATCHY, n_domains=5, programme_seed=seed, patch_size=0.16)
