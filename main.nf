@@ -46,7 +46,7 @@ workflow {
     NUMBERS(EXPRESSION.out.slices, ch_rows, ch_run)
 
     // Domains: those of each method, and the baseline they are measured against
-    DOMAINS(EXPRESSION.out.slices, NUMBERS.out.numbers, HISTOLOGY.out.features, ch_run, params.methods.toString().tokenize(',').size())
+    DOMAINS(EXPRESSION.out.slices, NUMBERS.out.numbers, HISTOLOGY.out.features, ch_run)
 
     // Cohorts: the same number for the same tissue in all sections of a group
     COHORTS(EXPRESSION.out.slices, NUMBERS.out.numbers, DOMAINS.out.files, ch_rows, ch_run)

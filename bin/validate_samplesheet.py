@@ -12,7 +12,7 @@ from tissuegraph.cli import existing_directory, existing_file, one_line_errors, 
 from tissuegraph.methods import METHODS
 from tissuegraph.presets import PRESET_DIRECTORY
 from tissuegraph.sheet.check import read_samplesheet
-from tissuegraph.sheet.parameters import check_parameters, read_parameters
+from tissuegraph.sheet.parameters import check_parameters, known_parameters, read_parameters
 from tissuegraph.sheet.run import resolve_run
 
 
@@ -58,7 +58,8 @@ def main(
         own = dict(_method_and_file(text) for text in given)
         run, more = resolve_run(values or {}, own, presets, genes_file)
         lines += more
-        _write(run_path, run)
+        names = known_parameters(_json(params_schema)) if params_schema else []
+        _write(run_path, run | {"params": {name: (values or {}).get(name) for name in names}})
     _write(rows, found.rows)
     _write(problems, lines)
     for line in [*found.notices, *lines]:

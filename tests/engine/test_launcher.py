@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -114,6 +115,20 @@ def test_nextflow_on_the_path_is_taken_from_25_10_on(tmp_path, version, taken):
     path = fake_nextflow(tmp_path / "bin", version)
     which = launch(tmp_path, "--which", PATH=path, TISSUEGRAPH_ENGINE="").stdout.strip()
     assert which == (str(tmp_path / "bin" / "nextflow") if taken else "bundled")
+
+
+def test_the_engine_of_the_path_is_not_silently_replaced_where_it_is_asked_for(tmp_path):
+    path = fake_nextflow(tmp_path / "bin", "25.04.4")
+    finished = launch(tmp_path, "--which", PATH=path, TISSUEGRAPH_ENGINE="path")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr == "TISSUEGRAPH_ENGINE=path: no Nextflow >= 25.10 on the PATH.\n"
+
+
+def test_what_the_manifest_asks_for_is_what_the_launcher_takes_and_the_bundled_engine_is_excused(tmp_path):
+    oldest = re.search(r'OLDEST="([\d.]+)"', LAUNCHER.read_text())[1]
+    pattern = r"nextflowVersion *= *'!>=(\d+\.\d+)\.(\d+)'"
+    assert re.search(pattern, (ROOT / "nextflow.config").read_text()).groups() == (oldest, "0")
+    assert re.search(pattern, (ROOT / "engine" / "bundled.config").read_text()).groups() == ("25.04", "4")
 
 
 def test_nextflow_on_the_path_gets_the_arguments_unchanged(tmp_path):

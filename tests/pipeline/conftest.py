@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.engine import engine_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,12 +41,7 @@ def run_pipeline(
     launch: Path, *arguments: str, project: Path = ROOT, environment: dict[str, str] | None = None
 ) -> Run:
     """Run the pipeline from the directory `launch`; results go to launch/results."""
-    environment = {
-        **os.environ,
-        "TISSUEGRAPH_ENGINE": "bundled",
-        "NXF_HOME": str(launch / ".nxf"),
-        **(environment or {}),
-    }
+    environment = engine_environment(launch, **(environment or {}))
     finished = subprocess.run(
         [project / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "test",
          "--outdir", launch / "results", *arguments],

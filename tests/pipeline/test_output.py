@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from helpers.engine import engine_environment
 
 from .conftest import ROOT, Run, run_pipeline, write_sheet
 
@@ -45,7 +45,7 @@ def written(path: Path, text: str) -> str:
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """Start a run as `run_pipeline` does, without waiting for it; its output goes to a file `log`."""
-    environment = {**os.environ, "TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(folder / ".nxf")}
+    environment = engine_environment(folder)
     with (folder / "log").open("w") as log:
         return subprocess.Popen(
             [ROOT / "engine" / "nextflow", "run", ROOT, "-ansi-log", "false", "-profile", "test",

@@ -51,7 +51,7 @@ def _typed(value: Any, rules: Mapping[str, Any]) -> Any:
     """The value as its type; an option without a value, which the engine makes true, is no text."""
     if rules.get("type") == "string" and isinstance(value, str) and value.strip().lower() == "true":
         return True
-    if value is False and "off" in rules.get("enum", ()):
+    if str(value).lower() == "false" and "off" in rules.get("enum", ()):
         return "off"  # as YAML reads it
     return typed(value, rules)
 

@@ -16,7 +16,7 @@ from tissuegraph.synthetic.writers import (
 )
 
 H5AD = "h5ad"
-PRESETS = ("demo", "test", "cohort")
+PRESETS = ("demo", "test", "cohort", "full")
 LABEL = "layer"  # obs column with the truth in h5ad files
 
 
@@ -34,7 +34,7 @@ class CohortSlice:
 
 def plan(preset: str, n_slices: int | None = None, seed: int = 0) -> list[CohortSlice]:
     """The slices of a preset. Empty `n_slices` means the preset's own number."""
-    planner = {"demo": _demo, "test": _test, "cohort": _cohort}[preset]
+    planner = {"demo": _demo, "test": _test, "cohort": _cohort, "full": _full}[preset]
     return list(planner(n_slices, seed))
 
 
@@ -127,3 +127,23 @@ def _cohort(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
         yield CohortSlice(
             f"P{patient + 1:02d}_S{i % 4 + 1}", f"P{patient + 1:02d}", settings, hires=i % 3 != 2
         )
+
+
+def _full(n_slices: int | None, seed: int) -> Iterator[CohortSlice]:
+    """Slices as large as those of a Visium capture area: two sections of one cortex, then one of a tumour."""
+    common = SliceSettings(
+        n_spots=4000,
+        n_genes=15000,
+        hires_px=2000,
+        lowres_px=600,
+        unlabelled=0.02,
+        damaged=0.015,
+        batch_sd=0.1,
+    )
+    cortex = replace(common, architecture=LAYERED, n_domains=7, programme_seed=seed)
+    tumour = replace(common, architecture=PATCHY, n_domains=5, programme_seed=seed, patch_size=0.16)
+    every = [("cortex_1", "cortex", cortex), ("cortex_2", "cortex", cortex), ("tumour_1", "tumour", tumour)]
+    for i in range(n_slices or 3):
+        turn, (name, group, base) = i // 3, every[i % 3]
+        name = f"{name}_{turn + 1}" if turn else name
+        yield CohortSlice(name, group, replace(base, seed=seed + i), teaches=i == 0)

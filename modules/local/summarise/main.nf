@@ -30,8 +30,9 @@ process SUMMARISE {
     stub:
     """
     mkdir content
-    cat > params.json
+    python -c 'import json; print(json.dumps(json.loads(input())["params"], indent=1))' > params.json
     echo '{"n_finished": 1, "n_failed": 0, "sentence": "Nothing was computed."}' > verdict.json
-    touch slices.csv content/stub_mqc.txt
+    echo 'sample,status' > slices.csv
+    touch content/stub_mqc.txt
     """
 }

@@ -10,7 +10,6 @@ workflow DOMAINS {
     ch_numbers  // [ meta, n_domains ]  slices without a number take part in none of this
     ch_features // [ meta, path(features.npz) or [] ]  image features where the slice has an image
     ch_run      // [ seed: 0, n_seeds: 3, methods: [[ name: 'stmfg', reads_image: false, graph: [...], train: [...], cluster: [...] ]], ... ]
-    n_methods   // 2  how many methods the run has
 
     main:
     ch_seed = ch_run.map { run -> run.seed }
@@ -46,8 +45,10 @@ workflow DOMAINS {
     ch_answers = GRAPH.out.arrays
         .join(TRAIN.out.embedding, by: [0, 1])
         .join(CLUSTER.out.domains, by: [0, 1])
-        .map { meta, _name, arrays, graph, embedding, train, domains, cluster -> [meta, [arrays, graph, embedding, train, domains, cluster]] }
-        .groupTuple(size: n_methods, remainder: true)
+        .combine(ch_run)
+        .map { meta, _name, arrays, graph, embedding, train, domains, cluster, run -> [groupKey(meta, run.methods.size()), [arrays, graph, embedding, train, domains, cluster]] }
+        .groupTuple(remainder: true)
+        .map { key, answers -> [key.getGroupTarget(), answers] }
 
     emit:
     files   = BASELINE.out.domains                                                  // [ meta, [ path(baseline.npz), path(baseline.json), path(stmfg.arrays.npz), ... ] ]

@@ -2,6 +2,7 @@ include { INFER_EXPRESSION } from '../../../modules/local/infer_expression/main'
 include { LEARN_EXPRESSION } from '../../../modules/local/learn_expression/main'
 include { readJson         } from '../read_json/main'
 include { stateOf          } from '../parameters/main'
+include { withoutCode      } from '../parameters/main'
 
 // Expression from histology: of every target, and with an evaluation of every reference as if it were one.
 workflow EXPRESSION {
@@ -47,7 +48,7 @@ workflow EXPRESSION {
     // A model from disk serves every slice that is to be inferred; no reference of the sheet is asked
     ch_disk = ch_run
         .filter { run -> run.infer_expression && run.reference_model }
-        .map { run -> file(run.reference_model) }
+        .map { run -> file(run.reference_model, glob: false) }
         .map { model -> [model, stateOf(model)] }
     ch_given = ch_members
         .filter { member -> member.row.role != 'reference' }
@@ -63,8 +64,8 @@ workflow EXPRESSION {
         .filter { _meta, _slice, _spots, facts -> facts.has_counts }
         .map { meta, slice, spots, _facts -> [meta, slice, spots] }
         .mix(INFER_EXPRESSION.out.slice)
-    h5ad    = INFER_EXPRESSION.out.h5ad          // [ meta, path(sample.inferred.h5ad) ]
-    figures = INFER_EXPRESSION.out.figures       // [ meta, [path(png), path(svg)] ]
+    h5ad    = INFER_EXPRESSION.out.h5ad.map { entry -> withoutCode(entry) }       // [ meta, path(sample.inferred.h5ad) ]
+    figures = INFER_EXPRESSION.out.figures.map { entry -> withoutCode(entry) }    // [ meta, [path(png), path(svg)] ]
     models  = ch_plans                           // [ [ id: 'group:a/expression' ], path(model) ]  of all references of a group
         .filter { plan -> plan.complete }
         .map { plan -> [plan.meta, plan.name] }

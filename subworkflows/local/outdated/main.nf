@@ -39,7 +39,7 @@ def isModel(folder) {
 }
 
 def isSame(folder, List paths) {
-    return paths.any { path -> file(path, glob: false).normalize() == folder.normalize() }
+    return paths.any { path -> file(path, glob: false).normalize().toUriString() == folder.normalize().toUriString() }
 }
 
 // only: names of the files to move where others in the folder are of this run; [] for all.
@@ -60,7 +60,7 @@ def setFolderAside(folder, List current, outdated, List only = []) {
         }
         if (folder.fileSystem != java.nio.file.FileSystems.default) {
             marker.setText("Not of the last run: ${whole ? 'all files here' : old*.name.join(', ')}\n")
-            log.warn("${folder}: results of an earlier run, see OUTDATED.txt there")
+            log.warn("${folder.toUriString()}: results of an earlier run, see OUTDATED.txt there")
             return
         }
         def target = outdated.resolve(folder.name)
@@ -78,8 +78,8 @@ def setFolderAside(folder, List current, outdated, List only = []) {
         }
         log.warn("${whole ? 'results of' : old*.name.join(', ') + ' of'} ${folder.name} are not of this run: moved to ${target}")
     }
-    catch (IOException problem) {
-        log.warn("${folder}: results of an earlier run could not be moved (${problem}); they are not of this run")
+    catch (Exception problem) { // (clients of object stores raise what is no IOException)
+        log.warn("${folder.toUriString()}: results of an earlier run could not be moved (${problem}); they are not of this run")
     }
 }
 

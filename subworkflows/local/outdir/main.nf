@@ -6,6 +6,9 @@ def claimOutdir(Map given) {
         error("--outdir: no directory given - expected where results go, e.g. --outdir results")
     }
     def outdir = file(given.outdir.toString(), glob: false)
+    if (workflow.outputDir.normalize().toUriString() != outdir.normalize().toUriString()) {
+        error("-output-dir: '${workflow.outputDir.toUriString()}' - expected --outdir alone (here '${outdir.toUriString()}'), which also says where the report and the records of the run go")
+    }
     probe('--outdir', outdir)
     // (folders of an earlier run may belong to someone else, or a file may lie in their place)
     ['slices', 'cohort', 'models', 'multiqc', 'pipeline_info', 'outdated', 'outdated_cohort', 'outdated_models'].collect { name -> outdir.resolve(name) }
@@ -62,25 +65,34 @@ def sizeOf(path) {
 }
 
 def probe(String name, dir) {
-    if (dir.exists() && !dir.isDirectory()) {
-        error("${name}: '${dir}' is a file - expected a directory")
+    def fault = faultOf(dir)
+    if (fault) {
+        error("${name}: '${dir.toUriString()}' ${fault}")
     }
-    def trial = dir.resolve(".probe-${workflow.runName}")
+}
+
+// Why this run cannot write to a directory, which is made where there is none; null where it can.
+def faultOf(dir) {
+    def trial = dir.resolve(".probe-${workflow.runName}".toString())
     try {
+        if (dir.exists() && !dir.isDirectory()) {
+            return 'is a file - expected a directory'
+        }
         if (!dir.exists()) {
             java.nio.file.Files.createDirectories(dir)
         }
         java.nio.file.Files.write(trial, 'x'.getBytes('UTF-8'))
         java.nio.file.Files.delete(trial)
+        return null
     }
-    catch (IOException problem) {
-        error("${name}: '${dir}' cannot be written (${reasonOf(problem)}) - expected a directory where this run may write")
+    catch (Exception problem) { // (clients of object stores raise what is no IOException)
+        return "cannot be written (${reasonOf(problem)}) - expected a directory where this run may write"
     }
 }
 
 def reasonOf(Exception problem) {
     def given = problem instanceof java.nio.file.FileSystemException ? problem.reason : problem.message
-    return given ?: problem.class.simpleName - 'Exception'
+    return given ? given.readLines()[0] : problem.class.simpleName - 'Exception'
 }
 
 def isLocal(path) {

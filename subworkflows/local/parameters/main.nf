@@ -1,11 +1,12 @@
 // Parameters as the engine has them, before a task checks them against nextflow_schema.json.
 
-// An option without a value arrives as true, which is no text and no file: one line each, before anything reads them.
+// An option without a value arrives as true (as text from some engines), which is no text and no file: one line each,
+// before anything reads them.
 def requireValues(Map given) {
     def schema   = new groovy.json.JsonSlurper().parseText(file("${projectDir}/nextflow_schema.json").getText('UTF-8')) // (keeps the order)
     def rules    = schema['$defs'].values().collectMany { group -> group.properties.collect { name, found -> [name: name] + found } }
     def problems = rules
-        .findAll { rule -> rule.type == 'string' && given[rule.name] instanceof Boolean }
+        .findAll { rule -> rule.type == 'string' && given[rule.name].toString() == 'true' }
         .collect { rule -> "parameter --${rule.name} has no value - ${expectation(rule)}" }
     if (problems) {
         error(problems.join('\n'))
@@ -14,6 +15,20 @@ def requireValues(Map given) {
 
 def expectation(Map rule) {
     return rule.errorMessage ?: "expected ${rule['enum'] ? rule['enum'].join(', ') : 'a text'}"
+}
+
+// Numbers and flags as text: some engines hand over those of the command line as numbers and flags, others as text.
+// Tasks are told the same by all, so that `--seed 0` is the default 0 to -resume; types come with the check.
+def asText(Map given) {
+    return given
+        .collectEntries { name, value -> [name, value instanceof Number || value instanceof Boolean ? value.toString() : value] }
+        .collectEntries { name, value -> [name, value ==~ /(?i)true|false/ ? value.toLowerCase() : value] }
+        .sort()
+}
+
+// A published entry, [ meta, ... ], as the engine lists it when a run ends: `code` says nothing to a reader.
+def withoutCode(List entry) {
+    return [entry[0].findAll { name, _value -> name != 'code' }] + entry.drop(1)
 }
 
 // The file or directory that a parameter names; [] where it names none.
@@ -26,15 +41,16 @@ def fileOrNone(String parameter, name) {
         error("--${parameter}: '${name}' - expected an existing file or directory")
     }
     if (isPattern(found)) {
-        error("--${parameter}: '${found}' - ${withoutPattern()}")
+        error("--${parameter}: '${found.toUriString()}' - ${withoutPattern()}")
     }
     return found
 }
 
 // What tells that files in a directory changed. The engine compares the time of the directory, which a file that is
-// written over leaves as it was, so that -resume would go on with results of the old one. Empty for files.
+// written over leaves as it was (and which an object store does not have), so that -resume would go on with results of
+// the old one. Empty for files.
 def stateOf(path) {
-    if (!path || path.toUri().scheme != 'file' || !path.isDirectory()) {
+    if (!path || !path.isDirectory()) {
         return ''
     }
     def found = java.nio.file.Files.walk(path, 4).withCloseable { paths ->

@@ -1,5 +1,6 @@
 include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_samplesheet/main'
 include { readJson             } from '../read_json/main'
+include { asText               } from '../parameters/main'
 include { isPattern            } from '../parameters/main'
 include { roomProblems         } from '../outdir/main'
 include { withoutPattern       } from '../parameters/main'
@@ -12,7 +13,7 @@ workflow READ_SAMPLESHEET {
     main:
     def sheet   = sheetFile(given.input)
     def presets = ownPresets(given)
-    presets.findAll { _method, preset -> isPattern(preset) }.each { method, preset -> error("--${method}_preset: '${preset}' - ${withoutPattern()}") }
+    presets.findAll { _method, preset -> isPattern(preset) }.each { method, preset -> error("--${method}_preset: '${preset.toUriString()}' - ${withoutPattern()}") }
     def genes   = genesFile(given.genes)
     def code    = codeDigest(projectDir)
     VALIDATE_SAMPLESHEET(
@@ -21,7 +22,7 @@ workflow READ_SAMPLESHEET {
         genes,
         [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
         code,
-        groovy.json.JsonOutput.toJson(given),
+        groovy.json.JsonOutput.toJson(asText(given)),
     )
 
     // A task sees only what is staged for it, so whether a file is there is asked here, local or s3.
@@ -32,15 +33,15 @@ workflow READ_SAMPLESHEET {
             refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
             def run = readJson(run_json)
             refuse(modelProblems('region_model', run.region_model, 'GROUP') + modelProblems('reference_model', run.reference_model, 'GROUP/expression') + otherImages(run) + roomProblems(rows, given))
-            [rows.collect { row -> withDefaults(row, run) }, run]
+            [rows.collect { row -> withDefaults(row, run) }, run, rows_json]
         }
 
     emit:
     rows = ch_checked                                               // [ row ]  typed values, defaults filled in, files as paths
-        .flatMap { rows, _run -> rows }
+        .flatMap { rows, _run, _json -> rows }
         .map { row -> row + [meta: [id: row.sample, code: code]] }
-    run  = ch_checked.map { _rows, run -> run }                     // [ seed: 0, methods: [[ name: 'stmfg', ... ]], ... ]  typed parameters
-    json = VALIDATE_SAMPLESHEET.out.checked.map { files -> files[0] } // path(rows.json)
+    run  = ch_checked.map { _rows, run, _json -> run }              // [ seed: 0, methods: [[ name: 'stmfg', ... ]], params: [ seed: 0, methods: 'stmfg', ... ], ... ]  typed
+    json = ch_checked.map { _rows, _run, json -> json }             // path(rows.json)
 }
 
 def sheetFile(input) {
@@ -52,7 +53,7 @@ def sheetFile(input) {
         error("--input: '${input}' - expected an existing samplesheet; relative paths start where the run is launched")
     }
     if (isPattern(sheet)) {
-        error("--input: '${sheet}' - ${withoutPattern()}")
+        error("--input: '${sheet.toUriString()}' - ${withoutPattern()}")
     }
     if (sheet.isDirectory()) {
         error("--input: '${input}' is a directory - expected a samplesheet: CSV, TSV, YAML or JSON")
@@ -75,7 +76,7 @@ def genesFile(genes) {
         return []
     }
     if (isPattern(found)) {
-        error("--genes: '${found}' - ${withoutPattern()}")
+        error("--genes: '${found.toUriString()}' - ${withoutPattern()}")
     }
     return found
 }
@@ -105,20 +106,23 @@ def withDefaults(Map row, Map run) {
     return row.collectEntries { column, value -> [column, value == null ? run[column] : value] }
 }
 
-// Relative paths are relative to where the run was launched, or else to the samplesheet.
+// Relative paths are relative to where the run was launched, or else to the samplesheet, which may lie in a bucket.
 def locate(String name, sheet) {
     if (!name) {
         return null
     }
     def launched = file(name, glob: false)
-    def beside   = sheet.parent.resolve(name)
+    if (name.startsWith('/') || name.contains('://')) {
+        return launched
+    }
+    def beside = sheet.parent.resolve(name)
     return !launched.exists() && beside.exists() ? beside : launched
 }
 
 def missingFiles(Map row) {
     return [path: row.path, image: row.image, image_matrix: row.image_matrix, annotation: row.annotation_file]
         .findAll { _column, value -> value && (!value.exists() || isPattern(value)) }
-        .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value}' - ${value.exists() ? withoutPattern() : 'expected an existing file or directory'}" }
+        .collect { column, value -> "samplesheet row ${row.row}, column ${column}: '${value.toUriString()}' - ${value.exists() ? withoutPattern() : 'expected an existing file or directory'}" }
 }
 
 // A model is a directory of two files; what is in them is the concern of the tasks that read them.
@@ -126,18 +130,20 @@ def modelProblems(String parameter, String name, String place) {
     if (!name) {
         return []
     }
-    if (isPattern(file(name, glob: false))) {
+    def model = file(name, glob: false)
+    if (isPattern(model)) {
         return ["parameter --${parameter}: '${name}' - ${withoutPattern()}"]
     }
-    def absent = ['model.json', 'model.safetensors'].findAll { part -> !file("${name}/${part}").exists() }
+    // (over http there are files, but no directory that could be staged)
+    def absent = ['model.json', 'model.safetensors'].findAll { part -> !model.isDirectory() || !model.resolve(part).exists() }
     return absent
-        ? ["parameter --${parameter}: '${name}' - expected a directory with model.json and model.safetensors, as in OUTDIR/models/${place}; ${file(name).isDirectory() ? "it has no ${absent.join(' and no ')}" : 'there is no such directory'}"]
+        ? ["parameter --${parameter}: '${name}' - expected a directory with model.json and model.safetensors, as in OUTDIR/models/${place}; ${model.isDirectory() ? "it has no ${absent.join(' and no ')}" : 'there is no such directory'}"]
         : []
 }
 
 // A reference model whose references were encoded in another way than this run encodes serves none of its slices.
 def otherImages(Map run) {
-    def table = run.reference_model ? file("${run.reference_model}/model.json", glob: false) : null
+    def table = run.reference_model ? file(run.reference_model, glob: false).resolve('model.json') : null
     if (!table?.exists()) {
         return []
     }
@@ -164,8 +170,8 @@ def isAlike(one, other) {
 // A result that this run would replace by its own is no input: reading and publishing would meet.
 def publishedHere(Map row, outdir) {
     def slices = file(outdir.toString(), glob: false).resolve('slices')
-    return row.path && row.path.startsWith(slices)
-        ? ["samplesheet row ${row.row}, column path: '${row.path}' lies in --outdir, where this run publishes - expected another --outdir"]
+    return row.path && row.path.fileSystem == slices.fileSystem && row.path.startsWith(slices)
+        ? ["samplesheet row ${row.row}, column path: '${row.path.toUriString()}' lies in --outdir, where this run publishes - expected another --outdir"]
         : []
 }
 

@@ -1,6 +1,7 @@
 include { NAME_REGIONS } from '../../../modules/local/name_regions/main'
 include { TEACH        } from '../../../modules/local/teach/main'
 include { stateOf      } from '../parameters/main'
+include { withoutCode  } from '../parameters/main'
 
 // Regions taught by the annotated sections of a group, or by a model of an earlier run, to all its other sections.
 workflow REGIONS {
@@ -46,7 +47,7 @@ workflow REGIONS {
     ch_models = TEACH.out.model.map { cohort, model -> [cohort.id, model] }
     ch_disk = ch_run
         .filter { run -> run.region_model }
-        .map { run -> file(run.region_model) }
+        .map { run -> file(run.region_model, glob: false) }
         .map { model -> [model, stateOf(model)] }
     NAME_REGIONS(
         ch_sections.learning
@@ -82,7 +83,7 @@ workflow REGIONS {
         .filter { _meta, asked, _files -> asked }
         .map { meta, _asked, files -> [meta, (files ?: []).sort { path -> path.name }] }
         .mix(ch_asked.alone)
-    models  = TEACH.out.model                             // [ [ id: 'group:a' ], path(model) ]
+    models  = TEACH.out.model.map { entry -> withoutCode(entry) } // [ [ id: 'group:a' ], path(model) ]
     records = TEACH.out.record.mix(NAME_REGIONS.out.record) // [ meta, path(json) ]
 }
 

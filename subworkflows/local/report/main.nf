@@ -23,13 +23,14 @@ workflow REPORT {
     // Tasks that died without a record, once all others have ended: their slices are told apart from finished ones
     ch_sorted = ch_records
         .toSortedList { one, other -> "${one[0].id}/${one[1].name}" <=> "${other[0].id}/${other[1].name}" }
-        .map { pairs -> [pairs.collect { _meta, record -> record }, lostTasks()] }
+        .map { pairs -> [pairs.collect { _meta, record -> record }] }
         .combine(ch_run)
+        .map { records, run -> [records, lostTasks(), run] }
         .first()
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
-        ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, run: run, params: given]) },
+        ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, params: run.params]) },
     )
     ch_verdict = SUMMARISE.out.verdict.map { verdict -> readJson(verdict) } // [ n_finished: 7, n_failed: 1, sentence: '...' ]
     ch_verdict.subscribe { verdict ->
@@ -49,11 +50,16 @@ workflow REPORT {
         .subscribe { published, _verdict -> setOutdatedAside(published, given.outdir.toString(), [given.region_model, given.reference_model].findAll()*.toString()) }
 
     def config = fileOrNone('multiqc_config', given.multiqc_config) ?: file("${projectDir}/assets/multiqc_config.yml")
-    // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program
+    // train: {torch: 2.9.0, ...}; MultiQC shows one row per process and program. (Not collectFile, which sorts on disk:
+    // it would go on with a run that was refused)
     ch_versions = channel.topic('versions')
         .map { process, lines -> "${process.tokenize(':').last()}:\n${lines.trim().indent(4)}" }
         .unique()
-        .collectFile(name: 'software_mqc_versions.yml', sort: true, newLine: true)
+        .toSortedList()
+        .map { entries -> [entries.join('\n')] }
+        .combine(ch_run)
+        .map { text, _run -> fileOf(text, 'software_mqc_versions.yml') }
+        .first()
     MULTIQC(SUMMARISE.out.content.concat(ch_versions).collect(), config, given.multiqc_title ?: '')
 
     // The last task of a run that must not end well. It waits for the report, made or not.
@@ -76,10 +82,22 @@ def failures(json) {
     return record.status == 'failed' ? record.reasons.collect { reason -> "${record.step}: ${reason}" } : []
 }
 
+// A file of the work directory with this text; the one of an earlier run where it has the same, so that -resume finds it.
+def fileOf(String text, String name) {
+    def path = workflow.workDir.resolve("collected/${text.md5()}/${name}".toString())
+    if (!path.exists()) {
+        path.parent.mkdirs()
+        path.setText("${text}\n".toString(), 'UTF-8')
+    }
+    return path
+}
+
 // What conf/base.config noted of tasks that failed for good: process, slice, attempt, exit status, last line written.
 def lostTasks() {
-    return files("${workflow.workDir}/lost/*.json", checkIfExists: false)
-        .sort()
+    def folder = workflow.workDir.resolve('lost')
+    return (folder.isDirectory() ? folder.listFiles() : [])
+        .findAll { note -> note.name.endsWith('.json') }
+        .sort { note -> note.name }
         .collect { note -> readJson(note) }
         .findAll { task -> task.time >= workflow.start.toInstant().toEpochMilli() }
         .collect { task -> task + [said: lastLine(file(task.workdir))] }

@@ -2,6 +2,7 @@ include { ASSEMBLE        } from '../../../modules/local/assemble/main'
 include { ASSEMBLE_COHORT } from '../../../modules/local/assemble_cohort/main'
 include { EXPLORE         } from '../../../modules/local/explore/main'
 include { EXPORT          } from '../../../modules/local/export/main'
+include { withoutCode     } from '../parameters/main'
 
 // What the user takes home: every slice with all that was found on it, and the sections of each group in one object.
 workflow RESULTS {
@@ -38,8 +39,8 @@ workflow RESULTS {
     ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) }, ch_run.map { run -> run.figures })
 
     emit:
-    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_besides) // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, [path(html)], [] ]
-    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures) // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
+    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_besides).map { entry -> withoutCode(entry) } // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, [path(html)], [] ]
+    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures).map { entry -> withoutCode(entry) } // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
     records = ASSEMBLE.out.record.mix(EXPLORE.out.record, EXPORT.out.record, ASSEMBLE_COHORT.out.record) // [ meta, path(json) ]  failed ones too
 }
 

@@ -47,6 +47,12 @@ def test_a_flag_may_arrive_as_text_in_any_case(value):
     assert check(refine=str(value).lower().replace("false", "TRUE"))[0]["refine"] is True
 
 
+@pytest.mark.parametrize("value", [False, "false", "FALSE"])
+def test_off_that_yaml_read_as_false_is_off_again_where_that_is_a_choice(value):
+    schema = {"properties": {"cohort": {"type": "string", "enum": ["matched", "off"]}}}
+    assert check_parameters({"cohort": value}, schema) == ({"cohort": "off"}, [])
+
+
 @pytest.mark.parametrize("value", [True, "true"])
 def test_an_option_without_a_value_is_no_text(value):
     assert check(title=value)[1] == ["parameter --title has no value - expected text that matches ^[a-z ]+$"]

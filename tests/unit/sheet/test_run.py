@@ -188,6 +188,13 @@ def test_a_preset_file_is_written_out_complete_and_values_are_typed(validate, tm
     expected = load_settings("stmfg/default", ["optimiser.epochs=3"]).as_dict()
     assert run["methods"][0]["train"]["optimiser"] == expected["optimiser"]
     assert (run["n_seeds"], run["image_view"], run["n_domains"]) == (2, True, 7)
+    # (as published, to be fed back: every parameter there is, typed, and in the order of the schema)
+    assert (run["params"]["n_seeds"], run["params"]["image_view"], run["params"]["max_mito"]) == (
+        2,
+        True,
+        None,
+    )
+    assert list(run["params"])[:3] == ["input", "outdir", "publish_dir_mode"]
     assert rows[0]["n_domains"] is None  # what the sheet says stays apart from what the run fills in
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -98,6 +99,19 @@ def test_sheet_lists_every_slice_with_files_that_exist(tmp_path):
         assert (tmp_path / row["path"]).exists()
         assert row["annotation"] == "layer" or (tmp_path / row["annotation"]).exists()
     assert not (tmp_path / "old_layout" / "outs" / "spatial" / "tissue_hires_image.png").exists()
+
+
+def test_slices_of_full_size_are_those_that_the_profile_test_full_reads(root):
+    slices = plan("full")
+    assert [(item.name, item.settings.n_spots, item.teaches) for item in slices] == [
+        ("cortex_1", 4000, True),
+        ("cortex_2", 4000, False),
+        ("tumour_1", 4000, False),
+    ]
+    assert len({item.settings.seed for item in slices}) == 3
+    config = (root / "conf" / "test_full.config").read_text()
+    folder = re.search(r"--preset full --out (\w+)", config)[1]
+    assert f"input = '{folder}/samplesheet.csv'" in config
 
 
 def test_sheet_has_an_image_column_only_where_a_slice_has_an_image(tmp_path):

@@ -1,0 +1,41 @@
+// What the engine makes of the configuration for every process, as JSON: the settings of its first attempt.
+// Arguments: project, profiles, configuration of a site, executor, parameters as JSON, [[name, label], ...] as JSON.
+
+import groovy.json.JsonOutput
+import groovy.json.JsonSlurper
+import nextflow.cli.CliOptions
+import nextflow.cli.CmdRun
+import nextflow.NF
+import nextflow.config.ConfigBuilder
+import nextflow.script.BodyDef
+import nextflow.script.ProcessConfig
+import nextflow.script.ScriptBinding
+import nextflow.script.BaseScript
+
+abstract class NoScript extends BaseScript { }
+
+def (project, profiles, site, executor, given, processes) = args
+def run    = new CmdRun(profile: profiles, params: new JsonSlurper().parseText(given))
+def config = new ConfigBuilder()
+    .setOptions(new CliOptions(userConfig: [site]))
+    .setBaseDir(java.nio.file.Path.of(project))
+    .setCmdRun(run)
+    .build()
+NF.init()
+def owner  = new NoScript() { Object runScript() { return null } }
+def found  = new JsonSlurper().parseText(processes).collectEntries { name, label ->
+    def process = new ProcessConfig(owner, name)
+    process.label(label)
+    process.applyConfig(config.process, name, name, name)
+    def task = process.createTaskConfig()
+    task.executor = executor
+    task.attempt  = 1
+    task.context  = [task: task, params: config.params, workflow: [containerEngine: 'docker']]
+    return [name, [
+        queue: task.queue, executor: task.executor, cpus: task.cpus, memory: task.memory?.toGiga(), hours: task.time?.toHours(),
+        accelerator: task.accelerator?.request, accelerator_type: task.accelerator?.type, device: task.ext.device,
+        containerOptions: task.get('containerOptions')?.toString(), clusterOptions: task.get('clusterOptions')?.toString(),
+        container: task.container?.toString(), maxRetries: task.maxRetries,
+    ]]
+}
+println(JsonOutput.toJson([process: found, aws: config.aws, docker: config.docker]))

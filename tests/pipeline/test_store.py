@@ -1,0 +1,167 @@
+"""Everything that a run reads or publishes may lie in a bucket.
+
+The engine's own clients of buckets are not here: a file system stands in that is as strict about text, files
+and paths of two file systems.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from helpers.engine import is_bundled, with_store
+
+from .conftest import ROOT, Run, run_pipeline
+
+pytestmark = [
+    pytest.mark.pipeline,
+    pytest.mark.skipif(not is_bundled(), reason="the stand-in is given to the bundled engine only"),
+]
+ROWS = (
+    "sample,path,image,annotation,n_domains,group,role",
+    "beside,../slices/beside.h5ad,,layers.csv,3,g,",
+    "outs,store://bucket/slices/my outs/,store://bucket/slices/image.tif,,3,g,target",
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """Variables for the engine and the bucket, which holds a sheet and all that it and the options name."""
+    folder = tmp_path_factory.mktemp("engine")
+    variables = with_store(folder)
+    bucket = folder / "store" / "bucket"
+    texts = {
+        "sheets/sheet.csv": "\n".join(ROWS) + "\n",
+        "sheets/one.csv": "sample,path\na,../slices/beside.h5ad\n",
+        "sheets/layers.csv": "barcode,layer\n",
+        "slices/my outs/filtered_feature_bc_matrix.h5": "counts",
+        "slices/my outs/spatial/scalefactors_json.json": "{}",
+        "slices/image.tif": "image",
+        "mine.yaml": "extends: default\noptimiser:\n  epochs: 3\n",
+        "genes.txt": "MBP\n",
+        "look.yml": "title: ours\n",
+        "stain.png": "stain",
+        "weights/model.safetensors": "weights",
+        **{f"{name}/model.safetensors": "weights" for name in ("regions", "expression")},
+        "regions/model.json": "{}",
+        "expression/model.json": json.dumps({"kind": "expression", "images": {"encoder": "handcrafted"}}),
+    }
+    for name, text in texts.items():
+        (bucket / name).parent.mkdir(parents=True, exist_ok=True)
+        (bucket / name).write_text(text)
+    shutil.copy(ROOT / "tests" / "data" / "patchy.h5ad", bucket / "slices" / "beside.h5ad")
+    return variables, bucket
+
+
+OPTIONS = (
+    "--input", "store://bucket/sheets/sheet.csv", "--outdir", "store://bucket/my results/",
+    "--stmfg_preset", "store://bucket/mine.yaml", "--encoder_weights", "store://bucket/weights/",
+    "--stain_reference", "store://bucket/stain.png", "--multiqc_config", "store://bucket/look.yml",
+    "--region_model", "store://bucket/regions/", "--infer_expression",
+    "--reference_model", "store://bucket/expression/", "--genes", "store://bucket/genes.txt",
+)  # fmt: skip
+
+
+def run_on_store(launch: Path, store, *arguments: str) -> Run:
+    """A stub run from `launch`."""
+    return run_pipeline(launch, "-stub", *arguments, environment=store[0])
+
+
+def test_a_run_reads_and_publishes_in_a_bucket_and_a_next_one_resumes_until_a_file_there_changes(
+    tmp_path, store
+):
+    bucket = store[1]
+    run = run_on_store(tmp_path, store, *OPTIONS)
+    assert run.code == 0, run.output
+    assert "Table:   store://bucket/my%20results/slices.csv" in run.output
+    results = bucket / "my results"
+    assert (results / "slices" / "outs" / "outs.h5ad").is_file()
+    assert (results / "multiqc" / "multiqc_report.html").is_file()
+    given = json.loads((results / "pipeline_info" / "params.json").read_text())
+    assert given["input"] == "store://bucket/sheets/sheet.csv"
+    assert not [path for path in tmp_path.rglob("*") if re.search("store:?$", path.name)]
+
+    tables = bucket / "my results" / "pipeline_info" / "execution_trace.txt"
+    resumed = run_on_store(tmp_path, store, *OPTIONS, "-resume")
+    assert resumed.code == 0, resumed.output
+    assert {line.split("\t")[4] for line in tables.read_text().splitlines()[1:]} == {"CACHED"}
+    (bucket / "slices" / "my outs" / "filtered_feature_bc_matrix.h5").write_text("others")
+    changed = run_on_store(tmp_path, store, *OPTIONS, "-resume")
+    assert changed.code == 0, changed.output
+    again = [line.split("\t") for line in tables.read_text().splitlines()[1:]]
+    assert [row[3].split(":")[-1] for row in again if row[4] != "CACHED" and "INGEST" in row[3]] == [
+        "INGEST (outs)"
+    ]
+
+
+def test_what_is_not_in_the_bucket_is_named_with_its_whole_address(tmp_path, store):
+    (store[1] / "sheets" / "wrong.csv").write_text("sample,path\na,store://bucket/no/outs\nb,gone.h5ad\n")
+    run = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/wrong.csv", "--region_model",
+                       "store://bucket/slices/")  # fmt: skip
+    assert run.code != 0
+    assert "samplesheet row 2, column path: 'store://bucket/no/outs' - expected an existing" in run.output
+    assert "samplesheet row 3, column path: " in run.output
+    other = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/one.csv", "--region_model",
+                         "store://bucket/slices/")  # fmt: skip
+    assert "it has no model.json and no model.safetensors" in other.output
+
+
+def test_results_of_an_earlier_run_in_a_bucket_are_marked(tmp_path, store):
+    old = store[1] / "old" / "slices" / "former"
+    old.mkdir(parents=True)
+    (old / "former.h5ad").write_text("former")
+    words = ("--input", "store://bucket/sheets/one.csv", "--outdir", "store://bucket/old")
+    run = run_on_store(tmp_path, store, *words)
+    assert run.code == 0, run.output
+    assert (old / "OUTDATED.txt").is_file()
+    assert "store://bucket/old/slices/former: results of an earlier run" in run.output
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    """Address of a server on this machine with a sheet and what it names; it lists no directories."""
+    folder = tmp_path_factory.mktemp("web")
+    shutil.copy(ROOT / "tests" / "data" / "patchy.h5ad", folder / "my slice.h5ad")
+    (folder / "sheet.csv").write_text("sample,path,n_domains\na,my%20slice.h5ad,3\n")
+    (folder / "wrong.csv").write_text("sample,path\na,gone.h5ad\n")
+    (folder / "mine.yaml").write_text("extends: default\noptimiser:\n  epochs: 3\n")
+    (folder / "model").mkdir()
+    for name in ("model.json", "model.safetensors"):
+        (folder / "model" / name).write_text("{}")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Files only, and nothing said about them."""
+
+    def log_message(self, *_words: object) -> None:
+        pass
+
+    def list_directory(self, _path: object) -> None:
+        self.send_error(404)
+
+
+def test_sheet_slices_and_presets_are_read_over_http(tmp_path, web):
+    words = ("--input", f"{web}/sheet.csv", "--stmfg_preset", f"{web}/mine.yaml")
+    run = run_pipeline(tmp_path, "-stub", *words)
+    assert run.code == 0, run.output
+    assert (run.outdir / "slices" / "a" / "a.h5ad").is_file()
+
+
+def test_what_is_not_there_over_http_is_named_and_a_model_has_to_be_a_directory(tmp_path, web):
+    words = ("--input", f"{web}/wrong.csv", "--region_model", f"{web}/model")
+    run = run_pipeline(tmp_path, "-stub", *words)
+    assert run.code != 0
+    assert "samplesheet row 2, column path: " in run.output
+    assert "Unexpected error" not in run.output
+    other = run_pipeline(tmp_path, "-stub", "--input", f"{web}/sheet.csv", *words[2:])
+    assert f"parameter --region_model: '{web}/model' - expected a directory" in other.output
