@@ -26,7 +26,7 @@ def sections(
         "What made these results. <code>pipeline_info/receipt.json</code> has every digest in full, and the "
         "date, the duration and the command of the run.",
     )
-    content = html_table(["Of", "What"], rows) + _inputs(receipt["inputs"]["slices"])
+    content = html_table(["What", "Which"], rows) + _inputs(receipt["inputs"]["slices"])
     return [Section("receipt", "How this was made", parent, "html", content)]
 
 
@@ -102,7 +102,7 @@ def _inputs(slices: Sequence[Mapping[str, Any]]) -> str:
             name = f"<strong>{escape(each['sample'])}</strong>" if index == 0 else ""
             covers = escape(told.get("covers", "no digest: the task that reads it left no result"))
             rows.append([name, escape(column), _code(told.get("sha256")), covers])
-    table = html_table(["Slice", "Column", "SHA-256", "Covers"], rows)
+    table = html_table(["Slice", "Column", "SHA-256, first digits", "Covers"], rows)
     return f"<details><summary>Inputs of each slice</summary>{table}</details>"
 
 

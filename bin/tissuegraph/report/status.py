@@ -46,7 +46,7 @@ def _notices(notices: Sequence[str]) -> str:
     if not notices:
         return ""
     items = "".join(f"<li>{escape(notice)}</li>" for notice in notices)
-    return f"<p>Of the samplesheet, which may not be meant:</p><ul>{items}</ul>"
+    return f"<p>In the samplesheet, and perhaps not meant:</p><ul>{items}</ul>"
 
 
 def _group_name(cohort: CohortOutcome, outcomes: Sequence[Outcome]) -> str:

@@ -29,7 +29,7 @@ def makings(Map run, Map given) {
 
 // The receipt beside the results when the run has ended, with what only then is known: when, how long, how it ended.
 def sealReceipt(receipt, Map given) {
-    def told  = readJson(receipt)
+    def told  = new groovy.json.JsonSlurper().parseText(receipt.getText('UTF-8')) // (keeps the order)
     def place = file(given.outdir.toString(), glob: false).resolve('pipeline_info/receipt.json')
     workflow.onComplete {
         def sealed = told + [
@@ -72,8 +72,9 @@ def checkout(root) {
 // All that a run executes; a file of the report's looks or of an earlier agreement changes no result.
 def codeSha256(root) {
     def named = ['main.nf', 'nextflow.config', 'nextflow_schema.json', 'assets/schema_input.json'].collect { name -> file("${root}/${name}") }
-    def found = files("${root}/{bin,conf,modules,subworkflows,assets/presets}/**").findAll { path -> !path.toString().contains('__pycache__') }
-    return sha256((named + found).sort(), root)
+    // (one pattern for all would be looked for from the root down, in environments and results too)
+    def found = ['bin', 'conf', 'modules', 'subworkflows', 'assets/presets'].collectMany { folder -> files("${root}/${folder}/**") }
+    return sha256((named + found.findAll { path -> !path.toString().contains('__pycache__') }).sort(), root)
 }
 
 // Over the content of one file as sha256sum has it, or over names and contents of files below a directory.
