@@ -75,7 +75,6 @@ def main(
     keep_freed_memory()
     references = read_references(read_members(members_path, slices, spots, features))
 
-    from tissuegraph.nn.device import resolve_device
     from tissuegraph.spahgc.learning import learn  # torch: after the cheap checks
     from tissuegraph.spahgc.store import save_model
 
@@ -99,7 +98,6 @@ def main(
         "references": list(model.names),
         "n_genes": len(model.genes),
         "n_seeds": n_seeds,
-        "device": resolve_device(device).type,
         "learned_in": [round(run.seconds, 3) for run in model.runs],
         "settings": settings.as_dict(),
     }
