@@ -5,6 +5,8 @@
 #   make test                                              set up, lint, unit tests, pipeline tests
 #   make run ARGS="--input sheet.csv --outdir results"     set up, run the pipeline
 #   make benchmark DATA=../shared/data                     set up, accuracy on annotated slices, time and memory by size
+#   make docs                                              set up, pages of the package from its docstrings
+#   make agreement                                         set up, hold the answers of this version against the last release's
 #   make setup TORCH=cpu                                   the same packages with torch for CPUs: 5 GB less on disk
 
 SHELL       := bash
@@ -26,7 +28,7 @@ WORKERS  ?= 2
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test benchmark run setup engine lint lock clean distclean
+.PHONY: help demo test benchmark docs agreement run setup engine lint lock clean distclean
 
 help:
 	@sed -nE 's/^#   (make .*)/\1/p' Makefile
@@ -100,6 +102,18 @@ lint: setup
 benchmark: setup
 	@.venv/bin/python tests/benchmark/scaling.py
 	@.venv/bin/python tests/benchmark/accuracy.py --data $(DATA)
+
+# --- say what it is: pages of the package, and how far its answers are those of the last release -----------------------
+
+docs: setup
+	@.venv/bin/python docs/api/build.py
+	@echo "Pages of the package: docs/_build/api/index.html"
+
+# After a release, with AGREEMENT=--release: its answers are those that later versions meet
+agreement: setup
+	@mkdir -p .agreement
+	@cd .agreement && ../$(NEXTFLOW) run .. -profile test -resume --methods stmfg,multist --infer_expression --evaluate loso --outdir results
+	@.venv/bin/python tests/benchmark/agreement.py .agreement/results $(AGREEMENT)
 
 # --- after a change of the dependencies in pyproject.toml; UPGRADE=--upgrade takes newer versions of everything --------
 

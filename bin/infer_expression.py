@@ -91,6 +91,7 @@ def main(
     own = read_member(entry, slice_path, spots_path, features_path)
     target = own.read()
 
+    from tissuegraph.nn.device import resolve_device
     from tissuegraph.spahgc.prediction import predict  # torch: after the cheap checks
     from tissuegraph.spahgc.store import load_model
 
@@ -107,7 +108,12 @@ def main(
     prediction.save(outdir / "prediction.npz")
     _write_all(record, own, target, model, prediction, marker_genes, formats, outdir)
     held_out_by = "model" if given else model.by
-    record.metrics |= {"role": own.role, "held_out_by": held_out_by, "settings": model.settings.as_dict()}
+    record.metrics |= {
+        "role": own.role,
+        "held_out_by": held_out_by,
+        "device": resolve_device(device).type,
+        "settings": model.settings.as_dict(),
+    }
     if itself:
         record.warn(
             f"its reference {itself} has the same image features: where it is the same slice under another "

@@ -64,11 +64,15 @@ def main(
     facts: Path | None,
 ) -> None:
     """Write the canonical slice; one that cannot be used leaves a failed record and no slice."""
+    from tissuegraph.io.digests import input_digest
     from tissuegraph.io.reading import describe, finish, read_raw
     from tissuegraph.io.request import Request
 
     row = json.loads(row_path.read_text(encoding="utf-8")) if row_path else {}
     role = row.get("role") or "reference"
+    table = Path(annotation) if annotation and Path(annotation).is_file() else None
+    given = {"path": path, "image": image, "image_matrix": image_matrix, "annotation": table}
+    record.metrics["inputs"] = {column: input_digest(file) for column, file in given.items() if file}
     request = Request(
         sample=record.sample,
         path=path,

@@ -56,6 +56,7 @@ def main(
 ) -> None:
     """The network reads components that the sections share, each less its section's mean."""
     from tissuegraph.nn.allocator import keep_freed_memory
+    from tissuegraph.nn.device import resolve_device
     from tissuegraph.stmfg.joint import join_sections
 
     keep_freed_memory()
@@ -63,6 +64,7 @@ def main(
         name: paths for name, paths in files.items() if (components / f"{name}.components.npz").is_file()
     }
     join_sections(record, readable, n_domains, settings, range(seed, seed + n_seeds), outdir, device)
+    record.metrics["device"] = resolve_device(device).type
 
 
 if __name__ == "__main__":

@@ -18,29 +18,47 @@ from tissuegraph.cli import existing_directory, existing_file, one_line_errors, 
     "--context",
     required=True,
     type=existing_file,
-    help="JSON: params as given, lost tasks (process, tag, attempt, exitStatus, said).",
+    help="JSON: params as given, the run with its notices, lost tasks (process, tag, attempt, exitStatus, "
+    "said), and what the workflow knows of how it was made.",
 )
 @click.option("--params", required=True, type=output_file, help="Parameters of the run to write (JSON).")
 @click.option("--table", required=True, type=output_file, help="Cohort table to write (CSV).")
 @click.option("--content", required=True, type=output_directory, help="Directory for MultiQC's content.")
+@click.option("--receipt", required=True, type=output_file, help="What made the results, to write (JSON).")
 @click.option("--verdict", required=True, type=output_file, help="How the run ends, to write (JSON).")
 @one_line_errors
 def main(
-    records: Path, rows: Path, context: Path, params: Path, table: Path, content: Path, verdict: Path
+    records: Path,
+    rows: Path,
+    context: Path,
+    params: Path,
+    table: Path,
+    content: Path,
+    receipt: Path,
+    verdict: Path,
 ) -> None:
     """Write TABLE and, into CONTENT, one MultiQC file per section of the report."""
     from tissuegraph.report import write_sections
     from tissuegraph.report.outcomes import read_outcomes, verdict_of
+    from tissuegraph.report.provenance import make_receipt, read_records
     from tissuegraph.report.table import write_table
 
     known = json.loads(context.read_text(encoding="utf-8"))
     settings = known["params"]
-    outcomes = read_outcomes(json.loads(rows.read_text(encoding="utf-8")), records, known.get("lost", ()))
+    given = json.loads(rows.read_text(encoding="utf-8"))
+    outcomes = read_outcomes(given, records, known.get("lost", ()))
+    run, made = known.get("run") or {}, known.get("made") or {}
+    told = make_receipt(given, read_records(records), run=run, params=settings, made=made)
     write_table(outcomes, table)
     content.mkdir(parents=True, exist_ok=True)
-    write_sections(outcomes, settings, content)
-    params.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-    verdict.write_text(json.dumps(verdict_of(outcomes), indent=1) + "\n", encoding="utf-8")
+    write_sections(outcomes, settings, content, told)
+    _write(params, settings)
+    _write(receipt, told)
+    _write(verdict, verdict_of(outcomes))
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

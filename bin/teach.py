@@ -72,6 +72,7 @@ def main(
             "files of features: give one of each per member, or no features"
         )
     from tissuegraph.nn.allocator import keep_freed_memory
+    from tissuegraph.nn.device import resolve_device
     from tissuegraph.regions.fitting import NetworkOptions
     from tissuegraph.regions.sources import read_teacher, without_copies
     from tissuegraph.regions.store import save_model
@@ -101,7 +102,7 @@ def main(
         record.warn(line)
     for name in model.about["too_small"]:
         record.note(f"region {name!r} has fewer than 3 labelled spots over all teachers and is not taught")
-    record.metrics |= model.about
+    record.metrics |= model.about | {"device": resolve_device(device).type}
 
 
 if __name__ == "__main__":

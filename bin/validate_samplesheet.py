@@ -32,7 +32,7 @@ from tissuegraph.sheet.run import resolve_run
 )
 @click.option("--rows", required=True, type=output_file, help="Typed rows to write, as JSON.")
 @click.option("--problems", required=True, type=output_file, help="Problems to write: a JSON list of lines.")
-@click.option("--run", "run_path", type=output_file, help="What the run does, as JSON.")
+@click.option("--run", "run_path", type=output_file, help="What the run does, and notices, as JSON.")
 @one_line_errors
 def main(
     sheet: Path,
@@ -46,7 +46,7 @@ def main(
     problems: Path,
     run_path: Path | None,
 ) -> None:
-    """Write the rows of a samplesheet, typed parameters with settings, and one line per problem."""
+    """Write the rows of a samplesheet, typed parameters with settings and notices, one line per problem."""
     if (params is None) != (params_schema is None):
         raise click.UsageError("--params and --params-schema go together: give both or none")
     values, lines = None, []
@@ -59,7 +59,8 @@ def main(
         run, more = resolve_run(values or {}, own, presets, genes_file)
         lines += more
         names = known_parameters(_json(params_schema)) if params_schema else []
-        _write(run_path, run | {"params": {name: (values or {}).get(name) for name in names}})
+        typed = {name: (values or {}).get(name) for name in names}
+        _write(run_path, {**run, "params": typed, "notices": found.notices})
     _write(rows, found.rows)
     _write(problems, lines)
     for line in [*found.notices, *lines]:

@@ -59,7 +59,12 @@ def fake_run(
 def summarise_words(folder: Path) -> list[str]:
     """The options of summarise.py for what `fake_run` wrote; results go beside it."""
     names = {"records": "records", "rows": "rows.json", "context": "context.json", "params": "params.json"}
-    names |= {"table": "slices.csv", "content": "content", "verdict": "verdict.json"}
+    names |= {
+        "table": "slices.csv",
+        "content": "content",
+        "verdict": "verdict.json",
+        "receipt": "receipt.json",
+    }
     (folder / "records").mkdir(exist_ok=True)
     return [word for option, name in names.items() for word in (f"--{option}", str(folder / name))]
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 
 import anndata
 import numpy as np
 import pytest
+from helpers.agreement import answers_of, compare
 from sklearn.metrics import adjusted_rand_score
 
-from .conftest import run_pipeline, write_sheet
+from tissuegraph import __version__
+
+from .conftest import ROOT, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
+
+SIGNED = "https://me:mine@host/x?X-Amz-Signature=5e5"  # an address that is harmless where it is typed
+LEAST_AGREEMENT = 0.9  # with the answers of the last release, on any processor
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +29,10 @@ def finished(tmp_path_factory, slices, sheet):
     launch = tmp_path_factory.mktemp("domains")
     broken = launch / "broken.h5ad"
     broken.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    rows = [*sheet, {"sample": "broken", "path": str(broken), "n_domains": "3"}]
+    rows = [*sheet, {"sample": "broken", "path": str(broken), "n_domains": "3", "age": "7"}]
     table = str(write_sheet(launch / "sheet.csv", rows))
-    return run_pipeline(launch, "--input", table, "--n_seeds", "2", "--methods", "stmfg,multist")
+    words = ("--input", table, "--n_seeds", "2", "--methods", "stmfg,multist")
+    return run_pipeline(launch, *words, "-dump-channels", SIGNED)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +115,51 @@ def test_provenance_is_complete(finished):
     assert {"execution_trace.txt", "execution_timeline.html", "execution_report.html"} <= names
     assert {"pipeline_dag.html", "params.json"} <= names
     assert "torch" in (finished.outdir / "pipeline_info" / "software_mqc_versions.yml").read_text()
+
+
+def test_the_receipt_says_what_made_the_results_and_keeps_no_secret(finished, sheet):
+    text = (finished.outdir / "pipeline_info" / "receipt.json").read_text()
+    receipt = json.loads(text)
+    lock = (ROOT / "containers" / "requirements.lock").read_bytes()
+    assert receipt["pipeline"]["version"] == __version__
+    assert receipt["pipeline"]["lock_sha256"] == hashlib.sha256(lock).hexdigest()
+    assert receipt["engine"]["profile"] == "test"
+    assert receipt["seeds"] == [0, 1]
+    assert set(receipt["devices"]) >= {"train_stmfg", "train_multist", "encode_histology"}
+    assert receipt["agreement"]["version"] == __version__
+    slices = {each["sample"]: each for each in receipt["inputs"]["slices"]}
+    assert list(slices) == [*(row["sample"] for row in sheet), "broken"]
+    patchy = next(row["path"] for row in sheet if row["sample"] == "patchy")
+    with open(patchy, "rb") as file:
+        assert slices["patchy"]["path"]["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()
+    assert slices["layered"]["path"]["covers"] == "content"
+    assert slices["broken"]["path"]["bytes"] == 108  # read, although it holds no slice
+    run = receipt["run"]
+    assert run["succeeded"]
+    assert run["seconds"] > 0
+    assert "-dump-channels https://host/x" in run["command"]
+    assert "5e5" not in text
+    assert "mine@" not in text
+    report = (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+    assert "How this was made" in report
+    assert receipt["agreement"]["sentence"] in report
+
+
+def test_notices_of_the_samplesheet_reach_log_receipt_and_report(finished):
+    notice = "samplesheet columns that are not used: age"
+    assert f"WARN: {notice}" in finished.output
+    assert json.loads((finished.outdir / "pipeline_info" / "receipt.json").read_text())["notices"] == [notice]
+    assert f"<li>{notice}</li>" in (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
+
+
+def test_domains_are_those_of_the_last_release(finished):
+    reference = json.loads((ROOT / "tests" / "data" / "agreement.json").read_text())
+    agreement = compare(reference["slices"], answers_of(finished.outdir / "slices"))
+    assert set(agreement) == {"layered", "patchy", "old_layout"}
+    for name, found in agreement.items():
+        for method, ari in found["ari"].items():
+            assert ari is not None, (name, method)
+            assert ari >= LEAST_AGREEMENT, (name, method, "run make agreement, and say in CHANGELOG.md why")
 
 
 def test_table_is_the_samplesheet_of_a_next_run_wherever_the_results_are(finished, tmp_path):

@@ -222,6 +222,8 @@ def published(run: Run) -> dict[str, object]:
         name = str(path.relative_to(run.outdir))
         if path.name.startswith("execution_") or path.name in ("multiqc_report.html", "pipeline_dag.html"):
             found[name] = "exists"
+        elif path.name == "receipt.json":
+            found[name] = {**json.loads(path.read_text()), "run": "exists"}
         elif path.is_file():
             found[name] = values_of(path) if path.suffix == ".h5ad" else path.read_bytes()
     return found

@@ -6,8 +6,9 @@ import difflib
 import re
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -37,7 +38,8 @@ X_NAMES = ("x", "pxl_col_in_fullres", "pxl_col", "imagecol", "col", "column", "x
 Y_NAMES = ("y", "pxl_row_in_fullres", "pxl_row", "imagerow", "row", "y_centroid")
 
 
-class Counts(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Counts:
     """matrix: (N, G), None without counts; var: the table of its genes; place: where in the file it was."""
 
     matrix: Any = None

@@ -16,10 +16,12 @@ def number(low: float, high: float, *words: str, whole: bool = False) -> Any:
 
 
 def whole(low: float, high: float, *words: str) -> Any:
+    """A field that holds a whole number in [low, high], or one of the given words."""
     return number(low, high, *words, whole=True)
 
 
 def choice(*words: str) -> Any:
+    """A field that holds one of the given words."""
     return field(metadata={"kind": "choice", "words": words})
 
 
@@ -34,6 +36,10 @@ def widths(low: int, high: int) -> Any:
 
 
 def check(name: str, value: Any, rule: Mapping[str, Any]) -> Any:
+    """The value as its field holds it; name: for the message. rule: metadata of the field.
+
+    Raises SettingsError where the field takes no such value.
+    """
     return _CHECKS[rule["kind"]](name, value, rule)
 
 

@@ -25,6 +25,7 @@ from tissuegraph.report import (
     overview,
     parameters,
     quality,
+    receipt,
     scores,
     status,
     training,
@@ -47,14 +48,30 @@ CHAPTERS = (
     training,
     graphs,
     methods,
+    receipt,
     parameters,
 )
 ORDER_FILE = "report_order.yaml"
 
 
-def write_sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any], content: Path) -> list[Section]:
-    """Write `<id>_mqc.json` for every section that has something to show, and their order; returns them."""
-    found = _with_extras([s for module in CHAPTERS for s in _sections_of(module, outcomes, settings)])
+def write_sections(
+    outcomes: Sequence[Outcome],
+    settings: Mapping[str, Any],
+    content: Path,
+    told: Mapping[str, Any] | None = None,
+) -> list[Section]:
+    """Write `<id>_mqc.json` for every section that has something to show, and their order; returns them.
+
+    told: the receipt of the run, see `provenance.make_receipt`.
+    """
+    more = {receipt: {"receipt": told}, status: {"notices": (told or {}).get("notices", ())}}
+    found = _with_extras(
+        [
+            section
+            for module in CHAPTERS
+            for section in _sections_of(module, outcomes, settings, more.get(module, {}))
+        ]
+    )
     for section in found:
         section.write(content)
     write_order(found, content / ORDER_FILE)
@@ -72,10 +89,12 @@ def _with_extras(sections: Sequence[Section]) -> list[Section]:
     return [replace(section, extra=extras[section.parent[0]]) for section in sections]
 
 
-def _sections_of(module: Any, outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+def _sections_of(
+    module: Any, outcomes: Sequence[Outcome], settings: Mapping[str, Any], more: Mapping[str, Any]
+) -> list[Section]:
     """The sections of a chapter. One that cannot be made says so in its place and costs no other."""
     try:
-        return list(module.sections(outcomes, settings))
+        return list(module.sections(outcomes, settings, **more))
     except Exception as error:
         traceback.print_exc()
         name = module.__name__.rpartition(".")[2]

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.outcomes import Outcome
+from tissuegraph.report.provenance import without_secrets
 from tissuegraph.report.section import Section, html_table
 
 _LONGEST = 300  # letters of a value: a list of genes may have thousands of names
@@ -14,7 +15,8 @@ _LONGEST = 300  # letters of a value: a list of genes may have thousands of name
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """A table of every parameter that has a value."""
-    given = {name: value for name, value in sorted(settings.items()) if value not in (None, "", {})}
+    told = without_secrets(settings)
+    given = {name: value for name, value in sorted(told.items()) if value not in (None, "", {})}
     rows = [
         [f"<code>--{escape(name)}</code>", f"<code>{escape(_show(value))}</code>"]
         for name, value in given.items()

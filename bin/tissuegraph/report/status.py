@@ -14,8 +14,13 @@ from tissuegraph.report.section import Section, badge, count, html_table
 _LISTED = 8  # names of slices in a cell; more are counted
 
 
-def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
-    """One table of reasons, or one line saying that there is nothing to see."""
+def sections(
+    outcomes: Sequence[Outcome], settings: Mapping[str, Any], notices: Sequence[str] = ()
+) -> list[Section]:
+    """One table of reasons, or one line saying that there is nothing to see.
+
+    notices: what the samplesheet says and may not mean.
+    """
     failed = [outcome for outcome in outcomes if outcome.status == FAILED]
     warned = [outcome for outcome in outcomes if outcome.status == WARNED]
     cohorts = {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None and o.cohort.reasons}
@@ -32,9 +37,16 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         content = (
             f'<div class="alert alert-success" role="alert">{everything} passed without a warning.</div>'
         )
-    content += _notes(outcomes)
+    content += _notices(notices) + _notes(outcomes)
     parent = ("tissuegraph_status", "Slices that need attention", "")
     return [Section("status", "Slices that need attention", parent, "html", STYLE + content + SCRIPT)]
+
+
+def _notices(notices: Sequence[str]) -> str:
+    if not notices:
+        return ""
+    items = "".join(f"<li>{escape(notice)}</li>" for notice in notices)
+    return f"<p>In the samplesheet, and perhaps not meant:</p><ul>{items}</ul>"
 
 
 def _group_name(cohort: CohortOutcome, outcomes: Sequence[Outcome]) -> str:

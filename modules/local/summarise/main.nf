@@ -5,12 +5,13 @@ process SUMMARISE {
     input:
     path records, stageAs: 'records/?/*' // <step>.json of all steps and slices
     path rows
-    stdin                                // [ params: parameters, run: typed ones, lost: tasks without record ] as JSON: never part of a shell command
+    stdin                                // [ params: parameters, run: typed ones, lost: tasks without record, made: of what ] as JSON: never part of a shell command
 
     output:
     path 'slices.csv'  , emit: table
     path 'content/*'   , emit: content
     path 'params.json' , emit: parameters
+    path 'receipt.json', emit: receipt // what made the results, without what differs between two equal runs
     path 'verdict.json', emit: verdict // [ n_slices: 8, n_finished: 7, n_failed: 1, sentence: '...' ]
     tuple val(task.process), eval('tissuegraph-run versions.py'), topic: versions
 
@@ -24,6 +25,7 @@ process SUMMARISE {
         --params params.json \\
         --table slices.csv \\
         --content content \\
+        --receipt receipt.json \\
         --verdict verdict.json
     """
 
@@ -31,6 +33,7 @@ process SUMMARISE {
     """
     mkdir content
     python -c 'import json; print(json.dumps(json.loads(input())["params"], indent=1))' > params.json
+    echo '{}' > receipt.json
     echo '{"n_finished": 1, "n_failed": 0, "sentence": "Nothing was computed."}' > verdict.json
     echo 'sample,status' > slices.csv
     touch content/stub_mqc.txt

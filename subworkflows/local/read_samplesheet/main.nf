@@ -33,6 +33,7 @@ workflow READ_SAMPLESHEET {
             refuse(readJson(problems_json) + rows.collectMany { row -> missingFiles(row) + publishedHere(row, given.outdir) })
             def run = readJson(run_json)
             refuse(modelProblems('region_model', run.region_model, 'GROUP') + modelProblems('reference_model', run.reference_model, 'GROUP/expression') + otherImages(run) + roomProblems(rows, given))
+            run.notices.each { notice -> log.warn(notice) }
             [rows.collect { row -> withDefaults(row, run) }, run, rows_json]
         }
 

@@ -2,7 +2,9 @@ include { CONCLUDE         } from '../../../modules/local/conclude/main'
 include { MULTIQC          } from '../../../modules/local/multiqc/main'
 include { SUMMARISE        } from '../../../modules/local/summarise/main'
 include { fileOrNone       } from '../parameters/main'
+include { makings          } from '../receipt/main'
 include { readJson         } from '../read_json/main'
+include { sealReceipt      } from '../receipt/main'
 include { setOutdatedAside } from '../outdated/main'
 
 // One table and one page for the whole cohort, and how the run ends.
@@ -30,8 +32,9 @@ workflow REPORT {
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
-        ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, params: run.params]) },
+        ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> name != 'params' }, params: run.params, made: makings(run, given)]) },
     )
+    SUMMARISE.out.receipt.subscribe { receipt -> sealReceipt(receipt, given) }
     ch_verdict = SUMMARISE.out.verdict.map { verdict -> readJson(verdict) } // [ n_finished: 7, n_failed: 1, sentence: '...' ]
     ch_verdict.subscribe { verdict ->
         verdict.n_failed ? log.warn(verdict.sentence) : log.info(verdict.sentence)

@@ -48,6 +48,12 @@ def test_a_preset_of_a_user_reaches_the_steps_that_read_it_and_no_others(validat
     assert "clustering" not in method["train"]
 
 
+def test_notices_travel_with_the_run_and_stop_nothing(validate):
+    _, problems, run = validate("sample,path,age\nA,a.h5ad,7\n", {})
+    assert problems == []
+    assert run["notices"] == ["samplesheet columns that are not used: age"]
+
+
 def test_a_sheet_alone_can_be_checked(root, tmp_path):
     (tmp_path / "sheet.csv").write_text("sample,path\nA,a.h5ad\n")
     schema = root / "assets" / "schema_input.json"

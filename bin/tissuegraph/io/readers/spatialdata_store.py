@@ -24,6 +24,7 @@ def names_of(folder: Path) -> list[str]:
 
 
 def metadata_of(path: Path, name: str) -> dict[str, Any]:
+    """What a file of metadata of the store says; name: of the input, for the message. Raises InputError."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not all(type(n) is int and n >= 0 for n in found.get("shape", ())):
