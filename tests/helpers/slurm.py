@@ -69,7 +69,7 @@ PartitionName=gpu Nodes=node MaxTime=1-00:00:00
 
 
 class NoSlurmError(Exception):
-    """There is no SLURM here and none can be had; the message says why."""
+    """There is no SLURM here and none can be installed; the message says why."""
 
 
 def require_slurm() -> None:
@@ -145,23 +145,16 @@ class Slurm:
             daemon.wait()
 
     def wait_until_ready(self) -> None:
-        """Wait for the node to take jobs.
-
-        Raises:
-            NoSlurmError: It does not come up.
-        """
+        """Wait for the node to take jobs."""
 
         def ready() -> bool:
             words = ["sinfo", "--noheader", "--format=%T"]
             finished = subprocess.run(
                 words, env=self.environment, capture_output=True, text=True, check=False
             )
-            return finished.returncode == 0 and finished.stdout.split() == ["idle", "idle"]  # partitions
+            return finished.returncode == 0 and set(finished.stdout.split()) == {"idle"}
 
-        try:
-            wait_for(ready, 120)
-        except AssertionError:
-            raise NoSlurmError(f"SLURM is installed but does not start here: {self.said()}") from None
+        wait_for(ready, 120, lambda: f"SLURM does not start: {self.said()}")
 
     def said(self) -> str:
         """The last lines of every daemon."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import re
 import shutil
-import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from helpers.slurm import NoSlurmError, Slurm, one_node_slurm, wait_for
+from helpers.slurm import NoSlurmError, Slurm, one_node_slurm
+from helpers.slurm_runs import Engine, jobs_of, megabytes, native_id, running, seconds, states_of
 
 from .conftest import ROOT, Run, write_sheet
 
@@ -132,67 +132,6 @@ def slurm():
         pytest.skip(str(error))
 
 
-class Engine:
-    """An engine at work in a directory of its own, with `-profile slurm,gpu` and a site's configuration."""
-
-    def __init__(self, slurm: Slurm, launch: Path, project: Path, site: str, *arguments: object) -> None:
-        launch.mkdir(exist_ok=True)
-        (launch / "site.config").write_text(site)
-        self.log = launch / "said"
-        environment = {**slurm.environment, "TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(launch / ".nxf")}
-        words = [ROOT / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "slurm,gpu",
-                 "-c", "site.config", *arguments]  # fmt: skip
-        with self.log.open("w") as said:
-            self.process = subprocess.Popen(
-                list(map(str, words)), cwd=launch, env=environment, stdout=said, stderr=subprocess.STDOUT
-            )
-
-    def wait_for(self, condition, seconds: float = 600):
-        def found_or_ended():
-            assert self.process.poll() is None, f"the run has ended: {self.log.read_text()}"
-            return condition()
-
-        return wait_for(found_or_ended, seconds, self.log.read_text)
-
-    def __enter__(self) -> Engine:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def finish(self, seconds: float = 900) -> str:
-        """What it said, once it has ended well."""
-        assert self.process.wait(seconds) == 0, self.log.read_text()
-        return self.log.read_text()
-
-
-def jobs_of(slurm: Slurm, process: str) -> list[dict[str, str]]:
-    """Jobs of a process, in the order of their submission."""
-    found = [job for job in slurm.jobs() if re.search(rf"(^nf-|_){process}(_\(|$)", job["JobName"])]
-    return sorted(found, key=lambda job: int(job["JobId"]))
-
-
-def states_of(slurm: Slurm, process: str) -> list[str]:
-    return [job["JobState"] for job in jobs_of(slurm, process)]
-
-
-def native_id(job: dict[str, str]) -> str:
-    """The job as the engine names it."""
-    return f"{job['ArrayJobId']}_{job['ArrayTaskId']}" if "ArrayJobId" in job else job["JobId"]
-
-
-def megabytes(text: str) -> float:
-    """4G and 4096M as 4096."""
-    return float(text[:-1]) * 1024 ** ("KMGT".index(text[-1]) - 1)
-
-
-def seconds(text: str) -> int:
-    """Of a TimeLimit below a day, such as 02:00:00."""
-    hours, minutes, rest = map(int, text.split(":"))
-    return 3600 * hours + 60 * minutes + rest
-
-
 def most_at_once(tasks: Sequence[Mapping[str, str]]) -> int:
     """How many the engine had in the queue together, waiting or running."""
     moments = [(int(task["submit"]), 1) for task in tasks] + [(int(task["complete"]), -1) for task in tasks]
@@ -237,7 +176,8 @@ def test_eight_slices_finish_though_the_controller_is_restarted(cohort, trace):
     table = run.table()
     assert {name for name, row in table.items() if row["status"] == "passed"} >= set(SLICES) - {INSISTS}
     assert {native_id(job) for job in jobs} == set(trace)
-    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    failed = {job["JobName"] for job in jobs if job["JobState"] != "COMPLETED"}
+    assert failed <= {f"nf-DOMAINS_TRAIN_({INSISTS}_stmfg)"}
     assert "cannot be executed" not in run.output  # (by SLURM: CONCLUDE is no job)
 
 
@@ -348,10 +288,6 @@ def troubled(slurm, tmp_path_factory) -> Trouble:
         slurm.says("scancel", native_id(again[0]))
         resumed = engine.finish()
     return Trouble(resumed, left, {name: jobs_of(slurm, name) for name in ("LOST", "STEP", "SLOW", "GREEDY")})
-
-
-def running(slurm: Slurm, process: str) -> list[dict[str, str]]:
-    return [job for job in jobs_of(slurm, process) if job["JobState"] == "RUNNING"]
 
 
 def two_running(slurm: Slurm, process: str) -> list[dict[str, str]]:
