@@ -108,5 +108,16 @@ def test_slurm_is_asked_for_a_gpu_on_the_gpu_label_only(project):
     assert "#SBATCH --mem 4096M" in scripts["ON_CPU"]
 
 
+def test_slurm_arrays_are_off_where_their_script_would_not_find_a_task(tmp_path):
+    launch = tmp_path / "with blank"
+    launch.mkdir()
+    finished = subprocess.run(
+        [ROOT / "engine" / "nextflow", "config", ROOT, "-flat", "-profile", "slurm"],
+        cwd=launch, env={**os.environ, "TISSUEGRAPH_ENGINE": "bundled"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "process.array = 0\n" in finished.stdout, finished.stdout + finished.stderr
+
+
 def test_without_the_gpu_profile_nothing_asks_for_a_gpu(project):
     assert "--gpus" not in launch_scripts(project, "docker")["ON_GPU"]
