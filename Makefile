@@ -6,6 +6,8 @@
 #   make run ARGS="--input sheet.csv --outdir results"     set up, run the pipeline
 #   make benchmark DATA=../shared/data                     set up, accuracy on annotated slices, time and memory by size
 #   make setup TORCH=cpu                                   the same packages with torch for CPUs: 5 GB less on disk
+#   make image                                             container image for CPUs; make image-cuda: the one of -profile gpu
+#   make test-containers                                   build images on a base made here, run the pipeline inside (root, Debian)
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,7 +28,7 @@ WORKERS  ?= 2
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test benchmark run setup engine lint lock clean distclean
+.PHONY: help demo test benchmark run setup engine lint image image-cuda test-containers lock licences clean distclean
 
 help:
 	@sed -nE 's/^#   (make .*)/\1/p' Makefile
@@ -101,12 +103,31 @@ benchmark: setup
 	@.venv/bin/python tests/benchmark/scaling.py
 	@.venv/bin/python tests/benchmark/accuracy.py --data $(DATA)
 
+# --- containers: containers/build has the settings ------------------------------------------------------------------
+
+image:
+	@containers/build cpu
+
+image-cuda:
+	@containers/build cuda
+
+# Many minutes, and disk for three times an image; TESTED=cpu where PyTorch's own index can be reached
+TESTED ?= cuda
+test-containers: setup
+	@BASE=localhost/tissuegraph-base:bookworm tests/containers/base
+	@BASE=localhost/tissuegraph-base:bookworm containers/build $(TESTED)
+	@TISSUEGRAPH_IMAGE=$(TESTED) .venv/bin/python -m pytest -s tests/containers $(TESTS)
+
 # --- after a change of the dependencies in pyproject.toml; UPGRADE=--upgrade takes newer versions of everything --------
 
 lock: | .tools $(filter .uv/%,$(UV))
 	@$(UV) pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-emit-find-links $(UPGRADE) -o $(LOCK)
 	@sed -i -E "s/^(# requirements.lock) .*/\1 $$(sha256sum $(LOCK) | cut -c1-16)/" containers/environment.yml
+	@$(MAKE) --silent licences
+
+licences: setup
+	@.venv/bin/python containers/licences.py > containers/.licences.md && mv containers/.licences.md containers/licences.md
 
 # --- tidy -----------------------------------------------------------------------------------------------------------
 

@@ -90,7 +90,7 @@ def test_make_setup_stops_with_that_line(machine):
 def test_the_container_tag_is_the_version_of_manifest_and_package():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     manifest = re.search(r"^ *version +=  *'(.+)'$", (ROOT / "nextflow.config").read_text(), re.MULTILINE)
-    tag = re.search(r"container = '.+:(.+)'", (ROOT / "conf" / "base.config").read_text())
+    tag = re.search(r" container = '.+:(.+)-cpu'", (ROOT / "conf" / "base.config").read_text())
     assert manifest
     assert tag
     assert package == manifest[1] == tag[1]
