@@ -92,11 +92,12 @@ def test_tasks_find_ps_and_no_compiler():
 
 
 def test_every_module_is_compiled_since_no_task_may_write_bytecode():
-    files = "(module.__cached__ for module in sys.modules.values() if getattr(module, '__cached__', None))"
-    code = f"import sys, torch, anndata, json; print(*{files}, sep='\\n')"
-    names = inside(f'python -c "{code}"').split()
-    assert len(names) > 1000
-    missing = inside("while read -r name; do [ -e $name ] || echo $name; done <<< '" + "\n".join(names) + "'")
+    # (vars: some modules of torch answer any attribute)
+    files = "[file for module in list(sys.modules.values()) if (file := vars(module).get('__cached__'))]"
+    show = "print(len(files), *(file for file in files if not os.path.exists(file)))"
+    code = f"import os, sys, torch, anndata; files = {files}; {show}"
+    found, *missing = inside(f'python -c "{code}"').split()
+    assert int(found) > 1000
     assert not missing
 
 
@@ -142,7 +143,7 @@ def test_the_pipeline_runs_for_a_stranger_without_network_on_a_read_only_root(tm
     data = tmp_path / "slices of today"
     shutil.copytree(ROOT / "tests/data", data)
     sheet = data / "samplesheet.csv"
-    sheet.write_text(sheet.read_text().replace("patchy,", "patchy one,", 1))
+    sheet.write_text(sheet.read_text().replace(",tumour,", ",tumour left,"))
     tmp_path.chmod(0o755)
     finished = run_pipeline(tmp_path, "--input", str(sheet))
     assert finished.returncode == 0, finished.stdout
