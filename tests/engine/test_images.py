@@ -59,7 +59,6 @@ def run(folder: Path, profile: str, stand_in: str) -> list[str]:
 @pytest.mark.parametrize(
     ("profile", "stand_in", "expected"),
     [
-        ("docker", HAS_IT_NOT, r"image 'localhost/tissuegraph:\S+-cpu': not on this .*`make image` in "),
         ("podman,gpu", HAS_IT_NOT, r"images '\S+-cpu' and '\S+-cuda': not on .* `make image image-cuda` in "),
         ("docker", IS_OFF, r"-profile docker: 'Cannot connect to the Docker daemon' - expected"),
         ("apptainer", HAS_IT, r"image '\S+': apptainer cannot pull .* expected process.container to name"),
