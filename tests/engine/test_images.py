@@ -23,7 +23,7 @@ workflow {
 }
 """
 HAS_IT = "exit 0"
-HAS_IT_NOT = 'echo "[]"; echo "Error response from daemon: No such image: $5" >&2; exit 1'
+HAS_IT_NOT = 'echo "[]"; echo "Error response from daemon: No such image: $3" >&2; exit 1'
 IS_OFF = 'echo "Cannot connect to the Docker daemon" >&2; exit 1'
 
 pytestmark = pytest.mark.pipeline

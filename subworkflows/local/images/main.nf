@@ -44,7 +44,7 @@ def isHere(String engine, String name) {
     if (settings.sudo) {
         return true // (a question for a password would wait for ever)
     }
-    def command = [engine] + (settings.engineOptions ?: '').toString().tokenize() + ['image', 'inspect', '--format', '{{.Id}}', name]
+    def command = [engine] + (settings.engineOptions ?: '').toString().tokenize() + ['image', 'inspect', name]
     def said = new StringBuilder()
     def code = -1
     try {
