@@ -8,6 +8,8 @@
 #   make docs                                              set up, pages of the package from its docstrings
 #   make agreement                                         set up, hold the answers of this version against the last release's
 #   make setup TORCH=cpu                                   the same packages with torch for CPUs: 5 GB less on disk
+#   make image                                             container image for CPUs; make image-cuda: the one of -profile gpu
+#   make test-containers                                   build images on a base made here, run the pipeline inside (root, Debian)
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,7 +30,7 @@ WORKERS  ?= 2
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test benchmark docs agreement run setup engine lint lock clean distclean
+.PHONY: help demo test benchmark docs agreement run setup engine lint image image-cuda test-containers lock licences clean distclean
 
 help:
 	@sed -nE 's/^#   (make .*)/\1/p' Makefile
@@ -115,12 +117,31 @@ agreement: setup
 	@cd .agreement && ../$(NEXTFLOW) run .. -profile test -resume --methods stmfg,multist --infer_expression --evaluate loso --outdir results
 	@.venv/bin/python tests/benchmark/agreement.py .agreement/results $(AGREEMENT)
 
+# --- containers: containers/build has the settings ------------------------------------------------------------------
+
+image:
+	@containers/build cpu
+
+image-cuda:
+	@containers/build cuda
+
+# Many minutes, and disk for three times an image; TESTED=cpu where PyTorch's own index can be reached
+TESTED ?= cuda
+test-containers: setup
+	@BASE=localhost/tissuegraph-base:bookworm tests/containers/base
+	@BASE=localhost/tissuegraph-base:bookworm containers/build $(TESTED)
+	@TISSUEGRAPH_IMAGE=$(TESTED) .venv/bin/python -m pytest -s tests/containers $(TESTS)
+
 # --- after a change of the dependencies in pyproject.toml; UPGRADE=--upgrade takes newer versions of everything --------
 
 lock: | .tools $(filter .uv/%,$(UV))
 	@$(UV) pip compile --quiet pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-emit-find-links $(UPGRADE) -o $(LOCK)
 	@sed -i -E "s/^(# requirements.lock) .*/\1 $$(sha256sum $(LOCK) | cut -c1-16)/" containers/environment.yml
+	@$(MAKE) --silent licences
+
+licences: setup
+	@.venv/bin/python containers/licences.py > containers/.licences.md && mv containers/.licences.md containers/licences.md
 
 # --- tidy -----------------------------------------------------------------------------------------------------------
 

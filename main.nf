@@ -10,6 +10,7 @@ include { NUMBERS          } from './subworkflows/local/numbers/main'
 include { PREPARE          } from './subworkflows/local/prepare/main'
 include { READ_SAMPLESHEET } from './subworkflows/local/read_samplesheet/main'
 include { REGIONS          } from './subworkflows/local/regions/main'
+include { requireImages    } from './subworkflows/local/images/main'
 include { requireValues    } from './subworkflows/local/parameters/main'
 include { REPORT           } from './subworkflows/local/report/main'
 include { RESULTS          } from './subworkflows/local/results/main'
@@ -19,6 +20,7 @@ workflow {
     main:
     answerQuestions(params)
     requireValues(params)
+    requireImages()
     claimOutdir(params)
     sayFarewell(params)
 

@@ -87,13 +87,21 @@ def test_make_setup_stops_with_that_line(machine):
     assert "Cannot set up, missing: Java 17 or newer" in finished.stderr
 
 
-def test_the_container_tag_is_the_version_of_manifest_and_package():
+def test_images_have_the_version_of_manifest_and_package_and_names_of_no_registry():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     manifest = re.search(r"^ *version +=  *'(.+)'$", (ROOT / "nextflow.config").read_text(), re.MULTILINE)
-    tag = re.search(r"container = '.+:(.+)'", (ROOT / "conf" / "base.config").read_text())
+    names = {
+        (path.name, name)
+        for path in (ROOT / "conf").glob("*.config")
+        for name in re.findall(r"^ *container += '(.+)'", path.read_text(), re.MULTILINE)
+    }
     assert manifest
-    assert tag
-    assert package == manifest[1] == tag[1]
+    assert package == manifest[1]
+    # (no name of a registry: whoever took it there would run code here)
+    assert names == {
+        ("base.config", f"localhost/tissuegraph:{package}-cpu"),
+        ("gpu.config", f"localhost/tissuegraph:{package}-cuda"),
+    }
 
 
 def test_the_conda_environment_names_the_lock_it_stands_for():
