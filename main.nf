@@ -65,15 +65,13 @@ workflow {
     )
 
     // Report: the cohort table and one page that shows it all, failed slices first
-    ch_records = PREPARE.out.records
-        .transpose()
+    ch_records = PREPARE.out.records.transpose()
         .mix(HISTOLOGY.out.records, EXPRESSION.out.records, NUMBERS.out.records, DOMAINS.out.records)
         .mix(COHORTS.out.records, REGIONS.out.records, RESULTS.out.records)
     REPORT(
         ch_records,
         ch_run,
-        READ_SAMPLESHEET.out.json,
-        params,
+        READ_SAMPLESHEET.out.json, params,
         RESULTS.out.slices.mix(EXPRESSION.out.h5ad.join(EXPRESSION.out.figures)),
         RESULTS.out.cohorts,
         REGIONS.out.models.mix(EXPRESSION.out.models),
