@@ -187,7 +187,7 @@ def test_a_run_in_which_every_slice_failed_still_has_a_report(tmp_path):
     rows, content = summarise(tmp_path)
     assert {row["status"] for row in rows} == {"failed"}
     written = {path.name for path in content.iterdir()}
-    names = ("status", "general_statistics", "parameters")
+    names = ("status", "general_statistics", "receipt", "parameters")
     assert written == {ORDER_FILE, *(f"{name}_mqc.json" for name in names)}
 
 
