@@ -16,7 +16,13 @@ INDIRECT = {
     "multiqc",  # called as a program
 }
 WHERE_INSTALLED = {"squidpy"}  # what a test tries where it happens to be
-DEVELOPMENT_PROGRAMS = {"nf-core", "pdoc", "pytest-randomly", "pytest-xdist", "ruff"}  # called, or loaded by pytest
+DEVELOPMENT_PROGRAMS = {
+    "nf-core",
+    "pdoc",
+    "pytest-randomly",
+    "pytest-xdist",
+    "ruff",
+}  # called, or loaded by pytest
 
 
 def normal(distribution: str) -> str:
