@@ -39,16 +39,17 @@ def main(
 ) -> None:
     """Write TABLE and, into CONTENT, one MultiQC file per section of the report."""
     from tissuegraph.report import write_sections
-    from tissuegraph.report.outcomes import read_outcomes, verdict_of
-    from tissuegraph.report.provenance import make_receipt, read_records
+    from tissuegraph.report.outcomes import outcomes_of, read_records, verdict_of
+    from tissuegraph.report.provenance import make_receipt
     from tissuegraph.report.table import write_table
 
     known = json.loads(context.read_text(encoding="utf-8"))
     settings = known["params"]
     given = json.loads(rows.read_text(encoding="utf-8"))
-    outcomes = read_outcomes(given, records, known.get("lost", ()))
+    entries = read_records(records)
+    outcomes = outcomes_of(given, entries, known.get("lost", ()))
     run, made = known.get("run") or {}, known.get("made") or {}
-    told = make_receipt(given, read_records(records), run=run, params=settings, made=made)
+    told = make_receipt(given, entries, run=run, params=settings, made=made)
     write_table(outcomes, table)
     content.mkdir(parents=True, exist_ok=True)
     write_sections(outcomes, settings, content, told)

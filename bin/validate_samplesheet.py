@@ -49,17 +49,17 @@ def main(
     """Write the rows of a samplesheet, typed parameters with settings and notices, one line per problem."""
     if (params is None) != (params_schema is None):
         raise click.UsageError("--params and --params-schema go together: give both or none")
-    values, lines = None, []
+    values, lines, rules = None, [], {}
     if params is not None:
-        values, lines = check_parameters(read_parameters(params), _json(params_schema))
+        rules = _json(params_schema)
+        values, lines = check_parameters(read_parameters(params), rules)
     found = read_samplesheet(sheet, _json(schema), values)
     lines += found.problems
     if run_path is not None:
         own = dict(_method_and_file(text) for text in given)
         run, more = resolve_run(values or {}, own, presets, genes_file)
         lines += more
-        names = known_parameters(_json(params_schema)) if params_schema else []
-        typed = {name: (values or {}).get(name) for name in names}
+        typed = {name: (values or {}).get(name) for name in known_parameters(rules)}
         _write(run_path, {**run, "params": typed, "notices": found.notices})
     _write(rows, found.rows)
     _write(problems, lines)

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
-include { requireImages } from './images'
+include { requireImages } from './subworkflows/local/images/main'
 
 workflow {
     requireImages()
@@ -33,7 +33,9 @@ def run(folder: Path, profile: str, stand_in: str) -> list[str]:
     """Lines that a run with a profile prints where docker and podman are the given shell script."""
     shutil.copy(ROOT / "nextflow.config", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
-    shutil.copy(ROOT / "subworkflows/local/images/main.nf", folder / "images.nf")
+    for name in ("images", "commands"):
+        place = Path("subworkflows/local", name)
+        shutil.copytree(ROOT / place, folder / place)
     (folder / "main.nf").write_text(SCRIPT)
     for name in ("docker", "podman"):
         command = folder / "stand_ins" / name

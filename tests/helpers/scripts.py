@@ -20,8 +20,6 @@ def run_script(name: str, *words: object, cwd: Path) -> subprocess.CompletedProc
 
 def invoke_script(name: str, *words: object) -> Result:
     """Call the command of `name`.py here: faster, for the libraries that it needs are loaded once."""
-    importlib.import_module(
-        "anndata"
-    )  # all of it: other tests of this process may need what scripts leave out
+    importlib.import_module("anndata")  # all of it: other tests may need what scripts leave out
     command = importlib.import_module(name).main
     return CliRunner().invoke(command, list(map(str, words)), catch_exceptions=False)

@@ -12,12 +12,8 @@ from tissuegraph.figures.palette import domain_colour
 from tissuegraph.figures.save import STYLE
 
 _PANEL = (2.9, 2.6)  # inches, with what is around it
-_LEFT, _RIGHT, _ABOVE, _BELOW = (
-    0.5,
-    0.15,
-    0.42,
-    0.5,
-)  # inches around the axes; above: title, and 1e-5 below it
+# Inches around the axes; above: the title, and below it the 1e-5 of an axis
+_LEFT, _RIGHT, _ABOVE, _BELOW = 0.5, 0.15, 0.42, 0.5
 
 
 def training_figure(curves: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:

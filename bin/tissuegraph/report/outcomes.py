@@ -84,13 +84,25 @@ class Outcome:
 def read_outcomes(
     rows: Sequence[Mapping[str, Any]], records: Path, lost: Sequence[Mapping[str, Any]] = ()
 ) -> list[Outcome]:
+    """`outcomes_of` the records in a directory."""
+    return outcomes_of(rows, read_records(records), lost)
+
+
+def read_records(folder: Path) -> list[Record]:
+    """The records of all steps and slices below a directory, by path."""
+    return [read_record(path) for path in sorted(folder.rglob("*.json"))]
+
+
+def outcomes_of(
+    rows: Sequence[Mapping[str, Any]], records: Sequence[Record], lost: Sequence[Mapping[str, Any]] = ()
+) -> list[Outcome]:
     """One outcome per row of the samplesheet, in its order.
 
-    records: directory with the records of all steps and slices. lost: tasks that ended without one, see
+    records: of all steps and slices. lost: tasks that ended without one, see
     `_reason_of_lost`. A slice that was not assembled has failed; one that lost a part on the way is warned.
     """
     steps: dict[str, list[Record]] = {}
-    for entry in map(read_record, sorted(records.rglob("*.json"))):
+    for entry in records:
         steps.setdefault(entry.sample, []).append(entry)
     reasons: dict[str, list[str]] = {}
     for task in lost:

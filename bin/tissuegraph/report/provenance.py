@@ -10,12 +10,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tissuegraph.io.digests import CONTENT
-from tissuegraph.records import Record, read_record, step_name
+from tissuegraph.records import Record, step_name
 
 FORMAT = 1  # of receipt.json
 LEFT_OUT = "(left out)"
@@ -39,14 +38,9 @@ def without_secrets(value: Any, name: str = "") -> Any:
     return _USER.sub(r"\1", _QUERY.sub(r"\1", value)) if isinstance(value, str) else value
 
 
-def read_records(folder: Path) -> list[Record]:
-    """The records of all steps and slices below a directory, by path."""
-    return [read_record(path) for path in sorted(folder.rglob("*.json"))]
-
-
 def make_receipt(
     rows: Sequence[Mapping[str, Any]],
-    records: Iterable[Record],
+    records: Sequence[Record],
     *,
     run: Mapping[str, Any],
     params: Mapping[str, Any],
@@ -57,7 +51,6 @@ def make_receipt(
     rows: of the samplesheet; run: what the run does, with settings of methods; params: as the engine has
     them; made: `pipeline`, `engine`, `models`, `files` and `agreement` as the workflow knows them.
     """
-    records = list(records)
     seed, n_seeds = run.get("seed"), run.get("n_seeds")
     return without_secrets(
         {

@@ -28,13 +28,11 @@ def choose_panel(
     """
     shared = np.array(sorted(set.intersection(*(set(each.genes.tolist()) for each in references))), dtype=str)
     wanted = np.array(asked, dtype=str)
-    if settings.n_genes is not None and settings.n_genes <= len(wanted):  # no place is left for others
-        panel = np.unique(wanted)
-    else:
+    room = None if settings.n_genes is None else max(settings.n_genes - len(wanted), 0)  # None: no end
+    found = wanted[:0]
+    if room != 0:  # ranking takes a while
         found = (_intersection if settings.rule == "intersection" else _ranked)(references, shared, settings)
-        if settings.n_genes is not None:
-            found = found[~np.isin(found, wanted)][: settings.n_genes - len(wanted)]
-        panel = np.union1d(found, wanted)
+    panel = np.union1d(found[~np.isin(found, wanted)][:room], wanted)
     _refuse_few(panel, len(shared), settings)
     return panel
 

@@ -1,3 +1,5 @@
+include { answerOf } from '../commands/main'
+
 // The images that tasks run in, looked for before any task starts.
 
 // Names under localhost/ belong to no registry, so that nobody can publish something in their place. The engine would
@@ -26,10 +28,15 @@ def requireImages() {
     }
 }
 
-// Names of process.container and its selectors that only a build on this machine can give: a name, or names by selector.
+// Of these the ones that only a build on this machine can give.
 def ownImages(given) {
+    return imageNames(given).findAll { name -> name.startsWith('localhost/') }
+}
+
+// Names of all images, each once: `workflow.container` is one name, or names by selector.
+def imageNames(given) {
     def names = given instanceof Map ? given.values() : [given]
-    return names.findAll().collect { name -> name.toString() }.findAll { name -> name.startsWith('localhost/') }.unique().toSorted()
+    return names.findAll().collect { name -> name.toString() }.unique().toSorted()
 }
 
 // Name of the executor of all tasks; empty where it depends on the task.
@@ -40,27 +47,26 @@ def executorOf(Map config) {
 
 // Asks the container engine, not a registry. Stops the run where the engine itself is what is missing.
 def isHere(String engine, String name) {
-    def settings = (nextflow.Global.config ?: [:])[engine] ?: [:]
-    if (settings.sudo) {
-        return true // (a question for a password would wait for ever)
+    def command = inspectCommand(engine, name)
+    if (!command) {
+        return true
     }
-    def command = [engine] + (settings.engineOptions ?: '').toString().tokenize() + ['image', 'inspect', name]
-    def said = new StringBuilder()
-    def code = -1
-    try {
-        def asked = command.execute()
-        asked.consumeProcessOutput(new StringBuilder(), said)
-        asked.waitForOrKill(60_000)
-        code = asked.exitValue()
-    }
-    catch (IOException _e) {
+    def told = answerOf(command, 60)
+    if (!told) {
         error("-profile ${engine}: no program ${engine} on the PATH - expected it to be installed, or a profile of another container engine")
     }
-    def unknown = said.toString() =~ /(?i)no such (image|object)|image not known/
-    if (code != 0 && !unknown) {
-        error("-profile ${engine}: '${said.toString().readLines().find() ?: 'no answer'}' - expected a ${engine} that answers `${command.join(' ')}`")
+    def unknown = told.error =~ /(?i)no such (image|object)|image not known/
+    if (told.code != 0 && !unknown) {
+        error("-profile ${engine}: '${told.error.readLines().find() ?: 'no answer'}' - expected a ${engine} that answers `${command.join(' ')}`")
     }
-    return code == 0
+    return told.code == 0
+}
+
+// What asks a container engine about an image, as its profile calls it; null under sudo, whose question for a password
+// would wait for ever.
+def inspectCommand(String engine, String name) {
+    def settings = (nextflow.Global.config ?: [:])[engine] ?: [:]
+    return settings.sudo ? null : [engine] + (settings.engineOptions ?: '').toString().tokenize() + ['image', 'inspect', name]
 }
 
 def targetOf(String name) {

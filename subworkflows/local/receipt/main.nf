@@ -1,4 +1,7 @@
-include { readJson } from '../read_json/main'
+include { answerOf       } from '../commands/main'
+include { imageNames     } from '../images/main'
+include { inspectCommand } from '../images/main'
+include { readJson       } from '../read_json/main'
 
 // What made the results of a run: facts that only the engine knows. A task writes them down with all others, so that
 // nothing stands here that differs between two equal runs: a resumed run would write its report again.
@@ -91,13 +94,12 @@ def sha256(List paths, root = null) {
 
 // What a model says about itself: its checksum covers both of its files.
 def modelFacts(String name) {
-    return [name: name, checksum: readJson(file("${name}/model.json", glob: false)).checksum]
+    return [name: name, checksum: readJson(file(name, glob: false).resolve('model.json')).checksum]
 }
 
 // The images of the run with their digests, where the program that runs them is on this machine and has them.
 def images() {
-    def names = workflow.container instanceof Map ? workflow.container.values() : [workflow.container]
-    return names.findAll()*.toString().unique().sort().collect { image ->
+    return imageNames(workflow.container).collect { image ->
         def known = image.contains('@sha256:') ? image : imageDigest(image)
         [image: image, digest: known ? known.tokenize('@').last() : null]
     }
@@ -105,25 +107,14 @@ def images() {
 
 // Of the registry where the image came from one, else of the image as it was built here.
 def imageDigest(String image) {
-    def told = workflow.containerEngine in ['docker', 'podman'] ? said([workflow.containerEngine, 'image', 'inspect', image]) : null
+    def command = workflow.containerEngine in ['docker', 'podman'] ? inspectCommand(workflow.containerEngine, image) : null
+    def told = command ? said(command) : null
     def known = told ? new groovy.json.JsonSlurper().parseText(told)[0] : [:]
     return known.RepoDigests ? known.RepoDigests[0] : known.Id
 }
 
 // What a program prints; null where it is not there, fails or takes longer than 10 seconds.
 def said(List command) {
-    try {
-        def builder = new ProcessBuilder(command*.toString())
-        builder.environment().put('GIT_OPTIONAL_LOCKS', '0')
-        builder.redirectError(new File('/dev/null'))
-        def process = builder.start()
-        if (!process.waitFor(10, java.util.concurrent.TimeUnit.SECONDS)) {
-            process.destroyForcibly()
-            return null
-        }
-        return process.exitValue() == 0 ? process.inputStream.getText('UTF-8').trim() : null
-    }
-    catch (IOException _absent) {
-        return null
-    }
+    def told = answerOf(command, 10, [GIT_OPTIONAL_LOCKS: '0'])
+    return told?.code == 0 ? told.said.trim() : null
 }
