@@ -1,5 +1,5 @@
-// What a program of this machine answers: [ code: 0, said: '...', error: '...' ]; null where there is no such program. One
-// that takes longer than so many seconds is ended.
+// What a program of this machine answers: [ code: 0, said: '...', error: '...' ]; null where there is no such program or
+// the run is told to stop. One that takes longer than so many seconds is ended.
 def answerOf(List command, int seconds, Map environment = [:]) {
     def builder = new ProcessBuilder(command*.toString())
     builder.environment().putAll(environment)
@@ -17,6 +17,9 @@ def answerOf(List command, int seconds, Map environment = [:]) {
         return [code: code, said: said.toString(), error: error.toString()]
     }
     catch (IOException _absent) {
+        return null
+    }
+    catch (InterruptedException _stopped) {
         return null
     }
 }

@@ -29,10 +29,12 @@ workflow REPORT {
         .combine(ch_run)
         .map { records, run -> [records, lostTasks(), run] }
         .first()
+    // As soon as the run may start: what is there then is what it executes, and a run that is told to stop asks nothing more
+    ch_made = ch_run.map { run -> makings(run, given) }.first()
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
-        ch_sorted.map { _records, lost, run -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> name != 'params' }, params: run.params, made: makings(run, given)]) },
+        ch_sorted.combine(ch_made).map { _records, lost, run, made -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> name != 'params' }, params: run.params, made: made]) },
     )
     SUMMARISE.out.receipt.subscribe { receipt -> sealReceipt(receipt, given) }
     ch_verdict = SUMMARISE.out.verdict.map { verdict -> readJson(verdict) } // [ n_finished: 7, n_failed: 1, sentence: '...' ]
