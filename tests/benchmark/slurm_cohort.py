@@ -5,8 +5,8 @@
     slurm_cohort.py --data DATA --scratch /tmp
 
 SLURM is one of its own on this machine, as in tests/pipeline/test_slurm.py: one node, two partitions, job
-arrays as the profile has them. The results stay in SCRATCH/slurm_cohort; what is printed is how the run ended,
-its time, and tasks, attempts and peak memory by process.
+arrays as the profile has them. The results stay in SCRATCH/slurm_cohort; what is printed is how the run
+ended, its time, and tasks, attempts and peak memory by process.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.pipeline
 
 # Process, MB of its inputs, peak in MB
 XENIUM = [
-    ("INGEST", {"matrix": 43.6}, 1087),
+    ("INGEST", {"matrix": 43.6}, 1230),
     ("QC", {"slice": 116}, 633),
-    ("GRAPH", {"slice": 116, "spots": 4.0}, 1493),
-    ("BASELINE", {"slice": 116, "spots": 4.0}, 1430),
+    ("GRAPH", {"slice": 116, "spots": 4.0}, 1535),
+    ("BASELINE", {"slice": 116, "spots": 4.0}, 1335),
     ("TRAIN", {"arrays": 356}, 9441),
     ("CLUSTER", {"arrays": 356}, 1621),
-    ("ASSEMBLE", {"part": 116}, 950),
+    ("ASSEMBLE", {"parts": [116, 356, 248, 36, 23, 4]}, 1640),
 ]
 VISIUM_HD = [
     ("INGEST", {"matrix": 231}, 2670),
@@ -32,7 +32,7 @@ VISIUM_HD = [
     ("ESTIMATE", {"slice": 623, "spots": 4.0}, 2575),
     ("TRAIN", {"arrays": 259}, 7153),
     ("CLUSTER", {"arrays": 259}, 1144),
-    ("ASSEMBLE", {"part": 623}, 3624),
+    ("ASSEMBLE", {"parts": [623, 259, 208, 30, 19, 4]}, 3624),
 ]
 SMALL = [
     ("INGEST", {"matrix": 0.4}, 218),
@@ -40,6 +40,7 @@ SMALL = [
     ("GRAPH", {"slice": 1.0, "spots": 0.03}, 158),
     ("TRAIN", {"arrays": 2.8}, 650),
 ]
+LITTLE = 100  # MB that are not worth a second attempt
 MEASURED = [*XENIUM, *VISIUM_HD, *SMALL]
 
 
@@ -86,7 +87,7 @@ def others(answer) -> list[tuple[int, int]]:
 
 def test_a_section_of_any_size_gets_what_it_takes_and_at_most_twice_that(answer):
     for (name, sizes, peak), (asked, _minutes) in zip(MEASURED, answer["asked"], strict=False):
-        assert peak < asked <= 2 * peak, (name, sizes)
+        assert 1.05 * peak < asked <= 2 * peak + LITTLE, (name, sizes)
 
 
 def test_every_process_that_runs_a_command_has_its_formulas(answer):
@@ -101,7 +102,7 @@ def test_every_process_that_runs_a_command_has_its_formulas(answer):
 
 
 def test_a_second_attempt_gets_twice_as_much(others):
-    assert others[0] == (2 * (150 + 4300), 2 * (30 + 100))
+    assert others[0] == (2 * (190 + 4300), 2 * (30 + 100))
 
 
 def test_tasks_of_an_array_ask_for_the_same_before_their_inputs_are_known(others):

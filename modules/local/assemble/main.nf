@@ -1,4 +1,3 @@
-include { largest   } from '../../../subworkflows/local/resources/main'
 include { memoryFor } from '../../../subworkflows/local/resources/main'
 include { timeFor   } from '../../../subworkflows/local/resources/main'
 
@@ -6,8 +5,8 @@ include { timeFor   } from '../../../subworkflows/local/resources/main'
 process ASSEMBLE {
     tag "${meta.id}"
     label 'process_low'
-    memory { memoryFor(task) { [part: largest(parts)] } }
-    time { timeFor(task) { [part: largest(parts)] } }
+    memory { memoryFor(task) { [parts: parts] } }
+    time { timeFor(task) { [parts: parts] } }
 
     input:
     tuple val(meta), path(parts, stageAs: 'parts/*') // slice.h5ad, spots.csv.gz, baseline.npz, stmfg.domains.npz, qc.json, ...

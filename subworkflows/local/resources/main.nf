@@ -6,14 +6,14 @@
 // pipeline writes them. A canonical slice of 400,000 bins and 18,000 genes has 623 MB, its table of spots 4.
 def needs() {
     return [
-        VALIDATE_SAMPLESHEET: [megabytes: [self: 400], minutes: [self: 60]],
+        VALIDATE_SAMPLESHEET: [megabytes: [self: 250], minutes: [self: 60]],
         // (matrix: compressed, as the platform wrote it; an image that is not stored in tiles is decoded whole)
-        INGEST              : [megabytes: [self: 400, matrix: 17, image: 40], minutes: [self: 30, matrix: 0.2, image: 0.1]],
-        QC                  : [megabytes: [self: 150, slice: 4.3], minutes: [self: 30, slice: 0.1]],
+        INGEST              : [megabytes: [self: 450, matrix: 20, image: 40], minutes: [self: 30, matrix: 0.2, image: 0.1]],
+        QC                  : [megabytes: [self: 190, slice: 4.3], minutes: [self: 30, slice: 0.1]],
         ENCODE_HISTOLOGY    : [megabytes: [self: 400], minutes: [self: 60, spots: 60]],
         ESTIMATE            : [megabytes: [self: 380, slice: 4, spots: 194], minutes: [self: 45, slice: 0.1, spots: 10]],
         BASELINE            : [megabytes: [self: 380, slice: 4, spots: 194], minutes: [self: 45, slice: 0.1, spots: 10]],
-        POOL_NUMBERS        : [megabytes: [self: 300], minutes: [self: 30]],
+        POOL_NUMBERS        : [megabytes: [self: 200], minutes: [self: 30]],
         GRAPH               : [megabytes: [self: 180, slice: 4, spots: 266], minutes: [self: 30, slice: 0.1, spots: 5]],
         // (minutes: of one run of 100 epochs, five times what one core took)
         TRAIN               : [megabytes: [self: 850, arrays: 31, features: 4], minutes: [self: 60, arrays: 0.25]],
@@ -26,12 +26,12 @@ def needs() {
         NAME_REGIONS        : [megabytes: [self: 950, slice: 4, spots: 922], minutes: [self: 30, spots: 15]],
         LEARN_EXPRESSION    : [megabytes: [self: 1200, slices: 9, features: 4], minutes: [self: 120, spots: 30]],
         INFER_EXPRESSION    : [megabytes: [self: 1400, slice: 4, features: 16], minutes: [self: 60, spots: 30]],
-        ASSEMBLE            : [megabytes: [self: 480, part: 4.7], minutes: [self: 30, part: 0.1]],
+        ASSEMBLE            : [megabytes: [self: 480, parts: 3], minutes: [self: 30, parts: 0.1]],
         ASSEMBLE_COHORT     : [megabytes: [self: 400, section: 5, sections: 0.25], minutes: [self: 30, sections: 0.05]],
-        EXPLORE             : [megabytes: [self: 200, slice: 3], minutes: [self: 30, slice: 0.1]],
+        EXPLORE             : [megabytes: [self: 200, slice: 0.8], minutes: [self: 30, slice: 0.1]],
         EXPORT              : [megabytes: [self: 700, slice: 8], minutes: [self: 30, slice: 0.1]],
-        SUMMARISE           : [megabytes: [self: 600], minutes: [self: 60]],
-        MULTIQC             : [megabytes: [self: 600], minutes: [self: 60]],
+        SUMMARISE           : [megabytes: [self: 400], minutes: [self: 60]],
+        MULTIQC             : [megabytes: [self: 400], minutes: [self: 60]],
     ]
 }
 
