@@ -4,11 +4,13 @@
 \b
     whole_run.py --scratch /tmp                              the sizes of docs/benchmarks.md
     whole_run.py --platform xenium --size 50000              one run
+    whole_run.py --size 500000 --beside 200                  with a small section in the same samplesheet
     whole_run.py --size 4000 -- -profile docker              more options for the engine after --
 
 A section is generated as Space Ranger (bins of 8 um, 18,000 genes, 2 % non-zero) or Xenium (300 genes and
 control probes) writes it, and run with `nextflow run`: the number of domains is estimated, an annotation is
-given for scores only. Data and work directory are deleted after each run; its table is printed.
+given for scores only. Data and work directory are deleted after each run; its table is printed, with the
+memory that each task asked for (subworkflows/local/resources) beside what it took.
 """
 
 from __future__ import annotations
@@ -40,34 +42,44 @@ SIZES = {"visium_hd": (4_000, 50_000, 200_000, 400_000), "xenium": (4_000, 50_00
 @click.option("--size", "sizes", multiple=True, type=click.IntRange(min=1000), help="Spots; default: all.")
 @click.option("--n-seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Of --n_seeds.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Of training; the preset's 100 where not given.")
+@click.option("--beside", type=click.IntRange(min=100), help="Spots of a second section in the samplesheet.")
 @click.option("--scratch", type=click.Path(file_okay=False, exists=True, path_type=Path))
 @click.option("--keep", is_flag=True, help="Keep data, results and work directory.")
 @click.argument("more", nargs=-1)
 def main(
     platforms: tuple[str, ...], sizes: tuple[int, ...], n_seeds: int, epochs: int | None,
-    scratch: Path | None, keep: bool, more: tuple[str, ...],
+    beside: int | None, scratch: Path | None, keep: bool, more: tuple[str, ...],
 ) -> None:  # fmt: skip
     for platform in platforms:
         for size in sizes or SIZES[platform]:
             if keep:
                 folder = (scratch or Path.cwd()) / f"{platform}_{size}"
                 folder.mkdir(exist_ok=True)
-                click.echo(one_run(platform, size, n_seeds, epochs, folder, more) + "\n")
+                click.echo(one_run(platform, (size, beside), n_seeds, epochs, folder, more) + "\n")
                 continue
             with tempfile.TemporaryDirectory(dir=scratch) as folder:
-                click.echo(one_run(platform, size, n_seeds, epochs, Path(folder), more) + "\n")
+                click.echo(one_run(platform, (size, beside), n_seeds, epochs, Path(folder), more) + "\n")
 
 
 def one_run(
-    platform: str, size: int, n_seeds: int, epochs: int | None, folder: Path, more: tuple[str, ...]
+    platform: str,
+    sizes: tuple[int, int | None],
+    n_seeds: int,
+    epochs: int | None,
+    folder: Path,
+    more: tuple[str, ...],
 ) -> str:
-    """Generate, run, and return the table of the run."""
-    facts = generated(platform, size, folder)
+    """Generate, run, and return the table; sizes: spots of the section, and of one beside it, if any."""
+    size, beside = sizes
+    facts = generated(platform, size, folder, "section")
+    if beside:
+        generated(platform, beside, folder, "small")
+    rows = [
+        f"{name},{folder / name},{_sheet_name(platform)},{folder / name}.annotation.csv\n"
+        for name in ("section", "small")[: 2 if beside else 1]
+    ]
     sheet = folder / "sheet.csv"
-    data = folder / "section"
-    sheet.write_text(
-        f"sample,path,platform,annotation\nsection,{data},{_sheet_name(platform)},{data}.annotation.csv\n"
-    )
+    sheet.write_text("".join(["sample,path,platform,annotation\n", *rows]))
     command = [ROOT / "engine" / "nextflow", "run", ROOT, "-ansi-log", "false", "--input", sheet]
     command += ["--outdir", folder / "results", "--n_seeds", n_seeds, "-c", _machine(folder)]
     if epochs:
@@ -93,15 +105,15 @@ def one_run(
     return f"{head}\n\n{trace_table(folder / 'results')}\n\n{told(folder / 'results')}"
 
 
-def generated(platform: str, size: int, folder: Path) -> dict[str, float]:
+def generated(platform: str, size: int, folder: Path, name: str) -> dict[str, float]:
     """Write the section in a process of its own, so that none of its memory is left; genes and non-zeros."""
-    known = folder / "section.json"
+    known = folder / f"{name}.json"
     if not known.exists():
         code = (
             f"import json; from pathlib import Path; "
             f"from helpers.large_runs import {WRITERS[platform]} as write; "
-            f"share = write(Path('section'), {size}); "
-            f"Path('section.json').write_text(json.dumps(share))"
+            f"share = write(Path('{name}'), {size}); "
+            f"Path('{name}.json').write_text(json.dumps(share))"
         )
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "bin"), str(ROOT / "tests")])}
         subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, check=True)
@@ -112,8 +124,10 @@ def generated(platform: str, size: int, folder: Path) -> dict[str, float]:
 def _machine(folder: Path) -> Path:
     """Configuration of a machine of 2 cores and 16 GB, whatever this one has."""
     path = folder / "machine.config"
+    fields = "name,status,exit,attempt,memory,realtime,%cpu,peak_rss"
     path.write_text(
         "executor { cpus = 2\n memory = '16 GB' }\nprocess.resourceLimits = [cpus: 2, memory: 16.GB]\n"
+        f"trace.fields = '{fields}'\n"
     )
     return path
 
@@ -155,12 +169,11 @@ def trace_table(results: Path) -> str:
     for task in tasks:
         wall = seconds(task["realtime"])
         share = float(task["%cpu"].rstrip("%") or 0) / 100 if task["%cpu"] != "-" else 0.0
-        name = task["name"].split(" ")[0].split(":")[-1]
+        name = task["name"].split(":")[-1].removesuffix(" (section)")
         state = "" if task["status"] == "COMPLETED" else f" ({task['status'].lower()}, {task['exit']})"
-        rows.append(
-            [name + state, f"{wall:.0f}", f"{wall * share:.0f}", f"{gigabytes(task['peak_rss']):.1f}"]
-        )
-    return markdown(["process", "s", "CPU s", "peak memory, GB"], rows)
+        memory = [f"{gigabytes(task[field]):.2f}" for field in ("peak_rss", "memory")]
+        rows.append([name + state, f"{wall:.0f}", f"{wall * share:.0f}", *memory])
+    return markdown(["process", "s", "CPU s", "peak memory, GB", "asked for, GB"], rows)
 
 
 def told(results: Path) -> str:

@@ -104,8 +104,6 @@ def test_slurm_is_asked_for_a_gpu_on_the_gpu_label_only(project):
     scripts = launch_scripts(project, "slurm,gpu")
     assert "#SBATCH --gres=gpu:1" in scripts["ON_GPU"]
     assert "#SBATCH --gres" not in scripts["ON_CPU"]
-    assert "#SBATCH --mem 16384M" in scripts["ON_GPU"]
-    assert "#SBATCH --mem 4096M" in scripts["ON_CPU"]
 
 
 def test_slurm_arrays_are_off_where_their_script_would_not_find_a_task(tmp_path):

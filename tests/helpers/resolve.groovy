@@ -32,7 +32,7 @@ def found  = new JsonSlurper().parseText(processes).collectEntries { name, label
     task.attempt  = 1
     task.context  = [task: task, params: config.params, workflow: [containerEngine: 'docker']]
     return [name, [
-        queue: task.queue, executor: task.executor, cpus: task.cpus, memory: task.memory?.toGiga(), hours: task.time?.toHours(),
+        queue: task.queue, executor: task.executor, cpus: task.cpus,
         accelerator: task.accelerator?.request, accelerator_type: task.accelerator?.type, device: task.ext.device,
         containerOptions: task.get('containerOptions')?.toString(), clusterOptions: task.get('clusterOptions')?.toString(),
         container: task.container?.toString(), maxRetries: task.maxRetries,

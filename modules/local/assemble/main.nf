@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Everything of one slice: the final h5ad, its figures and the summary that the report reads.
 process ASSEMBLE {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [parts: parts] } }
+    time { timeFor(task) { [parts: parts] } }
 
     input:
     tuple val(meta), path(parts, stageAs: 'parts/*') // slice.h5ad, spots.csv.gz, baseline.npz, stmfg.domains.npz, qc.json, ...

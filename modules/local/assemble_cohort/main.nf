@@ -1,7 +1,13 @@
+include { largest   } from '../../../subworkflows/local/resources/main'
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // All sections of one group in one h5ad, and side by side in one figure.
 process ASSEMBLE_COHORT {
     tag "${meta.id}"
-    label 'process_low' // holds one section's counts at a time, and one line per spot of all: 1 GB at 1,000,000 spots
+    label 'process_low'
+    memory { memoryFor(task) { [section: largest(sections), sections: sections] } }
+    time { timeFor(task) { [section: largest(sections), sections: sections] } }
 
     input:
     tuple val(meta), path(sections, stageAs: 'sections/*'), path(parts, stageAs: 'parts/*'), path(records, stageAs: 'records/?/*') // cortex_1.h5ad, ...; cortex_1.components.npz, ...; assemble.json, teach.json, ...

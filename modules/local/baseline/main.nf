@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // The control: spatially smoothed PCA with the vote of mixtures, and plain PCA with KMeans beside it.
 process BASELINE {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: slice, spots: spots] } }
+    time { timeFor(task) { [slice: slice, spots: spots] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), val(n_domains)

@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Embeddings of all seeds to one set of domains with a confidence per spot.
 process CLUSTER {
     tag "${meta.id} ${method}"
     label 'process_low'
+    memory { memoryFor(task) { [arrays: arrays] } }
+    time { timeFor(task) { [arrays: arrays] } }
 
     input:
     tuple val(meta), val(method), val(settings), val(n_domains), path(arrays, stageAs: 'in/*'), path(embedding, stageAs: 'in/*')

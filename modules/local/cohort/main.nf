@@ -1,7 +1,13 @@
+include { largest   } from '../../../subworkflows/local/resources/main'
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // What the sections of a group share: components, joint domains, and a verdict on joining them.
 process COHORT {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: largest(slices), spots: spots] } }
+    time { timeFor(task) { [slice: largest(slices), spots: spots] } }
 
     input:
     tuple val(meta), val(sections), path(slices, stageAs: 'slices/?/*'), path(spots, stageAs: 'spots/?/*'), val(n_domains) // [ id: 'group:a', code: '8f1c' ], [ 'cortex_1', ... ], files in that order

@@ -1,7 +1,13 @@
+include { encoderMegabytes } from '../../../subworkflows/local/resources/main'
+include { memoryFor        } from '../../../subworkflows/local/resources/main'
+include { timeFor          } from '../../../subworkflows/local/resources/main'
+
 // Turn the picture around every spot into features; a slice without image, or one that fails, has a record only.
 process ENCODE_HISTOLOGY {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [spots: spots, more: encoderMegabytes(options.encoder)] } }
+    time { timeFor(task) { [spots: spots] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(image, stageAs: 'image/*'), path(matrix, stageAs: 'matrix/*')

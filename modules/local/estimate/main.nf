@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // How many domains the slice holds, asked over several seeds, for slices whose number nobody gave.
 process ESTIMATE {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: slice, spots: spots] } }
+    time { timeFor(task) { [slice: slice, spots: spots] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*')

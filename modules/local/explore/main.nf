@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // The page to explore one slice in a browser: one HTML file that needs no network, made from the final h5ad alone.
 process EXPLORE {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: h5ad] } }
+    time { timeFor(task) { [slice: h5ad] } }
 
     input:
     tuple val(meta), path(h5ad) // slice.h5ad as ASSEMBLE writes it

@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // The final slice as files that other tools open; a format that cannot be written is a warning of the slice.
 process EXPORT {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: slice] } }
+    time { timeFor(task) { [slice: slice] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), val(formats) // formats: [ 'spatialdata', 'loupe' ]

@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Select genes, make a method's input and build its graphs; a slice that cannot be prepared has a record only.
 process GRAPH {
     tag "${meta.id} ${method}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: slice, spots: spots] } }
+    time { timeFor(task) { [slice: slice, spots: spots] } }
 
     input:
     tuple val(meta), val(method), val(settings), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*') // settings: what this step reads of the preset

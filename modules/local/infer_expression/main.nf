@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Infer the expression of one slice from its image and what others taught; one that fails has a record only.
 process INFER_EXPRESSION {
     tag "${meta.id}"
     label 'process_gpu'
+    memory { memoryFor(task) { [slice: slice, spots: spots, features: features] } }
+    time { timeFor(task) { [slice: slice, spots: spots, features: features] } }
 
     input:
     tuple val(meta), val(member), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(features, stageAs: 'in/*'), path(model, stageAs: 'learned/*'), path(told, stageAs: 'learned/*'), val(state) // [ name: 'a', role: 'target', patient: 'p1', group: 'b', references: names ]; model, told (why there is none): or []; state: of the files of a model from disk, which -resume compares

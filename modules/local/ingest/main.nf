@@ -1,10 +1,15 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Read one slice of any supported platform into the canonical h5ad; a slice that cannot be read has a record only.
 process INGEST {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [matrix: n_bytes, image: image] } }
+    time { timeFor(task) { [matrix: n_bytes, image: image] } }
 
     input:
-    tuple val(meta), val(columns), val(state), path(data, stageAs: 'data/*'), path(image, stageAs: 'image/*'), path(image_matrix, stageAs: 'matrix/*'), path(annotation, stageAs: 'annotation/*') // state: of the files in data, where it is a directory; -resume compares it
+    tuple val(meta), val(columns), val(state), val(n_bytes), path(data, stageAs: 'data/*'), path(image, stageAs: 'image/*'), path(image_matrix, stageAs: 'matrix/*'), path(annotation, stageAs: 'annotation/*') // state: of the files in data, where it is a directory; -resume compares it; n_bytes: of the counts in data
 
     output:
     tuple val(meta), path('slice.h5ad') , emit: slice, optional: true

@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // The same number for the same tissue in all sections of a group: of the baseline and of every method.
 process MATCH {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [domains: domains] } }
+    time { timeFor(task) { [domains: domains] } }
 
     input:
     tuple val(meta), val(members), path(domains, stageAs: 'domains/?/*'), path(components, stageAs: 'components/*') // [ id: 'group:a', code: '8f1c' ], [ [ 'cortex_1', 'stmfg' ], ... ], files in that order

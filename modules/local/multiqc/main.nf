@@ -1,6 +1,11 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // One report. It reads the versions topic, so it must not write to it: the run would wait for itself.
 process MULTIQC {
     label 'process_single'
+    memory { memoryFor(task) { [:] } }
+    time { timeFor(task) { [:] } }
 
     input:
     path 'content/*'

@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Regions of one section by what was taught; nothing of any other section is read.
 process NAME_REGIONS {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: slice, spots: spots] } }
+    time { timeFor(task) { [slice: slice, spots: spots] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(features, stageAs: 'in/*'), path(model, stageAs: 'taught/*'), val(state) // features: or []; state: of the files of a model from disk, which -resume compares

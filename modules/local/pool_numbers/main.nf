@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // One number of domains for all sections of a group, or for a slice that stands alone.
 process POOL_NUMBERS {
     tag "${meta.id}"
     label 'process_single'
+    memory { memoryFor(task) { [:] } }
+    time { timeFor(task) { [:] } }
 
     input:
     tuple val(meta), path(evidence, stageAs: 'evidence/*') // [ id: 'group:a', code: '8f1c' ], [ cortex_1.evidence.npz, ... ]

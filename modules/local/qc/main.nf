@@ -1,7 +1,12 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Measure every spot and say which are kept; a slice that fails has a record only.
 process QC {
     tag "${meta.id}"
     label 'process_low'
+    memory { memoryFor(task) { [slice: slice] } }
+    time { timeFor(task) { [slice: slice] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), val(thresholds) // thresholds: [ min_counts: 10, max_mito: null, ... ]

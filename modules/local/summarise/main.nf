@@ -1,6 +1,11 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // The cohort at a glance: one table of all slices, failed ones included, and what the report shows.
 process SUMMARISE {
     label 'process_single'
+    memory { memoryFor(task) { [:] } }
+    time { timeFor(task) { [:] } }
 
     input:
     path records, stageAs: 'records/?/*' // <step>.json of all steps and slices

@@ -1,6 +1,11 @@
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
 // Check the samplesheet and the parameters; findings are results, so the task itself succeeds.
 process VALIDATE_SAMPLESHEET {
     label 'process_single'
+    memory { memoryFor(task) { [:] } }
+    time { timeFor(task) { [:] } }
 
     input:
     path sheet, stageAs: 'sheet/*'

@@ -1,7 +1,8 @@
-include { INGEST   } from '../../../modules/local/ingest/main'
-include { QC       } from '../../../modules/local/qc/main'
-include { readJson } from '../read_json/main'
-include { stateOf  } from '../parameters/main'
+include { INGEST      } from '../../../modules/local/ingest/main'
+include { matrixBytes } from '../resources/main'
+include { QC          } from '../../../modules/local/qc/main'
+include { readJson    } from '../read_json/main'
+include { stateOf     } from '../parameters/main'
 
 // From whatever the platform wrote to one canonical slice with its quality control.
 workflow PREPARE {
@@ -13,7 +14,7 @@ workflow PREPARE {
     INGEST(
         ch_rows.combine(ch_run).map { row, run ->
             def columns = run.subMap('assume_spacing') + row.subMap('platform', 'role', 'um_per_px', 'spot_spacing', 'bin_um', 'library', 'table', 'coordinate_system', 'annotation_column')
-            [row.meta, columns, stateOf(row.path), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
+            [row.meta, columns, stateOf(row.path), matrixBytes(row.path), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
         }
     )
 

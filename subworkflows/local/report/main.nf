@@ -34,7 +34,7 @@ workflow REPORT {
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
-        ch_sorted.combine(ch_made).map { _records, lost, run, made -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> name != 'params' }, params: run.params, made: made]) },
+        ch_sorted.combine(ch_made).map { _records, lost, run, made -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> name != 'params' }, params: run.params, made: made]) }.first(),
     )
     SUMMARISE.out.receipt.subscribe { receipt -> sealReceipt(receipt, given) }
     ch_verdict = SUMMARISE.out.verdict.map { verdict -> readJson(verdict) } // [ n_finished: 7, n_failed: 1, sentence: '...' ]

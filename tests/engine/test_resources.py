@@ -1,0 +1,130 @@
+"""What processes ask for follows the size of their inputs: enough at the first attempt, and not much more.
+
+The peaks were measured on whole sections (docs/deployment.md, "Resources").
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.engine import LAUNCHER, ROOT, engine_environment
+
+pytestmark = pytest.mark.pipeline
+
+# Process, MB of its inputs, peak in MB
+XENIUM = [
+    ("INGEST", {"matrix": 43.6}, 1230),
+    ("QC", {"slice": 116}, 633),
+    ("GRAPH", {"slice": 116, "spots": 4.0}, 1535),
+    ("BASELINE", {"slice": 116, "spots": 4.0}, 1335),
+    ("TRAIN", {"arrays": 356}, 9441),
+    ("CLUSTER", {"arrays": 356}, 1621),
+    ("ASSEMBLE", {"parts": [116, 356, 248, 36, 23, 4]}, 1640),
+]
+VISIUM_HD = [
+    ("INGEST", {"matrix": 231}, 2670),
+    ("QC", {"slice": 623}, 1440),
+    ("GRAPH", {"slice": 623, "spots": 4.0}, 2580),
+    ("ESTIMATE", {"slice": 623, "spots": 4.0}, 2575),
+    ("TRAIN", {"arrays": 259}, 7153),
+    ("CLUSTER", {"arrays": 259}, 1144),
+    ("ASSEMBLE", {"parts": [623, 259, 208, 30, 19, 4]}, 3624),
+]
+SMALL = [
+    ("INGEST", {"matrix": 0.4}, 218),
+    ("QC", {"slice": 1.0}, 91),
+    ("GRAPH", {"slice": 1.0, "spots": 0.03}, 158),
+    ("TRAIN", {"arrays": 2.8}, 650),
+]
+LITTLE = 100  # MB that are not worth a second attempt
+MEASURED = [*XENIUM, *VISIUM_HD, *SMALL]
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory) -> dict[str, object]:
+    """What the formulas say: MEASURED first, then those of the tests below, by their place."""
+    folder = tmp_path_factory.mktemp("needs")
+    outs = folder / "outs"
+    for name, size in {
+        "filtered_feature_bc_matrix.h5": 1000, "raw_feature_bc_matrix.h5": 5000, "spatial/image.png": 7000,
+        "binned_outputs/square_008um/filtered_feature_bc_matrix.h5": 200, "small": 1,
+        "binned_outputs/square_002um/filtered_feature_bc_matrix.h5": 9000,
+    }.items():  # fmt: skip
+        (outs / name).parent.mkdir(parents=True, exist_ok=True)
+        (outs / name).write_bytes(bytes(size))
+    others = [
+        ["QC", {"slice": 1000}, False, 2],  # attempt
+        ["QC", {"slice": 1000}, True, 1],
+        ["TRAIN", {"arrays": 1}, False, 1, "cpu"],
+        ["TRAIN", {"arrays": 1}, False, 1, "cuda"],
+        ["COHORT", {"slice": 100, "spots": [1, 2, 3]}, False, 1],
+        ["TRAIN", {"arrays": 400, "runs": 1}, False, 1],
+        ["TRAIN", {"arrays": 400, "runs": 3}, False, 1],
+        ["ENCODE_HISTOLOGY", {"spots": 0, "more": 500}, False, 1],
+    ]
+    asked = [[name, sizes, False, 1] for name, sizes, _peak in MEASURED] + others
+    (folder / "asked.json").write_text(json.dumps([[*each, *["cpu"] * (5 - len(each))] for each in asked]))
+    script = ROOT / "tests" / "helpers" / "needs.nf"
+    options = ["--asked", folder / "asked.json", "--matrix", outs, "-ansi-log", "false"]
+    finished = subprocess.run(
+        [LAUNCHER, "run", script, *options], cwd=folder, env=engine_environment(folder),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = re.search(r"^NEEDS (.*)$", finished.stdout, re.M)
+    assert found, finished.stdout + finished.stderr
+    return json.loads(found[1])
+
+
+@pytest.fixture
+def others(answer) -> list[tuple[int, int]]:
+    """Megabytes and minutes of what does not belong to MEASURED."""
+    return [tuple(each) for each in answer["asked"][len(MEASURED) :]]
+
+
+def test_a_section_of_any_size_gets_what_it_takes_and_at_most_twice_that(answer):
+    for (name, sizes, peak), (asked, _minutes) in zip(MEASURED, answer["asked"], strict=False):
+        assert 1.05 * peak < asked <= 2 * peak + LITTLE, (name, sizes)
+
+
+def test_every_process_that_runs_a_command_has_its_formulas(answer):
+    modules = {path: path.read_text() for path in Path(ROOT, "modules", "local").glob("*/main.nf")}
+    names = {
+        re.search(r"^process (\w+)", text, re.M)[1]: text for text in modules.values() if "exec:" not in text
+    }
+    assert set(answer["names"]) == set(names)
+    for name, text in names.items():
+        assert "memory { memoryFor(task)" in text, name
+        assert "time { timeFor(task)" in text, name
+
+
+def test_a_second_attempt_gets_twice_as_much(others):
+    assert others[0] == (2 * (190 + 4300), 2 * (30 + 100))
+
+
+def test_tasks_of_an_array_ask_for_the_same_before_their_inputs_are_known(others):
+    assert others[1] == (4096, 120)
+
+
+def test_libraries_of_a_gpu_are_counted_where_one_is_used(others):
+    assert others[3][0] - others[2][0] == 2300
+
+
+def test_a_group_needs_its_largest_section_and_the_spots_of_all(answer, others):
+    assert others[4] == (750 + 5 * 100 + 41 * 6, 60 + 10 * 6)
+    assert answer["largest"] == "asked.json"
+
+
+def test_each_further_run_takes_its_time(others):
+    assert (others[5][1], others[6][1]) == (60 + 100, 60 + 300)
+
+
+def test_an_encoder_adds_what_it_takes(others):
+    assert others[7][0] == 900
+
+
+def test_of_a_directory_the_counts_that_are_read_are_weighed(answer):
+    assert answer["matrix"] == 1200
