@@ -128,3 +128,7 @@ def test_an_encoder_adds_what_it_takes(others):
 
 def test_of_a_directory_the_counts_that_are_read_are_weighed(answer):
     assert answer["matrix"] == 1200
+
+
+def test_an_image_is_decoded_whole_up_to_the_largest_that_is_read(answer):
+    assert answer["decoded"] == [400, 1500, 0]

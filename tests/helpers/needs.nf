@@ -1,4 +1,5 @@
 // What processes ask for, as JSON: --asked is a list of [ process, [ slice: MB, ... ], task of an array?, attempt ].
+include { decodedMegabytes } from '../../subworkflows/local/resources/main'
 include { largest     } from '../../subworkflows/local/resources/main'
 include { memoryFor   } from '../../subworkflows/local/resources/main'
 include { matrixBytes } from '../../subworkflows/local/resources/main'
@@ -14,5 +15,5 @@ workflow {
         def bytes = sizes.collectEntries { key, value -> [key, key in ['runs', 'more'] ? value : value instanceof List ? value*.multiply(1 << 20) : value * (1 << 20)] }
         [memoryFor(task) { bytes }.toMega(), timeFor(task) { bytes }.toMinutes()]
     }
-    println("NEEDS ${groovy.json.JsonOutput.toJson([asked: asked, names: needs().keySet(), matrix: matrixBytes(file(params.matrix)), largest: largest([file(params.asked), file(params.matrix).resolve('small')]).name])}")
+    println("NEEDS ${groovy.json.JsonOutput.toJson([asked: asked, names: needs().keySet(), matrix: matrixBytes(file(params.matrix)), decoded: [10 << 20, 2000 << 20, []].collect { image -> decodedMegabytes(image) }, largest: largest([file(params.asked), file(params.matrix).resolve('small')]).name])}")
 }

@@ -1,3 +1,4 @@
+include { decodedMegabytes } from '../../../subworkflows/local/resources/main'
 include { encoderMegabytes } from '../../../subworkflows/local/resources/main'
 include { memoryFor        } from '../../../subworkflows/local/resources/main'
 include { timeFor          } from '../../../subworkflows/local/resources/main'
@@ -6,7 +7,7 @@ include { timeFor          } from '../../../subworkflows/local/resources/main'
 process ENCODE_HISTOLOGY {
     tag "${meta.id}"
     label 'process_low'
-    memory { memoryFor(task) { [spots: spots, more: encoderMegabytes(options.encoder)] } }
+    memory { memoryFor(task) { [more: encoderMegabytes(options.encoder) + decodedMegabytes(image)] } }
     time { timeFor(task) { [spots: spots] } }
 
     input:

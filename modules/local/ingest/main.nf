@@ -1,11 +1,12 @@
-include { memoryFor } from '../../../subworkflows/local/resources/main'
-include { timeFor   } from '../../../subworkflows/local/resources/main'
+include { decodedMegabytes } from '../../../subworkflows/local/resources/main'
+include { memoryFor        } from '../../../subworkflows/local/resources/main'
+include { timeFor          } from '../../../subworkflows/local/resources/main'
 
 // Read one slice of any supported platform into the canonical h5ad; a slice that cannot be read has a record only.
 process INGEST {
     tag "${meta.id}"
     label 'process_low'
-    memory { memoryFor(task) { [matrix: n_bytes, image: image] } }
+    memory { memoryFor(task) { [matrix: n_bytes, more: decodedMegabytes(image)] } }
     time { timeFor(task) { [matrix: n_bytes, image: image] } }
 
     input:

@@ -7,8 +7,8 @@
 def needs() {
     return [
         VALIDATE_SAMPLESHEET: [megabytes: [self: 250], minutes: [self: 60]],
-        // (matrix: compressed, as the platform wrote it; an image that is not stored in tiles is decoded whole)
-        INGEST              : [megabytes: [self: 450, matrix: 20, image: 40], minutes: [self: 30, matrix: 0.2, image: 0.1]],
+        // (matrix: compressed, as the platform wrote it)
+        INGEST              : [megabytes: [self: 450, matrix: 20], minutes: [self: 30, matrix: 0.2, image: 0.1]],
         QC                  : [megabytes: [self: 190, slice: 4.3], minutes: [self: 30, slice: 0.1]],
         ENCODE_HISTOLOGY    : [megabytes: [self: 400], minutes: [self: 60, spots: 60]],
         ESTIMATE            : [megabytes: [self: 380, slice: 4, spots: 194], minutes: [self: 45, slice: 0.1, spots: 10]],
@@ -40,6 +40,11 @@ def needs() {
 def encoderMegabytes(String encoder) {
     def gigabytes = [handcrafted: 2, colour: 2, phikon: 4, uni: 6, 'phikon-v2': 6, virchow2: 12, uni2: 12, 'h-optimus-0': 20, gigapath: 20]
     return 1024 * (gigabytes[encoder] ?: 8) - 400
+}
+
+// MB of an image that is not stored in tiles, which is decoded whole: 3 bytes a pixel of at most 400 megapixels.
+def decodedMegabytes(image) {
+    return [40 * megabytesIn(image), 1500].min()
 }
 
 // The libraries of a GPU, which lie in the memory of the machine.
