@@ -44,18 +44,47 @@ LITTLE = 100  # MB that are not worth a second attempt
 MEASURED = [*XENIUM, *VISIUM_HD, *SMALL]
 
 
+def matrices(folder: Path) -> list[tuple[str, dict[str, object]]]:
+    """Directories of platforms with files of known size, and what their rows say."""
+    square = "binned_outputs/square_{}um/filtered_feature_bc_matrix.h5"
+    files = {
+        "visium/filtered_feature_bc_matrix.h5": 1000, "visium/raw_feature_bc_matrix.h5": 5000,
+        "visium/filtered_feature_bc_matrix/matrix.mtx.gz": 600,
+        "visium/filtered_feature_bc_matrix/x.tsv.gz": 300,
+        "visium/spatial/image.png": 7000,
+        f"hd/{square.format('008')}": 200, f"hd/{square.format('016')}": 3000,
+        f"hd/{square.format('002')}": 9000,
+        "store.zarr/tables/one/X/data": 400, "store.zarr/tables/one/obs": 300,
+        "store.zarr/tables/square_002um/X": 90, "cosmx/Lung_raw_exprMat_file.csv.gz": 500,
+        "merscope/cell_by_gene.csv": 400, "slide/MappedDGEForR.csv": 300,
+    }  # fmt: skip
+    for name, size in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(bytes(size))
+    (folder / "linked").symlink_to(folder / "visium")
+    (folder / "run").mkdir()
+    (folder / "run" / "outs").symlink_to(folder / "visium")
+    (folder / "slide" / "above").symlink_to(folder / "slide")  # in a circle
+    names = ["visium", "linked", "run", "hd", ("hd", {"bin_um": 16}), ("hd", {"bin_um": 2})]
+    names += [
+        ("store.zarr", {"table": "one"}),
+        ("store.zarr", {"table": "square_002um"}),
+        "cosmx",
+        "merscope",
+    ]
+    names += ["slide", "slide/MappedDGEForR.csv"]
+    return [
+        (str(folder / name), {}) if isinstance(name, str) else (str(folder / name[0]), name[1])
+        for name in names
+    ]
+
+
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory) -> dict[str, object]:
     """What the formulas say: MEASURED first, then those of the tests below, by their place."""
     folder = tmp_path_factory.mktemp("needs")
-    outs = folder / "outs"
-    for name, size in {
-        "filtered_feature_bc_matrix.h5": 1000, "raw_feature_bc_matrix.h5": 5000, "spatial/image.png": 7000,
-        "binned_outputs/square_008um/filtered_feature_bc_matrix.h5": 200, "small": 1,
-        "binned_outputs/square_002um/filtered_feature_bc_matrix.h5": 9000,
-    }.items():  # fmt: skip
-        (outs / name).parent.mkdir(parents=True, exist_ok=True)
-        (outs / name).write_bytes(bytes(size))
+    (folder / "small").write_bytes(b"1")
+    (folder / "matrix.json").write_text(json.dumps(matrices(folder)))
     others = [
         ["QC", {"slice": 1000}, False, 2],  # attempt
         ["QC", {"slice": 1000}, True, 1],
@@ -69,7 +98,7 @@ def answer(tmp_path_factory) -> dict[str, object]:
     asked = [[name, sizes, False, 1] for name, sizes, _peak in MEASURED] + others
     (folder / "asked.json").write_text(json.dumps([[*each, *["cpu"] * (5 - len(each))] for each in asked]))
     script = ROOT / "tests" / "helpers" / "needs.nf"
-    options = ["--asked", folder / "asked.json", "--matrix", outs, "-ansi-log", "false"]
+    options = ["--asked", folder / "asked.json", "--matrix", folder / "matrix.json", "-ansi-log", "false"]
     finished = subprocess.run(
         [LAUNCHER, "run", script, *options], cwd=folder, env=engine_environment(folder),
         capture_output=True, text=True, check=False,
@@ -126,8 +155,17 @@ def test_an_encoder_adds_what_it_takes(others):
     assert others[7][0] == 900
 
 
-def test_of_a_directory_the_counts_that_are_read_are_weighed(answer):
-    assert answer["matrix"] == 1200
+def test_of_a_directory_the_largest_form_of_the_counts_that_are_read_is_weighed(answer):
+    assert answer["matrix"] == [1000, 1000, 1000, 200, 3000, 9000, 700, 90, 500, 40, 30, 30]
+
+
+def test_time_of_training_and_encoding_follows_what_is_asked_for(answer):
+    epochs, none, on_cpu, on_gpu, by_hand, megabytes = answer["runs"]
+    assert (epochs, none) == (5.9, 1)
+    assert (on_cpu, on_gpu, by_hand) == (160, 2, 1)
+    # 500,000 spots have 4 MB: five rings of 1,536 numbers each
+    assert megabytes == 12 * 1024 - 400 + 0.5 * 1536 * 5 * 4
+    assert megabytes > 12 * 1024 - 400 + 500_000 * 4 * 1536 * 5 / 2**20
 
 
 def test_an_image_is_decoded_whole_up_to_the_largest_that_is_read(answer):

@@ -1,5 +1,6 @@
 include { decodedMegabytes } from '../../../subworkflows/local/resources/main'
 include { encoderMegabytes } from '../../../subworkflows/local/resources/main'
+include { encoderRuns      } from '../../../subworkflows/local/resources/main'
 include { memoryFor        } from '../../../subworkflows/local/resources/main'
 include { timeFor          } from '../../../subworkflows/local/resources/main'
 
@@ -7,8 +8,8 @@ include { timeFor          } from '../../../subworkflows/local/resources/main'
 process ENCODE_HISTOLOGY {
     tag "${meta.id}"
     label 'process_low'
-    memory { memoryFor(task) { [more: encoderMegabytes(options.encoder) + decodedMegabytes(image)] } }
-    time { timeFor(task) { [spots: spots] } }
+    memory { memoryFor(task) { [more: encoderMegabytes(options, spots) + decodedMegabytes(image)] } }
+    time { timeFor(task) { [spots: spots, runs: encoderRuns(options, task.ext?.device)] } }
 
     input:
     tuple val(meta), path(slice, stageAs: 'in/*'), path(spots, stageAs: 'in/*'), path(image, stageAs: 'image/*'), path(matrix, stageAs: 'matrix/*')

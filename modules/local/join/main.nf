@@ -1,13 +1,14 @@
-include { largest   } from '../../../subworkflows/local/resources/main'
-include { memoryFor } from '../../../subworkflows/local/resources/main'
-include { timeFor   } from '../../../subworkflows/local/resources/main'
+include { hundredEpochs } from '../../../subworkflows/local/resources/main'
+include { largest       } from '../../../subworkflows/local/resources/main'
+include { memoryFor     } from '../../../subworkflows/local/resources/main'
+include { timeFor       } from '../../../subworkflows/local/resources/main'
 
 // One stMFG encoder over all sections of a group, and the domains that it finds in all of them together.
 process JOIN {
     tag "${meta.id}"
     label 'process_gpu'
     memory { memoryFor(task) { [slice: largest(slices), spots: spots] } }
-    time { timeFor(task) { [spots: spots, runs: n_seeds] } }
+    time { timeFor(task) { [spots: spots, runs: n_seeds * hundredEpochs(settings)] } }
 
     input:
     tuple val(meta), val(sections), path(slices, stageAs: 'slices/?/*'), path(spots, stageAs: 'spots/?/*'), val(n_domains), path(components, stageAs: 'components/*') // [ id: 'group:a', code: '8f1c' ], [ 'cortex_1', ... ], files in that order

@@ -1,12 +1,13 @@
-include { memoryFor } from '../../../subworkflows/local/resources/main'
-include { timeFor   } from '../../../subworkflows/local/resources/main'
+include { hundredEpochs } from '../../../subworkflows/local/resources/main'
+include { memoryFor     } from '../../../subworkflows/local/resources/main'
+include { timeFor       } from '../../../subworkflows/local/resources/main'
 
 // Learn from one set of references how expression follows from the image, for all targets that they serve.
 process LEARN_EXPRESSION {
     tag "${meta.id}"
     label 'process_gpu'
     memory { memoryFor(task) { [slices: slices, features: features] } }
-    time { timeFor(task) { [spots: spots, runs: options.n_seeds] } }
+    time { timeFor(task) { [spots: spots, runs: options.n_seeds * hundredEpochs(settings)] } }
 
     input:
     tuple val(meta), val(members), path(slices, stageAs: 'slice?/*'), path(spots, stageAs: 'spots?/*'), path(features, stageAs: 'features?/*') // [ id: 'group:a without b', code: '8f1c' ], [[ name: 'cortex_1', role: 'reference', patient: 'p1', group: 'a' ], ...], files in that order

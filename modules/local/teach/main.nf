@@ -1,13 +1,14 @@
-include { largest   } from '../../../subworkflows/local/resources/main'
-include { memoryFor } from '../../../subworkflows/local/resources/main'
-include { timeFor   } from '../../../subworkflows/local/resources/main'
+include { hundredEpochs } from '../../../subworkflows/local/resources/main'
+include { largest       } from '../../../subworkflows/local/resources/main'
+include { memoryFor     } from '../../../subworkflows/local/resources/main'
+include { timeFor       } from '../../../subworkflows/local/resources/main'
 
 // Regions that the annotated sections of a group teach: a model, and how well it names teachers that were left out.
 process TEACH {
     tag "${meta.id}"
     label 'process_gpu'
     memory { memoryFor(task) { [slice: largest(slices), spots: spots] } }
-    time { timeFor(task) { [spots: spots, runs: n_seeds] } }
+    time { timeFor(task) { [spots: spots, runs: n_seeds * (members.size() + 1) * hundredEpochs(settings)] } }
 
     input:
     tuple val(meta), val(members), path(slices, stageAs: 'slice?/*'), path(spots, stageAs: 'spots?/*'), path(features, stageAs: 'features?/*') // [ id: 'group:a', code: '8f1c' ], [[ name: 'cortex_1', patient: 'p1' ], ...], files in that order; features of all or of none

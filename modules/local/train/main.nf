@@ -1,12 +1,13 @@
-include { memoryFor } from '../../../subworkflows/local/resources/main'
-include { timeFor   } from '../../../subworkflows/local/resources/main'
+include { hundredEpochs } from '../../../subworkflows/local/resources/main'
+include { memoryFor     } from '../../../subworkflows/local/resources/main'
+include { timeFor       } from '../../../subworkflows/local/resources/main'
 
 // Train one method on one slice, once per seed; the last epoch counts and no label is read.
 process TRAIN {
     tag "${meta.id} ${method}"
     label 'process_gpu'
     memory { memoryFor(task) { [arrays: arrays, features: features] } }
-    time { timeFor(task) { [arrays: arrays, runs: n_seeds * (settings.optimiser?.epochs ?: 100) / 100] } }
+    time { timeFor(task) { [arrays: arrays, runs: n_seeds * hundredEpochs(settings)] } }
 
     input:
     tuple val(meta), val(method), val(settings), path(arrays, stageAs: 'in/*'), path(features, stageAs: 'in/*') // settings: what this step reads of the preset

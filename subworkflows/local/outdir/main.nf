@@ -1,3 +1,5 @@
+include { matrixBytes } from '../resources/main'
+
 // The directories that a run writes to: that it can, that no other run does, and that there is room.
 
 // Before any task, so that a night's work is not computed for nothing.
@@ -23,7 +25,7 @@ def claimOutdir(Map given) {
 // Estimate of what a cohort needs, from the files that its tables and counts come from; histology images are read where they lie.
 // Published are the counts again and their logarithms, figures and a report; every method works on uncompressed copies. Returns lines that stop the run.
 def roomProblems(List rows, Map given) {
-    def bytes  = rows.collect { row -> row.path ? sizeOf(row.path) : 0L }.sum() as long
+    def bytes  = rows.collect { row -> row.path ? sizeOf(row) : 0L }.sum() as long
     def needed = [
         [name: '--outdir', path: file(given.outdir.toString(), glob: false), bytes: 4 * bytes + rows.size() * 2_000_000L + 10_000_000L],
         [name: 'work directory', path: workflow.workDir, bytes: 6 * bytes + rows.size() * 5_000_000L],
@@ -52,16 +54,12 @@ def megabytes(long bytes) {
     return Math.round(bytes / 1e6 as double)
 }
 
-// Bytes of a file, or of what is read of a Space Ranger directory; 0 where it is not local.
-def sizeOf(path) {
-    if (!isLocal(path)) {
+// Bytes of a file, or of the counts in a directory; 0 where it is not local.
+def sizeOf(row) {
+    if (!isLocal(row.path)) {
         return 0L
     }
-    if (!path.isDirectory()) {
-        return path.size()
-    }
-    def read = files("${path}/{filtered,raw}_feature_bc_matrix.h5", checkIfExists: false) + files("${path}/filtered_feature_bc_matrix/*", checkIfExists: false)
-    return (read*.size().sum() ?: 0L) as long
+    return (row.path.isDirectory() ? matrixBytes(row.path, row.subMap('table', 'bin_um')) : row.path.size()) as long
 }
 
 def probe(String name, dir) {

@@ -53,10 +53,19 @@ def stateOf(path) {
     if (!path || !path.isDirectory()) {
         return ''
     }
-    def found = java.nio.file.Files.walk(path, 4).withCloseable { paths ->
-        paths.filter { each -> each.isFile() }.map { each -> "${path.relativize(each)} ${each.size()} ${each.lastModified()}".toString() }.toList()
-    }
+    def found = filesBelow(path, 4).collect { each -> "${path.relativize(each)} ${each.size()} ${each.lastModified()}".toString() }
     return found.toSorted().join('\n').md5()
+}
+
+// Files of a directory and of those below it, links followed: a core links slices from where the platform wrote them.
+def filesBelow(path, int depth) {
+    try {
+        return java.nio.file.Files.walk(path, depth, java.nio.file.FileVisitOption.FOLLOW_LINKS).withCloseable { paths -> paths.filter { each -> each.isFile() }.toList() }
+    }
+    catch (java.io.UncheckedIOException _loop) {
+        // (a link to a directory above it)
+        return java.nio.file.Files.walk(path.toRealPath(), depth).withCloseable { paths -> paths.filter { each -> each.isFile() }.toList() }
+    }
 }
 
 // The engine stages such a path unquoted, so that the shell takes s[1].csv for s1.csv where there is one.

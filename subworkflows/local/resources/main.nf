@@ -1,3 +1,5 @@
+include { filesBelow } from '../parameters/main'
+
 // What each process asks for, from the sizes of its inputs: known when a task is submitted, so that a slice of 200 spots and
 // one of 500,000 cells both get what they need at the first attempt. docs/deployment.md has the peaks that these are
 // fitted to; a site's withName and withLabel go before them.
@@ -15,7 +17,7 @@ def needs() {
         BASELINE            : [megabytes: [self: 380, slice: 4, spots: 194], minutes: [self: 45, slice: 0.1, spots: 10]],
         POOL_NUMBERS        : [megabytes: [self: 200], minutes: [self: 30]],
         GRAPH               : [megabytes: [self: 180, slice: 4, spots: 266], minutes: [self: 30, slice: 0.1, spots: 5]],
-        // (minutes: of one run of 100 epochs, five times what one core took)
+        // (minutes of trainings: of one run of 100 epochs, five times what one core took)
         TRAIN               : [megabytes: [self: 850, arrays: 31, features: 4], minutes: [self: 60, arrays: 0.25]],
         CLUSTER             : [megabytes: [self: 420, arrays: 4], minutes: [self: 30, arrays: 0.1]],
         // (of a group: its largest section, as one is held at a time, and the spots of all)
@@ -24,7 +26,7 @@ def needs() {
         JOIN                : [megabytes: [self: 1200, slice: 5, spots: 276], minutes: [self: 60, spots: 30]],
         TEACH               : [megabytes: [self: 1200, slice: 8, spots: 154], minutes: [self: 60, spots: 30]],
         NAME_REGIONS        : [megabytes: [self: 950, slice: 4, spots: 922], minutes: [self: 30, spots: 15]],
-        LEARN_EXPRESSION    : [megabytes: [self: 1200, slices: 9, features: 4], minutes: [self: 120, spots: 30]],
+        LEARN_EXPRESSION    : [megabytes: [self: 1200, slices: 9, features: 4], minutes: [self: 120, spots: 75]],
         INFER_EXPRESSION    : [megabytes: [self: 1400, slice: 4, features: 16], minutes: [self: 60, spots: 30]],
         ASSEMBLE            : [megabytes: [self: 480, parts: 3], minutes: [self: 30, parts: 0.1]],
         ASSEMBLE_COHORT     : [megabytes: [self: 400, section: 5, sections: 0.25], minutes: [self: 30, sections: 0.05]],
@@ -36,10 +38,35 @@ def needs() {
 }
 
 // MB beyond what a task takes of itself: the weights of a network twice while they are read, and a batch of tiles
-// (UNI2: 6 GB in all). Networks that are not named: 8 GB.
-def encoderMegabytes(String encoder) {
+// (UNI2: 6 GB in all); the features of all spots, 4 bytes each, of each ring. Networks that are not named: 8 GB.
+def encoderMegabytes(Map options, spots) {
     def gigabytes = [handcrafted: 2, colour: 2, phikon: 4, uni: 6, 'phikon-v2': 6, virchow2: 12, uni2: 12, 'h-optimus-0': 20, gigapath: 20]
-    return 1024 * (gigabytes[encoder] ?: 8) - 400
+    def features  = isNetwork(options.encoder) ? (options.encoder == 'virchow2' ? 2560 : 1536) : 100
+    return 1024 * (gigabytes[options.encoder.toString()] ?: 8) - 400 + 0.5 * features * tilesPerSpot(options) * megabytesIn(spots)
+}
+
+// How many times as long as features made by hand; a network looks at some tiles a second on a core.
+def encoderRuns(Map options, device) {
+    return tilesPerSpot(options) * (isNetwork(options.encoder) && device != 'cuda' ? 80 : 1)
+}
+
+def isNetwork(encoder) {
+    return !(encoder.toString() in ['handcrafted', 'colour'])
+}
+
+def tilesPerSpot(Map options) {
+    return 1 + (options.context_rings ?: 0)
+}
+
+// Hundreds of epochs in the settings of a method: those of all its parts together.
+def hundredEpochs(Map settings) {
+    return (epochsIn(settings) ?: 100) / 100
+}
+
+def epochsIn(settings) {
+    return settings instanceof Map
+        ? settings.collect { name, value -> name.toString().endsWith('epochs') && value instanceof Number ? value : epochsIn(value) }.sum(0)
+        : 0
 }
 
 // MB of an image that is not stored in tiles, which is decoded whole: 3 bytes a pixel of at most 400 megapixels.
@@ -47,19 +74,24 @@ def decodedMegabytes(image) {
     return [40 * megabytesIn(image), 1500].min()
 }
 
-// The libraries of a GPU, which lie in the memory of the machine.
+// The libraries of a GPU, which lie in the memory of the machine, where one may be used.
 def cudaMegabytes() {
     return 2300
 }
 
+// More once, where there was too little; a machine that was taken back several times is no reason for more.
+def factor(task) {
+    return [task.attempt, 2].min()
+}
+
 // Memory of one attempt. sizes: a closure that names the inputs, [ slice: path, spots: [path, path], more: megabytes ].
 def memoryFor(task, Closure sizes) {
-    return 1.MB * task.attempt * (isAlone(task) ? megabytesOf(processOf(task), sizes.call(), task.ext?.device == 'cuda') : 4096)
+    return 1.MB * factor(task) * (isAlone(task) ? megabytesOf(processOf(task), sizes.call(), task.ext?.device in ['cuda', 'auto']) : 4096)
 }
 
 // Time of one attempt; runs: how many the inputs are gone through for.
 def timeFor(task, Closure sizes) {
-    return 1.m * task.attempt * (isAlone(task) ? minutesOf(processOf(task), sizes.call()) : 120)
+    return 1.m * factor(task) * (isAlone(task) ? minutesOf(processOf(task), sizes.call()) : 120)
 }
 
 def megabytesOf(String name, Map sizes, boolean on_gpu = false) {
@@ -94,17 +126,39 @@ def largest(files) {
     return [files].flatten().findAll().max { each -> each.size() } ?: []
 }
 
-// Bytes of the counts that INGEST reads, as the platform wrote them: those of a file, or of the matrices in a directory.
-def matrixBytes(path) {
+// Bytes of the counts that INGEST reads, as the platform wrote them, compressed: those of a file, or of the largest form of
+// one matrix in a directory (10x writes each as h5, text and zarr). Of bins, those that the row asks for.
+def matrixBytes(path, Map row = [:]) {
     if (!path || !path.isDirectory()) {
-        return path ? path.size() : 0
+        return path ? compressedBytes(path.name, path.size()) : 0
     }
-    return java.nio.file.Files.walk(path, 8).withCloseable { paths ->
-        paths.filter { each -> isMatrix(path.relativize(each).toString()) && each.isFile() }.mapToLong { each -> each.size() }.sum()
-    }
+    def sizes = filesBelow(path, 8)
+        .collect { each -> [name: path.relativize(each).toString(), path: each] }
+        .findAll { each -> isMatrix(each.name) && isAskedFor(each.name, row) }
+        .groupBy { each -> formOf(each.name) }
+        .collect { _form, found -> found.collect { each -> compressedBytes(each.name, each.path.size()) }.sum() }
+    return sizes.max() ?: 0
 }
 
-// (a table of SpatialData is a folder of chunks; raw matrices and squares of 2 um lie beside what is read)
 def isMatrix(String name) {
-    return name =~ /(?i)matrix|exprmat|cell_by_gene|expression|MappedDGE|\.gef$|\.h5ad$|^tables\// && !(name =~ /raw_|square_002um|analysis\//)
+    return name =~ /(?i)matrix|exprmat|cell_by_gene|expression|MappedDGE|\.gef$|\.h5ad$|^tables\// && !(name =~ /(^|\/)(raw_(feature|probe)|analysis\/)/)
+}
+
+// (8 um is the default of the readers)
+def isAskedFor(String name, Map row) {
+    def table = row.table?.toString()
+    def bin   = name =~ /square_(\d+)um/
+    def asked = table =~ /square_(\d+)um/
+    def um    = asked ? asked[0][1] as int : (row.bin_um ?: 8) as int
+    return name.startsWith('tables/') && table ? name.startsWith("tables/${table}/".toString()) : !bin || (bin[0][1] as int) == um
+}
+
+// One file, or what belongs together: the three of a MEX directory, the chunks of a table.
+def formOf(String name) {
+    return name.startsWith('tables/') || name.contains('.zarr/') ? name.tokenize('/').take(2).join('/') : name ==~ /.*_matrix\/[^\/]+/ ? name.replaceAll(/\/[^\/]+$/, '') : name
+}
+
+// (text is ten times as large as compressed; an h5ad may be either way)
+def compressedBytes(String name, long bytes) {
+    return name =~ /(?i)\.(csv|tsv|txt|mtx)$/ ? bytes.intdiv(10) : name =~ /(?i)\.h5ad$/ ? bytes.intdiv(2) : bytes
 }
