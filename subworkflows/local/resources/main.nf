@@ -95,13 +95,13 @@ def timeFor(task, Closure sizes) {
 }
 
 def megabytesOf(String name, Map sizes, boolean on_gpu = false) {
-    def fitted = sum(needs()[name].megabytes, sizes) + (sizes.more ?: 0) + (on_gpu ? cudaMegabytes() : 0)
-    return Math.ceil(fitted as double) as long
+    def megabytes = fitted(needs()[name].megabytes, sizes) + (sizes.more ?: 0) + (on_gpu ? cudaMegabytes() : 0)
+    return Math.ceil(megabytes as double) as long
 }
 
 def minutesOf(String name, Map sizes) {
     def need = needs()[name].minutes
-    return Math.ceil((need.self + (sum(need, sizes) - need.self) * (sizes.runs ?: 1)) as double) as long
+    return Math.ceil((need.self + (fitted(need, sizes) - need.self) * (sizes.runs ?: 1)) as double) as long
 }
 
 // An array of a scheduler is submitted before its tasks have inputs and an index, and all of it asks for the same.
@@ -113,7 +113,7 @@ def processOf(task) {
     return task.process.tokenize(':').last()
 }
 
-def sum(Map rates, Map sizes) {
+def fitted(Map rates, Map sizes) {
     return rates.self + rates.findAll { name, _rate -> name != 'self' }.collect { name, rate -> rate * megabytesIn(sizes[name]) }.sum(0)
 }
 
