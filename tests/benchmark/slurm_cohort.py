@@ -5,14 +5,13 @@
     slurm_cohort.py --data DATA --scratch /tmp
 
 SLURM is one of its own on this machine, as in tests/pipeline/test_slurm.py: one node, two partitions, job
-arrays as the profile has them. The results stay in SCRATCH/slurm_cohort; what is printed is how the run
-ended, its time, and tasks, attempts and peak memory by process.
+arrays as the profile has them. The results stay in SCRATCH/slurm_cohort, where a second call goes on. Printed
+are how the run ended, its time, and tasks, attempts and peak memory by process.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from tables import gigabytes, markdown, seconds  # noqa: E402
 
 COLUMNS = ("sample", "path", "image", "annotation", "n_domains", "group", "role")
 SITE = """
+process.resourceLimits = [cpus: 2, memory: 20.GB]
 process { withLabel: process_gpu { queue = 'gpu'
  ext.device = 'auto' } }
 executor { pollInterval = '2 sec'
@@ -52,8 +52,16 @@ def main(data: Path, scratch: Path, n_slices: int, n_seeds: int) -> None:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    options = ["--input", folder / "sheet.csv", "--outdir", folder / "results", "--n_seeds", n_seeds]
-    with one_node_slurm(cpus=os.cpu_count() or 2, memory=24_000) as slurm:
+    options = [
+        "--input",
+        folder / "sheet.csv",
+        "--outdir",
+        folder / "results",
+        "--n_seeds",
+        n_seeds,
+        "-resume",
+    ]
+    with one_node_slurm(cpus=2, memory=24_000) as slurm:
         started = time.perf_counter()
         with Engine(slurm, folder / "launch", ROOT, SITE, *options) as engine:
             said = engine.finish(4 * 3600)
