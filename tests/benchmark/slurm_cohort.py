@@ -133,7 +133,7 @@ def by_process(results: Path) -> str:
         mine = [task for task, name in zip(tasks, names, strict=True) if name == wanted]
         rows.append([
             wanted, str(len(mine)), str(sum(task["attempt"] != "1" for task in mine)),
-            str(sum(task["status"] != "COMPLETED" for task in mine)),
+            str(sum(task["status"] not in ("COMPLETED", "CACHED") for task in mine)),
             f"{sum(seconds(task['realtime']) for task in mine):.0f}",
             f"{max(gigabytes(task['peak_rss']) for task in mine):.2f}",
         ])  # fmt: skip
