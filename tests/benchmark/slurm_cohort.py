@@ -27,7 +27,7 @@ from helpers.slurm import one_node_slurm  # noqa: E402
 from helpers.slurm_runs import Engine  # noqa: E402
 from tables import gigabytes, markdown, seconds  # noqa: E402
 
-COLUMNS = ("sample", "path", "image", "annotation", "n_domains", "group", "role")
+COLUMNS = ("sample", "path", "image", "annotation", "n_domains", "group")
 SITE = """
 process.resourceLimits = [cpus: 2, memory: 20.GB]
 process { withLabel: process_gpu { queue = 'gpu'

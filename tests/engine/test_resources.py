@@ -65,6 +65,8 @@ def matrices(folder: Path) -> list[tuple[str, dict[str, object]]]:
     (folder / "run").mkdir()
     (folder / "run" / "outs").symlink_to(folder / "visium")
     (folder / "slide" / "above").symlink_to(folder / "slide")  # in a circle
+    (folder / "linked_store.zarr").symlink_to(folder / "store.zarr")
+    (folder / "store.zarr" / "above").symlink_to(folder / "store.zarr")
     names = ["visium", "linked", "run", "hd", ("hd", {"bin_um": 16}), ("hd", {"bin_um": 2})]
     names += [
         ("store.zarr", {"table": "one"}),
@@ -72,7 +74,7 @@ def matrices(folder: Path) -> list[tuple[str, dict[str, object]]]:
         "cosmx",
         "merscope",
     ]
-    names += ["slide", "slide/MappedDGEForR.csv"]
+    names += ["slide", "slide/MappedDGEForR.csv", ("linked_store.zarr", {"table": "one"})]
     return [
         (str(folder / name), {}) if isinstance(name, str) else (str(folder / name[0]), name[1])
         for name in names
@@ -156,7 +158,7 @@ def test_an_encoder_adds_what_it_takes(others):
 
 
 def test_of_a_directory_the_largest_form_of_the_counts_that_are_read_is_weighed(answer):
-    assert answer["matrix"] == [1000, 1000, 1000, 200, 3000, 9000, 700, 90, 500, 40, 30, 30]
+    assert answer["matrix"] == [1000, 1000, 1000, 200, 3000, 9000, 700, 90, 500, 40, 30, 30, 700]
 
 
 def test_time_of_training_and_encoding_follows_what_is_asked_for(answer):

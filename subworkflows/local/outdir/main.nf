@@ -59,7 +59,7 @@ def sizeOf(row) {
     if (!isLocal(row.path)) {
         return 0L
     }
-    return (row.path.isDirectory() ? matrixBytes(row.path, row.subMap('table', 'bin_um')) : row.path.size()) as long
+    return (row.path.isDirectory() ? matrixBytes(row.path, row) : row.path.size()) as long
 }
 
 def probe(String name, dir) {

@@ -53,18 +53,26 @@ def stateOf(path) {
     if (!path || !path.isDirectory()) {
         return ''
     }
-    def found = filesBelow(path, 4).collect { each -> "${path.relativize(each)} ${each.size()} ${each.lastModified()}".toString() }
+    def found = filesBelow(path, 4).collect { each -> "${each.place} ${each.file.size()} ${each.file.lastModified()}".toString() }
     return found.toSorted().join('\n').md5()
 }
 
-// Files of a directory and of those below it, links followed: a core links slices from where the platform wrote them.
+// Files of a directory and of those below it, [ place: 'spatial/image.png', file: path ]. Links are followed: a core links
+// slices from where the platform wrote them.
 def filesBelow(path, int depth) {
     try {
-        return java.nio.file.Files.walk(path, depth, java.nio.file.FileVisitOption.FOLLOW_LINKS).withCloseable { paths -> paths.filter { each -> each.isFile() }.toList() }
+        return filesOf(path, java.nio.file.Files.walk(path, depth, java.nio.file.FileVisitOption.FOLLOW_LINKS))
     }
     catch (java.io.UncheckedIOException _loop) {
         // (a link to a directory above it)
-        return java.nio.file.Files.walk(path.toRealPath(), depth).withCloseable { paths -> paths.filter { each -> each.isFile() }.toList() }
+        def real = path.toRealPath()
+        return filesOf(real, java.nio.file.Files.walk(real, depth))
+    }
+}
+
+def filesOf(root, walked) {
+    return walked.withCloseable { paths ->
+        paths.filter { each -> each.isFile() }.map { each -> [place: root.relativize(each).toString(), file: each] }.toList()
     }
 }
 

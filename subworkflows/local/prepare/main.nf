@@ -14,7 +14,7 @@ workflow PREPARE {
     INGEST(
         ch_rows.combine(ch_run).map { row, run ->
             def columns = run.subMap('assume_spacing') + row.subMap('platform', 'role', 'um_per_px', 'spot_spacing', 'bin_um', 'library', 'table', 'coordinate_system', 'annotation_column')
-            [row.meta, columns, stateOf(row.path), matrixBytes(row.path, row.subMap('table', 'bin_um')), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
+            [row.meta, columns, stateOf(row.path), matrixBytes(row.path, row), row.path ?: [], row.image ?: [], row.image_matrix ?: [], row.annotation_file ?: []]
         }
     )
 

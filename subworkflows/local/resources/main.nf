@@ -86,7 +86,7 @@ def factor(task) {
 
 // Memory of one attempt. sizes: a closure that names the inputs, [ slice: path, spots: [path, path], more: megabytes ].
 def memoryFor(task, Closure sizes) {
-    return 1.MB * factor(task) * (isAlone(task) ? megabytesOf(processOf(task), sizes.call(), task.ext?.device in ['cuda', 'auto']) : 4096)
+    return 1.MB * factor(task) * (isAlone(task) ? (megabytesOf(processOf(task), sizes.call()) + (task.ext?.device in ['cuda', 'auto'] ? cudaMegabytes() : 0)) : 4096)
 }
 
 // Time of one attempt; runs: how many the inputs are gone through for.
@@ -94,14 +94,14 @@ def timeFor(task, Closure sizes) {
     return 1.m * factor(task) * (isAlone(task) ? minutesOf(processOf(task), sizes.call()) : 120)
 }
 
-def megabytesOf(String name, Map sizes, boolean on_gpu = false) {
-    def megabytes = fitted(needs()[name].megabytes, sizes) + (sizes.more ?: 0) + (on_gpu ? cudaMegabytes() : 0)
-    return Math.ceil(megabytes as double) as long
+def megabytesOf(String name, Map sizes) {
+    def need = needs()[name].megabytes
+    return Math.ceil((need.self + ofInputs(need, sizes) + (sizes.more ?: 0)) as double) as long
 }
 
 def minutesOf(String name, Map sizes) {
     def need = needs()[name].minutes
-    return Math.ceil((need.self + (fitted(need, sizes) - need.self) * (sizes.runs ?: 1)) as double) as long
+    return Math.ceil((need.self + ofInputs(need, sizes) * (sizes.runs ?: 1)) as double) as long
 }
 
 // An array of a scheduler is submitted before its tasks have inputs and an index, and all of it asks for the same.
@@ -113,8 +113,9 @@ def processOf(task) {
     return task.process.tokenize(':').last()
 }
 
-def fitted(Map rates, Map sizes) {
-    return rates.self + rates.findAll { name, _rate -> name != 'self' }.collect { name, rate -> rate * megabytesIn(sizes[name]) }.sum(0)
+// (no input is called self)
+def ofInputs(Map rates, Map sizes) {
+    return rates.collect { name, rate -> rate * megabytesIn(sizes[name]) }.sum(0)
 }
 
 // Of a number of bytes, a file, or files; nothing where there is none.
@@ -128,15 +129,14 @@ def largest(files) {
 
 // Bytes of the counts that INGEST reads, as the platform wrote them, compressed: those of a file, or of the largest form of
 // one matrix in a directory (10x writes each as h5, text and zarr). Of bins, those that the row asks for.
-def matrixBytes(path, Map row = [:]) {
+def matrixBytes(path, Map row) {
     if (!path || !path.isDirectory()) {
         return path ? compressedBytes(path.name, path.size()) : 0
     }
     def sizes = filesBelow(path, 8)
-        .collect { each -> [name: path.relativize(each).toString(), path: each] }
-        .findAll { each -> isMatrix(each.name) && isAskedFor(each.name, row) }
-        .groupBy { each -> formOf(each.name) }
-        .collect { _form, found -> found.collect { each -> compressedBytes(each.name, each.path.size()) }.sum() }
+        .findAll { each -> isMatrix(each.place) && isAskedFor(each.place, row) }
+        .groupBy { each -> formOf(each.place) }
+        .collect { _form, found -> found.collect { each -> compressedBytes(each.place, each.file.size()) }.sum() }
     return sizes.max() ?: 0
 }
 
