@@ -18,7 +18,7 @@ FLOORS = (
     ("cohorts",),
     ("histology",),
     ("stmfg", "multist", "spahgc", "figures"),
-    ("regions",),
+    ("regions", "characterise"),
     ("report", "results", "explore", "exports"),
     ("synthetic",),
 )

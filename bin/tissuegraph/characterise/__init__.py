@@ -1,0 +1,1 @@
+"""From domains to biology: markers, spatial genes, gradients, interactions, groups of patients."""
