@@ -1,0 +1,115 @@
+include { COMPLETE      } from '../../../modules/local/complete/main'
+include { COMPOSITION   } from '../../../modules/local/composition/main'
+include { DENOISE       } from '../../../modules/local/denoise/main'
+include { DIFFERENTIAL  } from '../../../modules/local/differential/main'
+include { ENRICHMENT    } from '../../../modules/local/enrichment/main'
+include { INTERACTIONS  } from '../../../modules/local/interactions/main'
+include { MARKERS       } from '../../../modules/local/markers/main'
+include { SPATIAL_GENES } from '../../../modules/local/spatial_genes/main'
+include { TRAJECTORY    } from '../../../modules/local/trajectory/main'
+
+// What the domains of every slice mean, or its regions where sections were taught: each question is a process of its own,
+// so that -resume repeats only what changed. A slice goes on without what could not be answered.
+workflow CHARACTERISE {
+    take:
+    ch_h5ad   // [ meta, path(h5ad) ]  as assembled
+    ch_arrays // [ meta, path(stmfg.arrays.npz) or [] ]
+    ch_run    // [ seed: 0, characterise: [ 'markers', 'spatial_genes' ], root: null, gene_sets: null, interaction_pairs: null, figures: 'png,svg', methods: [[ name: 'stmfg', train: [...] ]], ... ]
+
+    main:
+    ch_seed    = ch_run.map { run -> run.seed }
+    ch_figures = ch_run.map { run -> run.figures }
+    ch_asked   = ch_h5ad
+        .combine(ch_run)
+        .flatMap { meta, h5ad, run -> run.characterise.collect { step -> [step, meta, h5ad, run] } }
+        .branch { step, meta, h5ad, run ->
+            markers: step == 'markers'
+            return [meta, h5ad]
+            spatial_genes: step == 'spatial_genes'
+            return [meta, h5ad]
+            trajectory: step == 'trajectory'
+            return [meta, h5ad, run.root ?: '']
+            interactions: step == 'interactions'
+            return [meta, h5ad, file(run.interaction_pairs, glob: false)]
+            enrichment: step == 'enrichment'
+            return [meta, h5ad, file(run.gene_sets, glob: false)]
+            denoise: true
+            return [meta, h5ad, run.methods.find { method -> method.name == 'stmfg' }.train]
+        }
+    MARKERS(ch_asked.markers, ch_seed, ch_figures)
+    SPATIAL_GENES(ch_asked.spatial_genes)
+    TRAJECTORY(ch_asked.trajectory, ch_seed, ch_figures)
+    INTERACTIONS(ch_asked.interactions, ch_seed, ch_figures)
+    ENRICHMENT(
+        ch_asked.enrichment
+            .join(MARKERS.out.found)
+            .map { meta, h5ad, sets, tables, _figures, _record -> [meta, h5ad, sets, [tables].flatten().find { path -> path.name.endsWith('.markers.csv') }] }
+            .filter { _meta, _h5ad, _sets, markers -> markers },
+        ch_seed,
+    )
+    DENOISE(
+        ch_asked.denoise
+            .join(ch_arrays)
+            .filter { _meta, _h5ad, _settings, arrays -> arrays },
+        ch_seed,
+    )
+    ch_found = MARKERS.out.found.mix(SPATIAL_GENES.out.found, TRAJECTORY.out.found, INTERACTIONS.out.found, ENRICHMENT.out.found, DENOISE.out.found) // [ meta, [path(csv), path(npz)], [path(png)], path(json) ]
+
+    // A slice waits for the answers that can still come, never for one that failed (remainder)
+    ch_answers = ch_found
+        .combine(ch_run)
+        .map { meta, files, _figures, _record, run -> [groupKey(meta, run.characterise.size()), [files].flatten()] }
+        .groupTuple(remainder: true)
+        .map { key, files -> [key.getGroupTarget(), files.flatten().sort { path -> path.name }] } // [ meta, [path] ]
+        .filter { _meta, files -> files }
+    COMPLETE(ch_h5ad.join(ch_answers))
+
+    // As assembled where nothing was found, or where that could not be added
+    ch_places = ch_h5ad
+        .combine(ch_run)
+        .branch { meta, h5ad, run ->
+            asked: run.characterise
+            return [meta, h5ad]
+            plain: true
+            return [meta, h5ad]
+        }
+
+    emit:
+    h5ad    = ch_places.asked                                   // [ meta, path(h5ad) ]
+        .join(COMPLETE.out.h5ad, remainder: true)
+        .filter { _meta, assembled, _completed -> assembled }
+        .map { meta, assembled, completed -> [meta, completed ?: assembled] }
+        .mix(ch_places.plain)
+    files   = ch_found                                          // [ meta, [path(csv)], [path(png), path(svg)] ]
+        .map { meta, files, figures, _record -> [meta, [files].flatten().findAll { path -> path.name.endsWith('.csv') }, [figures].flatten()] }
+        .filter { _meta, tables, figures -> tables || figures }
+    records = ch_found                                          // [ meta, path(json) ]
+        .map { meta, _files, _figures, record -> [meta, record] }
+        .mix(COMPLETE.out.record)
+}
+
+// What differs between the sections of a group, and between patients of two conditions.
+workflow COMPARE {
+    take:
+    ch_sections // [ group, [[ meta: meta, h5ad: path, place: [ patient: 'p1', condition: 'treated' ] ]] ]  in the order of names
+    ch_run      // [ seed: 0, characterise: [ 'markers' ], figures: 'png,svg', ... ]
+
+    main:
+    ch_groups = ch_sections
+        .combine(ch_run)
+        .filter { _group, _sections, run -> run.characterise }
+        .map { group, sections, _run -> [[id: group, group_id: group - 'group:', code: sections[0].meta.code], sections*.h5ad, sections.collect { section -> [sample: section.meta.id, patient: section.place.patient, condition: section.place.condition] }] }
+    ch_figures = ch_run.map { run -> run.figures }
+    COMPOSITION(ch_groups, ch_run.map { run -> run.seed }, ch_figures)
+    DIFFERENTIAL(
+        ch_groups.filter { _cohort, _sections, design -> design*.condition.findAll().toSet().size() > 1 },
+        ch_figures,
+    )
+    ch_found = COMPOSITION.out.found.mix(DIFFERENTIAL.out.found) // [ cohort, [path(csv)], [path(png)], path(json) ]
+
+    emit:
+    files   = ch_found // [ cohort, [path(csv)], [path(png), path(svg)] ]
+        .map { cohort, tables, figures, _record -> [cohort, [tables].flatten(), [figures].flatten()] }
+        .filter { _cohort, tables, figures -> tables || figures }
+    records = ch_found.map { cohort, _tables, _figures, record -> [cohort, record] } // [ cohort, path(json) ]
+}
