@@ -1,4 +1,4 @@
-"""The final h5ad with what characterising its domains found: tables in uns, values of spots in obs and layers."""
+"""The final h5ad with what its domains were found to mean: tables in uns, values in obs and layers."""
 
 from __future__ import annotations
 

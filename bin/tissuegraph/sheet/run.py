@@ -28,8 +28,9 @@ def resolve_run(
     values: typed parameters; own: the user's preset files by method; directory: presets that names stand for;
     genes_file: the file that --genes names. The run holds all values, `methods` with the settings of each in
     the order given (see `_described`), `export`, the formats for other tools, `genes`, the list of those that
-    were asked for, `characterise`, what is asked of the domains, `expression`, the settings of the method that learns to infer expression or None,
-    `teaching` likewise, `reads_image`, and `tile_um`, of the parameter, else of that method's preset.
+    were asked for, `characterise`, what is asked of the domains, `expression`, the settings of the method
+    that learns to infer expression or None, `teaching` likewise, `reads_image`, and `tile_um`, of the
+    parameter, else of that method's preset.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
