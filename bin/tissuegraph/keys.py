@@ -68,6 +68,7 @@ CONTROL_COUNTS = "control_counts"  # obs: counts of negative controls and codes 
 def is_own_column(name: str) -> bool:
     """Whether the pipeline writes, or may write, an obs column of this name."""
     own = {ANNOTATION, ARRAY_ROW, ARRAY_COL, SECTION, TOTAL_COUNTS, N_GENES, PCT_MITO, KEEP, DROP_REASON}
+    own |= {PSEUDOTIME}
     return name in own or re.fullmatch(f"({DOMAIN}|{REGION})(_.*)?", name) is not None
 
 
