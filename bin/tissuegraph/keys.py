@@ -48,8 +48,9 @@ GENES_LEFT_OUT = (
 )
 PSEUDOTIME = "pseudotime"  # obs: diffusion pseudotime from the root, 0 to 1, NaN where not reached
 DENOISED = "denoised"  # layers: mean of the decoder, of the genes in the model; no entry for the others
+MARKERS = "markers"
 CHARACTERISED = (  # uns: tables of what domains mean, as in the CSV files of these names
-    "markers",
+    MARKERS,
     "domain_means",
     "spatial_genes",
     "trajectory",
