@@ -51,3 +51,20 @@ def gradient_slice(columns: int = 40, rows: int = 20, n_domains: int = 5, seed: 
     codes = np.minimum((way * n_domains).astype(int), n_domains - 1)
     data = layered(rng.poisson(rate), position, graph, codes, X_stmfg=embedding)
     return data, way
+
+
+def border_slice(columns: int = 32, rows: int = 30, n_genes: int = 40, planted: bool = True, seed: int = 0):
+    """Four upright domains with own means of all genes; G0 and G1 meet where 2 and 3 do.
+
+    Planted: G0 in the last two columns of domain 2, G1 in the first two of domain 3.
+    """
+    rng = np.random.default_rng(seed)
+    position, graph = lattice(columns, rows)
+    codes = (np.arange(columns * rows) % columns) * 4 // columns
+    rate = np.exp(rng.normal(0, 0.5, (4, n_genes)))[codes]
+    if planted:
+        from_border = position[:, 0] / PITCH - (columns // 2 - 0.5)
+        rate[(from_border > -2) & (from_border < 0), 0] += 5
+        rate[(from_border > 0) & (from_border < 2), 1] += 5
+    background = np.full((len(codes), 100), 1.0)
+    return layered(rng.poisson(np.column_stack([rate, background])), position, graph, codes)
