@@ -14,8 +14,7 @@ process ENRICHMENT {
     val seed                                   // 0
 
     output:
-    tuple val(meta), path("${meta.id}.enrichment.csv"), emit: table, optional: true
-    tuple val(meta), path('enrichment.json')          , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('enrichment.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py h5py scipy'), topic: versions
 
     script:

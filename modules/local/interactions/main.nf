@@ -16,9 +16,7 @@ process INTERACTIONS {
     val figures // 'png,svg' or 'png'
 
     output:
-    tuple val(meta), path("${meta.id}.interactions.csv")      , emit: table, optional: true
-    tuple val(meta), path("${meta.id}.interactions.{png,svg}"), emit: figures, optional: true
-    tuple val(meta), path('interactions.json')                , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('interactions.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py scipy pandas matplotlib'), topic: versions
 
     script:

@@ -14,10 +14,7 @@ process MARKERS {
     val figures                 // 'png,svg' or 'png'
 
     output:
-    tuple val(meta), path("${meta.id}.markers.csv")       , emit: table, optional: true
-    tuple val(meta), path("${meta.id}.domain_means.csv")  , emit: means, optional: true
-    tuple val(meta), path("${meta.id}.marker_*.{png,svg}"), emit: figures, optional: true
-    tuple val(meta), path('markers.json')                 , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('markers.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py h5py matplotlib scikit-learn scipy'), topic: versions
 
     script:

@@ -13,9 +13,7 @@ process SPATIAL_GENES {
     val figures                 // 'png,svg' or 'png'
 
     output:
-    tuple val(meta), path("${meta.id}.spatial_genes.csv")      , emit: table, optional: true
-    tuple val(meta), path("${meta.id}.spatial_genes.{png,svg}"), emit: figures, optional: true
-    tuple val(meta), path('spatial_genes.json')                , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('spatial_genes.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py h5py matplotlib scipy'), topic: versions
 
     script:

@@ -16,11 +16,7 @@ process TRAJECTORY {
     val figures                 // 'png,svg' or 'png'
 
     output:
-    tuple val(meta), path("${meta.id}.trajectory.csv")        , emit: table, optional: true
-    tuple val(meta), path("${meta.id}.paga.csv")              , emit: paga, optional: true
-    tuple val(meta), path('trajectory.npz')                   , emit: values, optional: true
-    tuple val(meta), path("${meta.id}.trajectory.{png,svg}")  , emit: figures, optional: true
-    tuple val(meta), path('trajectory.json')                  , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('trajectory.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py scanpy scipy matplotlib'), topic: versions
 
     script:

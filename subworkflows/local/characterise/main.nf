@@ -6,6 +6,7 @@ include { ENRICHMENT    } from '../../../modules/local/enrichment/main'
 include { INTERACTIONS  } from '../../../modules/local/interactions/main'
 include { MARKERS       } from '../../../modules/local/markers/main'
 include { SPATIAL_GENES } from '../../../modules/local/spatial_genes/main'
+include { fileOrNone    } from '../parameters/main'
 include { TRAJECTORY    } from '../../../modules/local/trajectory/main'
 
 // What the domains of every slice mean, or its regions where sections were taught: each question is a process of its own,
@@ -21,38 +22,34 @@ workflow CHARACTERISE {
     ch_figures = ch_run.map { run -> run.figures }
     ch_asked   = ch_h5ad
         .combine(ch_run)
-        .flatMap { meta, h5ad, run -> run.characterise.collect { step -> [step, meta, h5ad, run] } }
-        .branch { step, meta, h5ad, run ->
+        .flatMap { meta, h5ad, run -> run.characterise.collect { step -> [step, meta, h5ad] } }
+        .branch { step, meta, h5ad ->
             markers: step == 'markers'
             return [meta, h5ad]
             spatial_genes: step == 'spatial_genes'
             return [meta, h5ad]
             trajectory: step == 'trajectory'
-            return [meta, h5ad, run.root ?: '']
+            return [meta, h5ad]
             interactions: step == 'interactions'
-            return [meta, h5ad, file(run.interaction_pairs, glob: false)]
+            return [meta, h5ad]
             enrichment: step == 'enrichment'
-            return [meta, h5ad, file(run.gene_sets, glob: false)]
+            return [meta, h5ad]
             denoise: true
-            return [meta, h5ad, run.methods.find { method -> method.name == 'stmfg' }.train]
+            return [meta, h5ad]
         }
     MARKERS(ch_asked.markers, ch_seed, ch_figures)
-    SPATIAL_GENES(ch_asked.spatial_genes)
-    TRAJECTORY(ch_asked.trajectory, ch_seed, ch_figures)
-    INTERACTIONS(ch_asked.interactions, ch_seed, ch_figures)
+    SPATIAL_GENES(ch_asked.spatial_genes, ch_figures)
+    TRAJECTORY(ch_asked.trajectory, ch_run.map { run -> run.root ?: '' }, ch_seed, 5, ch_figures)
+    INTERACTIONS(ch_asked.interactions, ch_run.map { run -> fileOrNone('interaction_pairs', run.interaction_pairs) }, 1000, ch_seed, ch_figures)
     ENRICHMENT(
         ch_asked.enrichment
             .join(MARKERS.out.found)
-            .map { meta, h5ad, sets, tables, _figures, _record -> [meta, h5ad, sets, [tables].flatten().find { path -> path.name.endsWith('.markers.csv') }] }
-            .filter { _meta, _h5ad, _sets, markers -> markers },
+            .map { meta, h5ad, files, _figures, _record -> [meta, h5ad, [files].flatten().find { path -> path.name.endsWith('.markers.csv') }] }
+            .filter { _meta, _h5ad, markers -> markers },
+        ch_run.map { run -> fileOrNone('gene_sets', run.gene_sets) },
         ch_seed,
     )
-    DENOISE(
-        ch_asked.denoise
-            .join(ch_arrays)
-            .filter { _meta, _h5ad, _settings, arrays -> arrays },
-        ch_seed,
-    )
+    DENOISE(ch_asked.denoise.join(ch_arrays).filter { _meta, _h5ad, arrays -> arrays }, ch_run.map { run -> run.methods.find { method -> method.name == 'stmfg' }?.train ?: [:] }, ch_seed)
     ch_found = MARKERS.out.found.mix(SPATIAL_GENES.out.found, TRAJECTORY.out.found, INTERACTIONS.out.found, ENRICHMENT.out.found, DENOISE.out.found) // [ meta, [path(csv), path(npz)], [path(png)], path(json) ]
 
     // A slice waits for the answers that can still come, never for one that failed (remainder)
