@@ -30,6 +30,8 @@ def needs() {
         INFER_EXPRESSION    : [megabytes: [self: 1400, slice: 4, features: 16], minutes: [self: 60, spots: 30]],
         ASSEMBLE            : [megabytes: [self: 480, parts: 3], minutes: [self: 30, parts: 0.1]],
         ASSEMBLE_COHORT     : [megabytes: [self: 400, section: 5, sections: 0.25], minutes: [self: 30, sections: 0.05]],
+        COMPOSITION         : [megabytes: [self: 350, section: 0.2], minutes: [self: 30, sections: 0.01]],
+        DIFFERENTIAL        : [megabytes: [self: 700, section: 2], minutes: [self: 120, sections: 0.05]],
         EXPLORE             : [megabytes: [self: 200, slice: 0.8], minutes: [self: 30, slice: 0.1]],
         EXPORT              : [megabytes: [self: 700, slice: 8], minutes: [self: 30, slice: 0.1]],
         SUMMARISE           : [megabytes: [self: 400], minutes: [self: 60]],
