@@ -31,6 +31,8 @@ def needs() {
         ASSEMBLE            : [megabytes: [self: 480, parts: 3], minutes: [self: 30, parts: 0.1]],
         ASSEMBLE_COHORT     : [megabytes: [self: 400, section: 5, sections: 0.25], minutes: [self: 30, sections: 0.05]],
         COMPLETE            : [megabytes: [self: 350, found: 3], minutes: [self: 30, slice: 0.1]],
+        COMPOSITION         : [megabytes: [self: 350, section: 0.2], minutes: [self: 30, sections: 0.01]],
+        DIFFERENTIAL        : [megabytes: [self: 700, section: 2], minutes: [self: 120, sections: 0.05]],
         EXPLORE             : [megabytes: [self: 200, slice: 0.8], minutes: [self: 30, slice: 0.1]],
         MARKERS             : [megabytes: [self: 500, slice: 5], minutes: [self: 30, slice: 0.1]],
         SPATIAL_GENES       : [megabytes: [self: 400, slice: 5], minutes: [self: 30, slice: 0.1]],

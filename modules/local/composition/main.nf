@@ -1,0 +1,48 @@
+include { largest   } from '../../../subworkflows/local/resources/main'
+include { memoryFor } from '../../../subworkflows/local/resources/main'
+include { timeFor   } from '../../../subworkflows/local/resources/main'
+
+// Shares of domains between the conditions of one group: the patient is the unit, sections of one never count as replicates.
+process COMPOSITION {
+    tag "${meta.id}"
+    label 'process_low'
+    memory { memoryFor(task) { [section: largest(sections)] } }
+    time { timeFor(task) { [sections: sections] } }
+
+    input:
+    tuple val(meta), path(sections, stageAs: 'sections/*'), path(records, stageAs: 'records/?/*'), val(design) // [ id: 'group:a', group_id: 'a' ], cortex_1.h5ad, ...; assemble.json, ...; [[ sample: 'cortex_1', patient: 'p1', condition: 'control', teaches: false ], ...]
+    val figures // 'png,svg' or 'png'
+    val seed    // of random arrangements, where there are too many to try all
+
+    output:
+    tuple val(meta), path("${meta.group_id}.composition.csv")      , emit: table, optional: true
+    tuple val(meta), path("${meta.group_id}.composition_test.csv") , emit: test, optional: true
+    tuple val(meta), path("${meta.group_id}.sections.csv")         , emit: sections, optional: true
+    tuple val(meta), path("${meta.group_id}.composition.{png,svg}"), emit: figures, optional: true
+    tuple val(meta), path('composition.json')                      , emit: record
+    tuple val(task.process), eval('tissuegraph-run versions.py matplotlib numpy pandas scipy'), topic: versions
+
+    script:
+    // what users wrote reaches the program by a file: it is never part of a shell command
+    """
+    export OMP_NUM_THREADS=${task.cpus}
+    cat > design.json << 'END_OF_DESIGN'
+    ${groovy.json.JsonOutput.toJson(design)}
+    END_OF_DESIGN
+    tissuegraph-run composition.py \\
+        --sample '${meta.id}' \\
+        --sections sections \\
+        --records records \\
+        --design design.json \\
+        --seed ${seed} \\
+        --figures ${figures} \\
+        --outdir . \\
+        --record composition.json
+    """
+
+    stub:
+    """
+    touch '${meta.group_id}.composition.csv' '${meta.group_id}.composition_test.csv' '${meta.group_id}.sections.csv' '${meta.group_id}.composition.png' '${meta.group_id}.composition.svg'
+    echo '{}' > composition.json
+    """
+}
