@@ -15,11 +15,7 @@ process COMPOSITION {
     val seed    // of random arrangements, where there are too many to try all
 
     output:
-    tuple val(meta), path("${meta.group_id}.composition.csv")      , emit: table, optional: true
-    tuple val(meta), path("${meta.group_id}.composition_test.csv") , emit: test, optional: true
-    tuple val(meta), path("${meta.group_id}.sections.csv")         , emit: sections, optional: true
-    tuple val(meta), path("${meta.group_id}.composition.{png,svg}"), emit: figures, optional: true
-    tuple val(meta), path('composition.json')                      , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('composition.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py matplotlib numpy pandas scipy'), topic: versions
 
     script:

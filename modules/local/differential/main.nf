@@ -14,9 +14,7 @@ process DIFFERENTIAL {
     val figures // 'png,svg' or 'png'
 
     output:
-    tuple val(meta), path("${meta.group_id}.differential.csv")      , emit: table, optional: true
-    tuple val(meta), path("${meta.group_id}.differential.{png,svg}"), emit: figures, optional: true
-    tuple val(meta), path('differential.json')                      , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('differential.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py matplotlib numpy pandas pydeseq2 scipy'), topic: versions
 
     script:

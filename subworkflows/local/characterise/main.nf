@@ -88,20 +88,17 @@ workflow CHARACTERISE {
 // What differs between the sections of a group, and between patients of two conditions.
 workflow COMPARE {
     take:
-    ch_sections // [ group, [[ meta: meta, h5ad: path, place: [ patient: 'p1', condition: 'treated' ] ]] ]  in the order of names
+    ch_sections // [ group, [[ meta: meta, h5ad: path, record: path, place: [ patient: 'p1', condition: 'treated', teaches: false ] ]] ]  in the order of names
     ch_run      // [ seed: 0, characterise: [ 'markers' ], figures: 'png,svg', ... ]
 
     main:
     ch_groups = ch_sections
         .combine(ch_run)
         .filter { _group, _sections, run -> run.characterise }
-        .map { group, sections, _run -> [[id: group, group_id: group - 'group:', code: sections[0].meta.code], sections*.h5ad, sections.collect { section -> [sample: section.meta.id, patient: section.place.patient, condition: section.place.condition] }] }
+        .map { group, sections, _run -> [[id: group, group_id: group - 'group:', code: sections[0].meta.code], sections*.h5ad, sections*.record, sections.collect { section -> designOf(section) }] }
     ch_figures = ch_run.map { run -> run.figures }
-    COMPOSITION(ch_groups, ch_run.map { run -> run.seed }, ch_figures)
-    DIFFERENTIAL(
-        ch_groups.filter { _cohort, _sections, design -> design*.condition.findAll().toSet().size() > 1 },
-        ch_figures,
-    )
+    COMPOSITION(ch_groups, ch_figures, ch_run.map { run -> run.seed })
+    DIFFERENTIAL(ch_groups.filter { _cohort, _sections, _records, design -> design*.condition.findAll().toSet().size() > 1 }, ch_figures)
     ch_found = COMPOSITION.out.found.mix(DIFFERENTIAL.out.found) // [ cohort, [path(csv)], [path(png)], path(json) ]
 
     emit:
@@ -109,4 +106,9 @@ workflow COMPARE {
         .map { cohort, tables, figures, _record -> [cohort, [tables].flatten(), [figures].flatten()] }
         .filter { _cohort, tables, figures -> tables || figures }
     records = ch_found.map { cohort, _tables, _figures, record -> [cohort, record] } // [ cohort, path(json) ]
+}
+
+// Whom a section is of, and what was done to them.
+def designOf(Map section) {
+    return [sample: section.meta.id] + section.place.subMap('patient', 'condition', 'teaches')
 }

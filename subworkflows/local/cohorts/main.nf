@@ -106,7 +106,7 @@ workflow COHORTS {
 def placesOf(List rows, cohort) {
     return rows
         .groupBy { row -> cohortOf(row, cohort) }
-        .collectMany { group, sections -> sections.collect { row -> [row.meta, [group: sections.size() > 1 ? group : null, size: sections.size(), patient: row.patient, condition: row.condition]] } }
+        .collectMany { group, sections -> sections.collect { row -> [row.meta, [group: sections.size() > 1 ? group : null, size: sections.size(), patient: row.patient, condition: row.condition, teaches: row.teaches]] } }
 }
 
 // The median of the numbers of domains: that of the group, unless its rows were given different ones.
