@@ -70,9 +70,10 @@ def write_trajectory(
         "spearman_sd": _sd(repeats.spearman),
     }
     note = f"Spearman {_mean(repeats.spearman):.2f} ± {_sd(repeats.spearman):.2f} over {len(seeds)} repeats"
+    medians = quantiles(order.pseudotime, subject.codes, n_domains)[:, 1]  # (the table is by rank)
     figure = trajectory_figure(
         read_tissue(h5ad), order.pseudotime, order.root, subject.names,
-        read_colours(h5ad, subject.by, subject.names), frame["pseudotime_median"].to_numpy(float),
+        read_colours(h5ad, subject.by, subject.names), medians,
         subject.sizes, order.connectivities, note,
     )  # fmt: skip
     add_figure(record, figure, "trajectory", outdir, formats)

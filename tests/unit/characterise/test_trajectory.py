@@ -54,6 +54,25 @@ def test_a_planted_gradient_comes_out_from_its_root_to_its_end(planted, tmp_path
     assert record.status == "passed"
 
 
+def test_the_figure_gives_each_domain_its_own_median(planted, tmp_path, monkeypatch):
+    from tissuegraph.characterise import trajectory_files
+    from tissuegraph.figures.trajectory import trajectory_figure
+
+    drawn = []
+
+    def draw(*words):
+        drawn.append(words)
+        return trajectory_figure(*words)
+
+    monkeypatch.setattr(trajectory_files, "trajectory_figure", draw)
+    write_trajectory(Record("s", "trajectory"), planted[0], "5", range(1), tmp_path, ["png"])
+    _, pseudotime, root, names, _, medians, *_ = drawn[0]
+    codes = read_subject(planted[0]).codes
+    assert list(names) == ["1", "2", "3", "4", "5"]
+    np.testing.assert_allclose(medians, [np.median(pseudotime[codes == k]) for k in range(5)])
+    assert codes[root] == 4
+
+
 def test_without_a_root_the_order_is_the_same_and_the_direction_is_called_arbitrary(planted, tmp_path):
     path, way = planted
     record = Record("s", "trajectory")
