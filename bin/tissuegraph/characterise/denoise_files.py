@@ -22,7 +22,7 @@ from tissuegraph.characterise.denoise import (
     verdict,
 )
 from tissuegraph.characterise.held_out import TARGET
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure, rows_of, write_csv
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.characterise.tissue import read_tissue
 from tissuegraph.figures.denoise import Denoised, denoise_figure
@@ -81,7 +81,7 @@ def write_denoised(
         "sentence": sentence,
         "means": {name: float(by_seed[name].mean()) for name in by_seed},
         "share_network_better": _share_better(frame),
-        "rows": best.to_dict("records"),
+        "rows": rows_of(best),
         "settings": settings.as_dict(),
     }
     genes = shown_genes(frame)

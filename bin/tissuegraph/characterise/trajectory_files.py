@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure, rows_of, write_csv
 from tissuegraph.characterise.roots import asked_root
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.characterise.tissue import read_colours, read_tissue
@@ -64,7 +64,7 @@ def write_trajectory(
         "root": str(subject.names[order.domain]),
         "root_why": why,
         "root_given": asked.domain is not None,
-        "rows": frame.to_dict("records"),
+        "rows": rows_of(frame),
         "spearman": repeats.spearman.tolist(),
         "spearman_mean": _mean(repeats.spearman),
         "spearman_sd": _sd(repeats.spearman),

@@ -21,7 +21,7 @@ from tissuegraph.characterise.trajectory import (
 )
 from tissuegraph.characterise.trajectory_files import paga_table, write_trajectory
 from tissuegraph.errors import InputError
-from tissuegraph.records import Record
+from tissuegraph.records import Record, read_record
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,20 @@ def test_a_piece_that_the_root_does_not_reach_has_no_pseudotime():
     places = quantiles(found.pseudotime, codes, 3)
     assert np.isnan(places[2]).all()
     assert np.isnan(ranks(places[:, 1])[2])
+
+
+def test_a_domain_that_is_not_reached_has_no_rank_in_table_and_record(planted, tmp_path):
+    data = anndata.read_h5ad(planted[0])
+    data.obsm["X_stmfg"][(data.obs["domain"] == "5").to_numpy()] += 100
+    data.write_h5ad(tmp_path / "s.h5ad")
+    record = Record("s", "trajectory")
+    write_trajectory(record, tmp_path / "s.h5ad", "1", range(1), tmp_path, ["png"])
+    frame = pd.read_csv(tmp_path / "s.trajectory.csv")
+    assert frame["domain"].tolist() == [1, 2, 3, 4, 5]
+    assert frame["rank"].isna().tolist() == [False] * 4 + [True]
+    record.write(tmp_path / "r.json")
+    assert read_record(tmp_path / "r.json").metrics["rows"][4]["rank"] is None
+    assert "20.0% of the spots" in record.notes[0]
 
 
 def test_repeats_are_of_parts_of_the_spots_and_noise_is_told_as_unstable():
