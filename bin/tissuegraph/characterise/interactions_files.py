@@ -15,7 +15,7 @@ from tissuegraph.characterise.interactions import (
     interactions,
     matched_pairs,
 )
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure, rows_of, write_csv
 from tissuegraph.characterise.subject import read_subject
 from tissuegraph.figures.interactions import interaction_figure
 from tissuegraph.io.ligand_receptor import read_pairs
@@ -65,8 +65,8 @@ def write_interactions(
     record.metrics |= {
         "n_permutations": n_permutations,
         "n_tested": len(frame),
-        "n_below_5_percent": int(told.sum()),
-        "rows": frame.head(SHOWN).to_dict("records"),
+        "n_below_5_percent": None if subject.inferred else int(told.sum()),
+        "rows": rows_of(frame.head(SHOWN)),
     }
     add_figure(record, leading_figure(frame), "interactions", outdir, formats)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure, rows_of, write_csv
 from tissuegraph.characterise.roots import asked_root
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.characterise.tissue import read_colours, read_tissue
@@ -64,15 +64,16 @@ def write_trajectory(
         "root": str(subject.names[order.domain]),
         "root_why": why,
         "root_given": asked.domain is not None,
-        "rows": frame.to_dict("records"),
+        "rows": rows_of(frame),
         "spearman": repeats.spearman.tolist(),
         "spearman_mean": _mean(repeats.spearman),
         "spearman_sd": _sd(repeats.spearman),
     }
     note = f"Spearman {_mean(repeats.spearman):.2f} ± {_sd(repeats.spearman):.2f} over {len(seeds)} repeats"
+    medians = quantiles(order.pseudotime, subject.codes, n_domains)[:, 1]  # (the table is by rank)
     figure = trajectory_figure(
         read_tissue(h5ad), order.pseudotime, order.root, subject.names,
-        read_colours(h5ad, subject.by, subject.names), frame["pseudotime_median"].to_numpy(float),
+        read_colours(h5ad, subject.by, subject.names), medians,
         subject.sizes, order.connectivities, note,
     )  # fmt: skip
     add_figure(record, figure, "trajectory", outdir, formats)

@@ -13,7 +13,7 @@ from tissuegraph.figures.palette import SEQUENTIAL
 from tissuegraph.figures.save import STYLE
 
 _ROW, _COLUMN = 0.24, 0.42  # inches
-_LONGEST_NAME = 28
+_LONGEST_NAME = 36  # two Ensembl ids
 _CERTAIN = 0.05
 
 

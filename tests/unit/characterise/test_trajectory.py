@@ -21,7 +21,7 @@ from tissuegraph.characterise.trajectory import (
 )
 from tissuegraph.characterise.trajectory_files import paga_table, write_trajectory
 from tissuegraph.errors import InputError
-from tissuegraph.records import Record
+from tissuegraph.records import Record, read_record
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,25 @@ def test_a_planted_gradient_comes_out_from_its_root_to_its_end(planted, tmp_path
     assert frame["n_repeats"][0] == len(record.metrics["spearman"]) == 3
     assert record.metrics["files"] == {"trajectory": "s.trajectory.png"}
     assert record.status == "passed"
+
+
+def test_the_figure_gives_each_domain_its_own_median(planted, tmp_path, monkeypatch):
+    from tissuegraph.characterise import trajectory_files
+    from tissuegraph.figures.trajectory import trajectory_figure
+
+    drawn = []
+
+    def draw(*words):
+        drawn.append(words)
+        return trajectory_figure(*words)
+
+    monkeypatch.setattr(trajectory_files, "trajectory_figure", draw)
+    write_trajectory(Record("s", "trajectory"), planted[0], "5", range(1), tmp_path, ["png"])
+    _, pseudotime, root, names, _, medians, *_ = drawn[0]
+    codes = read_subject(planted[0]).codes
+    assert list(names) == ["1", "2", "3", "4", "5"]
+    np.testing.assert_allclose(medians, [np.median(pseudotime[codes == k]) for k in range(5)])
+    assert codes[root] == 4
 
 
 def test_without_a_root_the_order_is_the_same_and_the_direction_is_called_arbitrary(planted, tmp_path):
@@ -112,6 +131,20 @@ def test_a_piece_that_the_root_does_not_reach_has_no_pseudotime():
     places = quantiles(found.pseudotime, codes, 3)
     assert np.isnan(places[2]).all()
     assert np.isnan(ranks(places[:, 1])[2])
+
+
+def test_a_domain_that_is_not_reached_has_no_rank_in_table_and_record(planted, tmp_path):
+    data = anndata.read_h5ad(planted[0])
+    data.obsm["X_stmfg"][(data.obs["domain"] == "5").to_numpy()] += 100
+    data.write_h5ad(tmp_path / "s.h5ad")
+    record = Record("s", "trajectory")
+    write_trajectory(record, tmp_path / "s.h5ad", "1", range(1), tmp_path, ["png"])
+    frame = pd.read_csv(tmp_path / "s.trajectory.csv")
+    assert frame["domain"].tolist() == [1, 2, 3, 4, 5]
+    assert frame["rank"].isna().tolist() == [False] * 4 + [True]
+    record.write(tmp_path / "r.json")
+    assert read_record(tmp_path / "r.json").metrics["rows"][4]["rank"] is None
+    assert "20.0% of the spots" in record.notes[0]
 
 
 def test_repeats_are_of_parts_of_the_spots_and_noise_is_told_as_unstable():
