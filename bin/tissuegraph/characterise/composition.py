@@ -14,7 +14,7 @@ from tissuegraph import keys
 from tissuegraph.characterise.replicates import agreement, distances, section_table
 from tissuegraph.characterise.sections import Group, numbers_match, read_group, say_what_is_compared
 from tissuegraph.characterise.shares import compare, log_shares, mean_by_patient
-from tissuegraph.cohorts.design import Member, Pair, pairs_of
+from tissuegraph.cohorts.design import Member, Pair, levels_in_order, pairs_of
 from tissuegraph.figures.palette import domain_colour, region_number
 from tissuegraph.figures.save import save_with_picture
 from tissuegraph.figures.shares import Bar, shares_figure
@@ -139,15 +139,18 @@ def _drawn(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """A stacked bar per section, by condition and patient."""
     members = [section.member for section in group.sections]
+    levels = levels_in_order({member.condition for member in members if member.condition is not None})
+    rank = {condition: place for place, condition in enumerate([*levels, None])}  # without one: last
     order = sorted(
         range(len(members)),
-        key=lambda i: (members[i].condition or "~", members[i].patient or "~", members[i].sample),
+        key=lambda i: (rank[members[i].condition], members[i].patient or "", members[i].sample),
     )
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     bars = [
         Bar(members[i].sample, members[i].condition or "", members[i].patient or "", share[i]) for i in order
     ]
-    figure = shares_figure(bars, group.names, colours_of(group), f"{group_id}: shares of {group.by}s")
+    names = [f"{group.by} {name}" if name.isdecimal() else name for name in group.names]
+    figure = shares_figure(bars, names, colours_of(group), f"{group_id}: shares of {group.by}s")
     (png, *_), picture = save_with_picture(figure, Path(f"{stem}.composition"), formats=formats)
     return {"composition": png.name}, {"composition": picture}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +53,7 @@ def expressed(counts: np.ndarray, conditions: Sequence[str]) -> np.ndarray:
     return (counts >= LEAST_COUNTS).sum(axis=0) >= smallest
 
 
-def tested(domain: DomainCounts, pairs: Sequence[Pair]) -> dict[tuple[str, str], pd.DataFrame]:
+def compared_genes(domain: DomainCounts, pairs: Sequence[Pair]) -> dict[tuple[str, str], pd.DataFrame]:
     """Per pair of conditions (a, b) a table of COLUMNS, one row per expressed gene.
 
     One model over the patients of all conditions with enough of them; a p-value is missing where one patient
@@ -75,7 +76,6 @@ def _fitted(
     part: DomainCounts, kept: np.ndarray, pairs: Sequence[Pair]
 ) -> dict[tuple[str, str], pd.DataFrame]:
     from pydeseq2.dds import DeseqDataSet
-    from pydeseq2.default_inference import DefaultInference
     from pydeseq2.ds import DeseqStats
 
     # (what users called genes and conditions stays out of formulas)
@@ -83,13 +83,14 @@ def _fitted(
     index = [f"p{i}" for i in range(len(part.patients))]
     counts = pd.DataFrame(part.counts[:, kept], index=index, columns=[f"g{i}" for i in range(kept.sum())])
     metadata = pd.DataFrame({"condition": [places[c] for c in part.conditions]}, index=index)
-    inference = DefaultInference(n_cpus=1)
+    without_zeros = (part.counts[:, kept] > 0).all(axis=0).sum()
+    inference = inference_of_one_core()
     data = DeseqDataSet(
         counts=counts,
         metadata=metadata,
         design="~condition",
         inference=inference,
-        size_factors_fit_type="ratio" if (counts > 0).all(axis=0).any() else "poscounts",
+        size_factors_fit_type="ratio" if without_zeros >= LEAST_GENES else "poscounts",
         quiet=True,
     )
     data.deseq2()
@@ -122,6 +123,22 @@ def _fitted(
             }
         )
     return found
+
+
+def inference_of_one_core() -> Any:
+    """PyDESeq2's own, with the means that dispersions start from fitted to all genes at once.
+
+    Gene by gene, as the package does it, that takes a third of the time.
+    """
+    from pydeseq2.default_inference import DefaultInference
+
+    class Inference(DefaultInference):
+        def lin_reg_mu(self, counts, size_factors, design_matrix, min_mu):
+            level = np.asarray(counts) / size_factors[:, None]
+            fitted = design_matrix @ np.linalg.lstsq(design_matrix, level, rcond=None)[0]
+            return np.maximum(size_factors[:, None] * fitted, min_mu)
+
+    return Inference(n_cpus=1)
 
 
 def _p_values(statistic: np.ndarray, freedom: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph import keys
-from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, described, tested
+from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, compared_genes, described
 from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.pseudobulk import Pseudobulk, pseudobulk
 from tissuegraph.characterise.sections import (
@@ -104,7 +104,7 @@ def differential_table(
             conditions=tuple(condition[bulk.patients[i]] for i in rows),
             genes=bulk.genes,
         )
-        found = tested(domain, pairs)
+        found = compared_genes(domain, pairs)
         for pair in pairs:
             part = found.get((pair.a, pair.b))
             if part is None:
@@ -182,7 +182,7 @@ def _drawn(
     tested_rows = table[table["p_value"].notna()]
     panels = [
         Volcano(
-            title=f"{name}: {b} against {a}",
+            title=f"{group.by} {name}: {b} against {a}" if name.isdecimal() else f"{name}: {b} against {a}",
             change=rows["log2_fold_change"].to_numpy(float),
             p=rows["p_value"].to_numpy(float),
             found=(rows["p_adjusted"] <= RATE).to_numpy(bool),

@@ -26,7 +26,7 @@ _EQUAL = 1e-9  # differences of statistics that are rounding
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Test:
+class Permuted:
     """One condition against another. effect: (K,) log2 change of each domain against the median domain;
     p: (K,); least: the smallest p that so many patients can give.
     """
@@ -57,7 +57,7 @@ def effect_of(logs: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return (change - np.median(change, axis=1, keepdims=True)) / np.log(2)
 
 
-def permutation_test(logs: np.ndarray, n_a: int, seed: int = 0) -> Test:
+def permutation_test(logs: np.ndarray, n_a: int, seed: int = 0) -> Permuted:
     """Patients (P, K), the first n_a of side a, the others of side b, two-sided.
 
     Every arrangement of the patients where there are at most MOST_EXACT, else N_DRAWS at random beside the
@@ -70,7 +70,7 @@ def permutation_test(logs: np.ndarray, n_a: int, seed: int = 0) -> Test:
     effects = effect_of(logs, weights)  # (R, K), the first as seen
     as_far = (np.abs(effects) >= np.abs(effects[0]) - _EQUAL).mean(axis=0)
     mirrored = 2 if exact and 2 * n_a == n else 1  # exchanging sides of one size changes the sign only
-    return Test(effect=effects[0], p=as_far, least=mirrored / len(sides))
+    return Permuted(effect=effects[0], p=as_far, least=mirrored / len(sides))
 
 
 def compare(logs: dict[str, np.ndarray], shares: dict[str, np.ndarray], pairs: Sequence[Pair], names, seed=0):

@@ -46,6 +46,7 @@ def volcano_figure(panels: Sequence[Volcano], title: str, rate: float) -> Figure
             _draw(ax, panel)
             ax.set_xlim(-width, width)
             ax.set_ylim(0, height)
+            ax.tick_params(labelbottom=True)  # also above an empty place
         figure.supxlabel("log2 fold change", fontsize=9)
         figure.supylabel("-log10 p", fontsize=9)
         figure.suptitle(f"{title} (coloured: adjusted p at most {rate:g})", x=0.01, ha="left", fontsize=10)

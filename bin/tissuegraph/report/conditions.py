@@ -107,8 +107,8 @@ def _replicates(told: Mapping[str, Any]) -> str:
         listed = ", ".join(f"{value:.2f} between {text}" for text, value in known)
         lines.append(
             f"<p>Mean distance of compositions: {listed}. It is Aitchison's: 0 is the same, and every ratio "
-            "of two shares counts alike. Sections of one patient should be nearer than those of different ones; "
-            "where they are not, sectioning varies as much as patients do.</p>"
+            "of two shares counts alike. Sections of one patient should be nearer than those of different "
+            "ones; where they are not, sectioning varies as much as patients do.</p>"
         )
     odd = [row for row in told["sections"] if row.get("stands_out")]
     if odd:
