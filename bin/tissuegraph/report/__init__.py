@@ -17,11 +17,13 @@ from tissuegraph.report import (
     cohorts,
     composition,
     conditions,
+    denoise,
     differential,
     enrichment,
     expression,
     graphs,
     histology,
+    interactions,
     maps,
     markers,
     methods,
@@ -34,6 +36,7 @@ from tissuegraph.report import (
     spatial_genes,
     status,
     training,
+    trajectory,
 )
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section
@@ -48,7 +51,10 @@ CHAPTERS = (
     maps,
     markers,
     spatial_genes,
+    trajectory,
+    interactions,
     enrichment,
+    denoise,
     scores,
     n_domains,
     composition,

@@ -16,10 +16,7 @@ process DENOISE {
     val figures // 'png,svg' or 'png'
 
     output:
-    tuple val(meta), path("${meta.id}.denoised.csv")      , emit: table, optional: true
-    tuple val(meta), path('denoised.npz')                 , emit: values, optional: true
-    tuple val(meta), path("${meta.id}.denoised.{png,svg}"), emit: figures, optional: true
-    tuple val(meta), path('denoise.json')                 , emit: record
+    tuple val(meta), path('*.{csv,npz}', arity: '0..*'), path('*.{png,svg}', arity: '0..*'), path('denoise.json'), emit: found
     tuple val(task.process), eval('tissuegraph-run versions.py torch scipy matplotlib'), topic: versions
 
     script:

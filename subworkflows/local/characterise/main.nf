@@ -6,15 +6,15 @@ include { ENRICHMENT    } from '../../../modules/local/enrichment/main'
 include { INTERACTIONS  } from '../../../modules/local/interactions/main'
 include { MARKERS       } from '../../../modules/local/markers/main'
 include { SPATIAL_GENES } from '../../../modules/local/spatial_genes/main'
-include { fileOrNone    } from '../parameters/main'
 include { TRAJECTORY    } from '../../../modules/local/trajectory/main'
+include { fileOrNone    } from '../parameters/main'
 
 // What the domains of every slice mean, or its regions where sections were taught: each question is a process of its own,
 // so that -resume repeats only what changed. A slice goes on without what could not be answered.
 workflow CHARACTERISE {
     take:
     ch_h5ad   // [ meta, path(h5ad) ]  as assembled
-    ch_arrays // [ meta, path(stmfg.arrays.npz) or [] ]
+    ch_parts  // [ meta, [path] ]  files of all steps: stmfg.arrays.npz, features.npz, ...
     ch_run    // [ seed: 0, characterise: [ 'markers', 'spatial_genes' ], root: null, gene_sets: null, interaction_pairs: null, figures: 'png,svg', methods: [[ name: 'stmfg', train: [...] ]], ... ]
 
     main:
@@ -49,7 +49,16 @@ workflow CHARACTERISE {
         ch_run.map { run -> fileOrNone('gene_sets', run.gene_sets) },
         ch_seed,
     )
-    DENOISE(ch_asked.denoise.join(ch_arrays).filter { _meta, _h5ad, arrays -> arrays }, ch_run.map { run -> run.methods.find { method -> method.name == 'stmfg' }?.train ?: [:] }, ch_seed)
+    DENOISE(
+        ch_asked.denoise
+            .join(ch_parts)
+            .combine(ch_run.map { run -> run.methods.find { method -> method.name == 'stmfg' } })
+            .map { meta, h5ad, parts, method -> [meta, h5ad, method.train, partOf(parts, 'stmfg.arrays.npz'), method.reads_image ? partOf(parts, 'features.npz') : []] }
+            .filter { _meta, _h5ad, _settings, arrays, _features -> arrays },
+        ch_seed,
+        3,
+        ch_figures,
+    )
     ch_found = MARKERS.out.found.mix(SPATIAL_GENES.out.found, TRAJECTORY.out.found, INTERACTIONS.out.found, ENRICHMENT.out.found, DENOISE.out.found) // [ meta, [path(csv), path(npz)], [path(png)], path(json) ]
 
     // A slice waits for the answers that can still come, never for one that failed (remainder)
@@ -83,6 +92,10 @@ workflow CHARACTERISE {
     records = ch_found                                          // [ meta, path(json) ]
         .map { meta, _files, _figures, record -> [meta, record] }
         .mix(COMPLETE.out.record)
+}
+
+def partOf(List parts, String name) {
+    return parts.find { path -> path.name == name } ?: []
 }
 
 // What differs between the sections of a group, and between patients of two conditions.

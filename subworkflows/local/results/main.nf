@@ -21,11 +21,7 @@ workflow RESULTS {
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }, ch_run.map { run -> run.figures }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
     // What its domains mean
-    CHARACTERISE(
-        ASSEMBLE.out.h5ad,
-        ch_parts.map { meta, parts -> [meta, parts.find { path -> path.name == 'stmfg.arrays.npz' } ?: []] },
-        ch_run,
-    )
+    CHARACTERISE(ASSEMBLE.out.h5ad, ch_parts, ch_run)
 
     // A page to explore each slice; a slice goes on without it
     EXPLORE(CHARACTERISE.out.h5ad)
