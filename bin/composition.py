@@ -44,7 +44,7 @@ def main(
     outdir: Path,
     formats: tuple[str, ...],
 ) -> None:
-    """Write ID.composition.csv, ID.composition_test.csv, ID.sections.csv and a figure into OUTDIR."""
+    """Write composition.csv, composition_test.csv, sections.csv and a figure into OUTDIR."""
     know_own_fonts_only()
     from tissuegraph.characterise.composition import composition_of_group
     from tissuegraph.cohorts.design import read_design

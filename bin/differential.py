@@ -41,7 +41,7 @@ def main(
     outdir: Path,
     formats: tuple[str, ...],
 ) -> None:
-    """Write ID.differential.csv and a figure into OUTDIR."""
+    """Write differential.csv and a figure into OUTDIR."""
     know_own_fonts_only()
     from tissuegraph.characterise.differential import differential_of_group
     from tissuegraph.cohorts.design import read_design

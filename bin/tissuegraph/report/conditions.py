@@ -12,7 +12,7 @@ from tissuegraph.report.section import Section, count, html_table
 STEP = "composition"
 _CAPTION = (
     "Each bar is a section, sorted by condition and patient; its colours are the shares of spots that each "
-    "{by} takes, as in <code>{group}.composition.csv</code>."
+    "{by} takes, as in <code>cohort/{group}/composition.csv</code>."
 )
 _HOW = (
     "<p>The unit is the patient: shares of its sections are averaged first. As shares sum to one, one {by} "

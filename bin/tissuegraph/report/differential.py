@@ -36,7 +36,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
 
 def _section(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> Section:
     by, rate = str(told["by"]), float(told["rate"])
-    file = f"<code>{escape(cohort.group_id)}.differential.csv</code>"
+    file = f"<code>cohort/{escape(cohort.group_id)}/differential.csv</code>"
     about = (
         f"Genes within each {by} between the conditions of the group {escape(cohort.group)}; all in {file}."
     )

@@ -38,7 +38,7 @@ process COMPOSITION {
 
     stub:
     """
-    touch '${meta.group_id}.composition.csv' '${meta.group_id}.composition_test.csv' '${meta.group_id}.sections.csv' '${meta.group_id}.composition.png' '${meta.group_id}.composition.svg'
+    touch composition.csv composition_test.csv sections.csv '${meta.group_id}.composition.png' '${meta.group_id}.composition.svg'
     echo '{}' > composition.json
     """
 }

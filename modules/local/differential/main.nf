@@ -36,7 +36,7 @@ process DIFFERENTIAL {
 
     stub:
     """
-    touch '${meta.group_id}.differential.csv' '${meta.group_id}.differential.png' '${meta.group_id}.differential.svg'
+    touch differential.csv '${meta.group_id}.differential.png' '${meta.group_id}.differential.svg'
     echo '{}' > differential.json
     """
 }

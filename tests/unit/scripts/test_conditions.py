@@ -43,10 +43,10 @@ def with_design(group, path, change):
 def test_the_share_that_was_planted_is_found_and_sections_of_a_patient_agree(group, cohort, tmp_path):
     record = run("composition", group, tmp_path)
     assert (record.status, record.reasons) == ("passed", [])
-    shares = pd.read_csv(tmp_path / "g.composition.csv")
+    shares = pd.read_csv(tmp_path / "composition.csv")
     assert shares.columns.tolist() == ["sample", "patient", "condition", "domain", "n_spots", "share"]
     assert shares.groupby("sample")["share"].sum().round(9).unique().tolist() == [1.0]
-    table = pd.read_csv(tmp_path / "g.composition_test.csv", dtype={"domain": str})
+    table = pd.read_csv(tmp_path / "composition_test.csv", dtype={"domain": str})
     first = table.sort_values("p_value").iloc[0]
     planted = cohort.truth["domains"].index(cohort.truth["share_change"]["domain"]) + 1
     assert first["domain"] == str(planted)
@@ -57,13 +57,13 @@ def test_the_share_that_was_planted_is_found_and_sections_of_a_patient_agree(gro
     assert told["one_patient"] < told["one_condition"] < told["two_conditions"]
     assert record.metrics["files"] == {"composition": "g.composition.png"}
     assert (tmp_path / "g.composition.png").is_file()
-    assert len(pd.read_csv(tmp_path / "g.sections.csv")) == 20
+    assert len(pd.read_csv(tmp_path / "sections.csv")) == 20
 
 
 def test_the_genes_that_were_planted_are_found_in_their_domain(group, cohort, tmp_path):
     record = run("differential", group, tmp_path)
     assert (record.status, record.reasons) == ("passed", [])
-    table = pd.read_csv(tmp_path / "g.differential.csv", dtype={"domain": str})
+    table = pd.read_csv(tmp_path / "differential.csv", dtype={"domain": str})
     assert table.columns.tolist() == [
         *("domain", "gene", "condition_a", "condition_b", "base_mean", "log2_fold_change"),
         *("standard_error", "p_value", "p_adjusted", "n_patients_a", "n_patients_b"),
@@ -85,7 +85,7 @@ def test_too_few_patients_are_described_and_not_tested(group, tmp_path):
     words = with_design(
         group, tmp_path / "d.json", lambda row: row | ({} if row["patient"] in kept else {"condition": None})
     )
-    for script, name in (("composition", "g.composition_test.csv"), ("differential", "g.differential.csv")):
+    for script, name in (("composition", "composition_test.csv"), ("differential", "differential.csv")):
         record = run(script, words, tmp_path)
         assert record.status == "passed"
         assert "described, not tested, as it has 2 and 2 patients" in record.notes[0]
@@ -102,12 +102,12 @@ def test_without_conditions_shares_are_described_and_no_gene_is_compared(group, 
     assert record.notes == [
         "no two conditions are known in the group: shares are described, nothing is compared"
     ]
-    assert (tmp_path / "g.composition.csv").is_file()
-    assert not (tmp_path / "g.composition_test.csv").exists()
+    assert (tmp_path / "composition.csv").is_file()
+    assert not (tmp_path / "composition_test.csv").exists()
     assert run("differential", words, tmp_path).notes == [
         "no two conditions are known in the group: no genes are compared"
     ]
-    assert not (tmp_path / "g.differential.csv").exists()
+    assert not (tmp_path / "differential.csv").exists()
 
 
 def test_domains_that_are_not_matched_are_not_compared_and_it_is_said(tmp_path):
