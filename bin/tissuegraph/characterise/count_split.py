@@ -79,15 +79,17 @@ def split_counts(
     counts: sparse.csr_matrix, size: np.ndarray, rng: np.random.Generator
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Two halves that add up to the counts. size: (G,) of each gene's negative binomial, inf for Poisson."""
-    whole = np.rint(counts.data).astype(np.int64)
-    chance = np.full(len(whole), 0.5)
-    many = np.flatnonzero(whole > 1)  # a single count falls on either side alike, whatever its gene
+    # Single counts, most of those of sparse slices, fall on either side alike, whatever their gene
+    many = np.flatnonzero(counts.data > 1)
+    whole = np.rint(counts.data[many]).astype(np.int64)
     own = size[counts.indices[many]] / 2
-    varied = many[np.isfinite(own)]
-    own = own[np.isfinite(own)]
-    chance[varied] = rng.beta(own, own)
-    half = rng.binomial(whole, chance)
-    return _with_counts(counts, half), _with_counts(counts, whole - half)
+    chance = np.full(len(many), 0.5)
+    varied = np.isfinite(own)
+    chance[varied] = rng.beta(own[varied], own[varied])
+    half = (counts.data * (rng.random(len(counts.data), dtype=np.float32) < 0.5)).astype(np.float32)
+    half[many] = rng.binomial(whole, chance)
+    rest = counts.data - half
+    return _with_counts(counts, half), _with_counts(counts, rest)
 
 
 def dispersion_sizes(counts: sparse.csr_matrix, graph: sparse.csr_matrix) -> np.ndarray:
@@ -102,14 +104,13 @@ def dispersion_sizes(counts: sparse.csr_matrix, graph: sparse.csr_matrix) -> np.
     inverse = np.divide(1.0, depth, out=np.zeros_like(depth), where=depth > 0)
     degree = np.asarray(graph.sum(axis=1), dtype=np.float64).ravel()
     n_genes = counts.shape[1]
-    rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-    values = counts.data.astype(np.float64)
-    within = np.bincount(
-        counts.indices, values * (values - 1) * (degree * inverse**2)[rows], minlength=n_genes
-    )
-    scaled = sparse.csr_matrix(
-        (values * inverse[rows], counts.indices, counts.indptr), shape=counts.shape
-    ).tocsc()
+    lengths = np.diff(counts.indptr)
+    many = np.flatnonzero(counts.data > 1)
+    pairs = counts.data[many].astype(np.float64) * (counts.data[many] - 1.0)
+    spots = np.searchsorted(counts.indptr, many, side="right") - 1
+    within = np.bincount(counts.indices[many], pairs * (degree * inverse**2)[spots], minlength=n_genes)
+    scaled = counts.data * np.repeat(inverse.astype(np.float32), lengths)
+    scaled = sparse.csr_matrix((scaled, counts.indices, counts.indptr), shape=counts.shape).tocsc()
     between = neighbour_products(graph, scaled)
     typical = within.sum() / max(between.sum(), 1e-12)
     weight = _PRIOR_PAIRS * max(float(degree.mean()), 1.0)

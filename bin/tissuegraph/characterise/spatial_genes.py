@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import sparse
 
 from tissuegraph.characterise.neighbour_sums import neighbour_products
+from tissuegraph.characterise.ranks import gene_chunks
 
 LEAST_SPOTS = 10  # spots with a count, below which nobody can say whether a gene lies in a pattern
 
@@ -62,11 +63,27 @@ def autocorrelation(
         kept = np.flatnonzero(codes >= 0)
         values, weights, codes = values[kept], weights[kept][:, kept], codes[kept]
     symmetric = sparse.csr_matrix((weights + weights.T) / 2, dtype=np.float64)
-    sizes = np.maximum(np.bincount(codes), 1)
     member = sparse.csr_matrix((np.ones(len(codes)), (codes, np.arange(len(codes)))))
     sums = _weights_of(symmetric, member)
 
-    values = sparse.csc_matrix(values, dtype=np.float64)
+    crossing = sparse.csr_matrix(member @ symmetric)
+    values = sparse.csc_matrix(values)
+    parts = [
+        _of_genes(sparse.csc_matrix(values[:, genes], dtype=np.float64), symmetric, crossing, member, sums)
+        for genes in gene_chunks(values)
+    ]
+    return Autocorrelation(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _of_genes(
+    values: sparse.csc_matrix,
+    graph: sparse.csr_matrix,
+    crossing: sparse.csr_matrix,
+    member: sparse.csr_matrix,
+    sums: _Weights,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """I, z and p of some genes. graph: (N, N), symmetric; crossing: (K, N) sums of its rows per domain."""
+    sizes = np.maximum(np.diff(member.indptr), 1)
     squared = values.multiply(values)
     first, second, third = (
         (member @ each).toarray() / sizes[:, None] for each in (values, squared, squared.multiply(values))
@@ -74,15 +91,13 @@ def autocorrelation(
     variance = np.maximum(second - first**2, 0.0)
     variance[variance < 1e-9 * second] = 0.0  # what subtraction leaves of a constant
     skew = third - 3 * first * second + 2 * first**3
-
-    crossed = ((member @ symmetric) @ values).toarray()
-    product = neighbour_products(symmetric, values) - 2 * (first * crossed).sum(axis=0)
+    product = neighbour_products(graph, values) - 2 * (first * (crossing @ values).toarray()).sum(axis=0)
     product += np.einsum("kg,kl,lg->g", first, sums.plain, first)
     with np.errstate(divide="ignore", invalid="ignore"):
         z, p = _tail(product, variance, skew, sums, sizes)
-        total, spread = sums.plain.sum(), sizes @ variance
-        found = np.where(spread > 0, product * (len(codes) / total) / spread, np.nan)
-    return Autocorrelation(found, z, p)
+        spread = sizes @ variance
+        found = np.where(spread > 0, product * (member.shape[1] / sums.plain.sum()) / spread, np.nan)
+    return found, z, p
 
 
 def _weights_of(graph: sparse.csr_matrix, member: sparse.csr_matrix) -> _Weights:

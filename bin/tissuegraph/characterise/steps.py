@@ -59,7 +59,7 @@ def write_markers(record: Record, h5ad: Path, outdir: Path, formats: Sequence[st
 def write_spatial_genes(record: Record, h5ad: Path, outdir: Path, formats: Sequence[str]) -> None:
     """Write SAMPLE.spatial_genes.csv and maps of the first genes; fill the record."""
     subject = read_subject(h5ad)
-    values, weights = log_normalised(subject.counts), row_normalised(subject.graph)
+    values, weights = log_normalised(subject.counts).tocsc(), row_normalised(subject.graph)
     divided = len(subject.names) > 1
     whole = autocorrelation(values, weights)
     within = autocorrelation(values, weights, subject.codes) if divided else None
@@ -186,7 +186,7 @@ def _panel(subject: Subject, found: Markers, colours: Sequence[str], most: int) 
 def _maps(subject: Subject, found: Markers) -> list[GeneMap]:
     """The first gene of each domain."""
     genes, owner = _columns(subject, found, 1)
-    values = log_normalised(subject.counts)
+    values = log_normalised(subject.counts).tocsc()
     word = subject.by
     return [
         GeneMap(
