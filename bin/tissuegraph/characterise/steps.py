@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from tissuegraph.characterise.markers import (
     ALPHA,
@@ -18,11 +17,11 @@ from tissuegraph.characterise.markers import (
     find_markers,
     is_counted,
 )
+from tissuegraph.characterise.output import add_figure, write_csv
 from tissuegraph.characterise.pictured import read_colours, read_tissue
 from tissuegraph.characterise.spatial_genes import autocorrelation, row_normalised, spatial_table
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.figures.markers import GeneMap, Panel, dot_figure, gene_figure, heat_figure
-from tissuegraph.figures.save import save_with_picture
 from tissuegraph.records import Record
 from tissuegraph.slices.preprocess import log_normalised
 
@@ -36,8 +35,8 @@ def write_markers(record: Record, h5ad: Path, outdir: Path, formats: Sequence[st
     """Write SAMPLE.markers.csv, SAMPLE.domain_means.csv and the figures of markers; fill the record."""
     subject, tissue = read_subject(h5ad), read_tissue(h5ad)
     found = find_markers(subject, tissue.um_per_px, seed)
-    write_table(found.table, outdir / f"{record.sample}.markers.csv")
-    write_table(domain_means(subject), outdir / f"{record.sample}.domain_means.csv")
+    write_csv(found.table, outdir / f"{record.sample}.markers.csv")
+    write_csv(domain_means(subject), outdir / f"{record.sample}.domain_means.csv")
     _note_markers(record, subject, found)
     record.metrics |= {
         "by": subject.by,
@@ -53,7 +52,8 @@ def write_markers(record: Record, h5ad: Path, outdir: Path, formats: Sequence[st
         "marker_heat": heat_figure(_panel(subject, found, colours, HEAT)),
         "marker_maps": gene_figure(tissue, _maps(subject, found)),
     }
-    record.metrics |= draw(figures, outdir / record.sample, formats)
+    for name, figure in figures.items():
+        add_figure(record, figure, name, outdir, formats)
 
 
 def write_spatial_genes(record: Record, h5ad: Path, outdir: Path, formats: Sequence[str]) -> None:
@@ -72,7 +72,7 @@ def write_spatial_genes(record: Record, h5ad: Path, outdir: Path, formats: Seque
     symbols = dict(zip(subject.genes, subject.symbols, strict=True))
     if (subject.symbols != subject.genes).any():
         table["symbol"] = table["gene"].map(symbols)
-    write_table(table, outdir / f"{record.sample}.spatial_genes.csv")
+    write_csv(table, outdir / f"{record.sample}.spatial_genes.csv")
     if table.empty:
         record.note(f"no gene has counts in at least {LEAST_SPOTS} spots and varies; none was tested")
     if not divided:
@@ -94,21 +94,7 @@ def write_spatial_genes(record: Record, h5ad: Path, outdir: Path, formats: Seque
     if not table.empty:
         chosen = list(dict.fromkeys([*table["gene"][:4], *left["gene"][:4]]))
         figure = gene_figure(read_tissue(h5ad), _spatial_maps(subject, values, table, chosen))
-        record.metrics |= draw({"spatial_genes": figure}, outdir / record.sample, formats)
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """A CSV with six digits; what is not known is empty."""
-    table.to_csv(path, index=False, float_format="%.6g")
-
-
-def draw(figures: Mapping[str, Figure], stem: Path, formats: Sequence[str]) -> dict[str, Any]:
-    """Write figures as `stem`.<figure>.<format>; `figures`: their files, `pictures`: small data URIs."""
-    files, pictures = {}, {}
-    for name, figure in figures.items():
-        (png, *_), pictures[name] = save_with_picture(figure, Path(f"{stem}.{name}"), formats=formats)
-        files[name] = png.name
-    return {"figures": files, "pictures": pictures}
+        add_figure(record, figure, "spatial_genes", outdir, formats)
 
 
 def _note_markers(record: Record, subject: Subject, found: Markers) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.pictured import read_colours, read_tissue
 from tissuegraph.characterise.roots import asked_root
 from tissuegraph.characterise.subject import Subject, read_subject
-from tissuegraph.characterise.tissue import read_colours, read_tissue
 from tissuegraph.characterise.trajectory import (
     LEAST_SPOTS,
     Order,
@@ -73,7 +73,7 @@ def write_trajectory(
     medians = quantiles(order.pseudotime, subject.codes, n_domains)[:, 1]  # (the table is by rank)
     figure = trajectory_figure(
         read_tissue(h5ad), order.pseudotime, order.root, subject.names,
-        read_colours(h5ad, subject.by, subject.names), medians,
+        dict(zip(subject.names, read_colours(h5ad, subject.by, subject.names), strict=True)), medians,
         subject.sizes, order.connectivities, note,
     )  # fmt: skip
     add_figure(record, figure, "trajectory", outdir, formats)

@@ -15,9 +15,21 @@ from scipy import sparse
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays, reading
+from tissuegraph.sheet.tables import without_guard
 
 _TRAJECTORY, _DENOISED = "trajectory.npz", "denoised.npz"
-_NAMES = ("domain", "domain_a", "domain_b", "sender", "receiver", "gene", "symbol", "gene_set")  # text always
+_NAMES = (
+    "domain",
+    "domain_a",
+    "domain_b",
+    "sender",
+    "receiver",
+    "gene",
+    "symbol",
+    "gene_set",
+    "ligand",
+    "receptor",
+)  # text always
 
 
 def complete_slice(assembled: Path, found: Path, sample: str, target: Path) -> list[str]:
@@ -46,7 +58,16 @@ def _tables(found: Path, sample: str) -> Iterator[tuple[str, pd.DataFrame]]:
         path = found / f"{sample}.{name}.csv"
         if path.is_file():
             with reading(path, f"table of {name}"):
-                yield name, _storable(pd.read_csv(path, dtype={column: str for column in _NAMES}))
+                yield name, _storable(_read(path))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """A table as it was before it was written: a domain may be called NA, or look like a number."""
+    texts = dict.fromkeys(_NAMES, str)
+    table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    for name in table.columns.intersection(_NAMES):
+        table[name] = table[name].map(without_guard, na_action="ignore")
+    return table
 
 
 def _storable(table: pd.DataFrame) -> pd.DataFrame:

@@ -74,3 +74,10 @@ def test_a_table_that_was_there_is_replaced(assembled, found):
     completed(assembled, found).write_h5ad(assembled)
     (found / "S.markers.csv").write_text(MARKERS.replace("TP53", "GAPDH"))
     assert list(completed(assembled, found).uns["markers"]["gene"].astype(str)) == ["GAPDH", "ACTB"]
+
+
+def test_names_that_look_like_something_else_stay_names(assembled, found):
+    (found / "S.markers.csv").write_text("domain,gene,rank\nNA,'-Rik,1\n01,NaN,1\n")
+    table = completed(assembled, found).uns["markers"]
+    assert list(table["domain"].astype(str)) == ["NA", "01"]
+    assert list(table["gene"].astype(str)) == ["-Rik", "NaN"]
