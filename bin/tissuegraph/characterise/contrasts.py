@@ -133,7 +133,10 @@ def inference_of_one_core() -> Any:
     from pydeseq2.default_inference import DefaultInference
 
     class Inference(DefaultInference):
+        """Theirs, but for one step."""
+
         def lin_reg_mu(self, counts, size_factors, design_matrix, min_mu):
+            """Means (P, G), at least min_mu, by least squares of counts at equal depth."""
             level = np.asarray(counts) / size_factors[:, None]
             fitted = design_matrix @ np.linalg.lstsq(design_matrix, level, rcond=None)[0]
             return np.maximum(size_factors[:, None] * fitted, min_mu)

@@ -72,6 +72,7 @@ def condition_notices(rows: Sequence[Row], groups: Mapping[str, Sequence[Row]]) 
 
 
 def spelt_apart(what: str, names: Sequence[str]) -> Iterator[str]:
+    """One line per set of names that differ by case, blanks or the encoding of a letter only."""
     alike: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         alike.setdefault(plain(name), []).append(name)

@@ -43,10 +43,19 @@ def planted_change(
 
 
 def relative_depth(tissue: Tissue, position: np.ndarray) -> np.ndarray:
-    """Where each position (N, 2) lies between the first layer's outer edge (0) and the last one's (1)."""
-    # the last layer's score is the distance to its upper border, whichever layer a point is in
-    along = tissue.scores.at(position)[-1]
-    return (along - along.min()) / max(np.ptp(along), 1e-12)
+    """Where each position (N, 2) lies between the first layer's outer edge (0) and the last one's (1).
+
+    Every layer takes the same part of it however thick it is: so a gene that follows the depth changes in no
+    layer where another one grows.
+    """
+    scores = tissue.scores.at(position)  # (K, N); of another layer: minus the distance to its nearer border
+    n, every = len(scores), np.arange(len(position))
+    layer = scores.argmax(axis=0)
+    above, below = (-scores[np.clip(layer + step, 0, n - 1), every] for step in (-1, 1))
+    for edge, own, other in ((0, above, below), (n - 1, below, above)):
+        at_edge = layer == edge  # whose outer border is that of the tissue
+        own[at_edge] = other[at_edge].max(initial=0.0) - other[at_edge]
+    return (layer + above / np.maximum(above + below, 1e-12)) / n
 
 
 def _nearness(tissue: Tissue, position: np.ndarray, border: tuple[int, int], width: float) -> np.ndarray:

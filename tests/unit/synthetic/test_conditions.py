@@ -59,6 +59,13 @@ def test_differential_genes_change_by_their_fold_in_their_domain_only(cohort, dr
         assert np.mean(changes) == pytest.approx(factor * abs(fold), abs=0.3)
 
 
+def test_depth_rises_through_the_layers_which_take_equal_parts_of_it(drawn):
+    for slice_ in drawn[:4]:
+        assert (np.floor(slice_.depth * 5).clip(0, 4) == slice_.domain).mean() > 0.99
+        spread = [np.ptp(slice_.depth[slice_.domain == k]) for k in range(5)]
+        assert min(spread) > 0.1
+
+
 def test_the_gradient_follows_the_depth(cohort, drawn):
     deep, shallow = drawn[0].depth > 0.8, drawn[0].depth < 0.2
     for gene, way in cohort.truth["gradient"]["genes"].items():
