@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph import keys
+from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.replicates import agreement, distances, section_table
 from tissuegraph.characterise.sections import Group, numbers_match, read_group, say_what_is_compared
 from tissuegraph.characterise.shares import compare, log_shares, mean_by_patient
@@ -51,12 +52,12 @@ def composition_of_group(
     say_what_is_compared(record, group)
     counts = np.stack([np.bincount(s.codes[s.codes >= 0], minlength=group.n_domains) for s in group.sections])
     apart = distances(counts)
-    shares_table(group, counts).to_csv(outdir / "composition.csv", index=False)
+    write_csv(shares_table(group, counts), outdir / "composition.csv")
     sections = section_table(counts, apart, group)
-    sections.to_csv(outdir / "sections.csv", index=False)
+    write_csv(sections, outdir / "sections.csv")
     tested, least = _tested(record, group, counts, pairs, seed)
     if tested is not None:
-        tested.to_csv(outdir / "composition_test.csv", index=False)
+        write_csv(tested, outdir / "composition_test.csv")
     files, pictures = _drawn(group, counts, outdir / group_id, group_id, formats)
     record.metrics |= {
         "n_sections": len(group.sections),

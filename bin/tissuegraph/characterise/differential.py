@@ -13,6 +13,7 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, compared_genes, described
 from tissuegraph.characterise.false_findings import benjamini_hochberg
+from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.pseudobulk import Pseudobulk, pseudobulk
 from tissuegraph.characterise.sections import (
     Group,
@@ -71,7 +72,7 @@ def differential_of_group(
             record.note(pair.why_not())
     bulk = pseudobulk(sections, group.n_domains)
     table = differential_table(record, bulk, group.names, sections, pairs)
-    table.to_csv(outdir / "differential.csv", index=False)
+    write_csv(table, outdir / "differential.csv")
     files, pictures = _drawn(table, group, outdir / group_id, group_id, formats)
     record.metrics |= {
         "n_sections": len(sections),

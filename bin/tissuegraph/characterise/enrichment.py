@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from tissuegraph.characterise.markers import ALPHA, LEAST_SPOTS
+from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.io.gene_sets import read_gene_sets
 from tissuegraph.io.text import listed
@@ -217,7 +218,7 @@ def write_enrichment(
             }
         )
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(COLUMNS))
-    found.to_csv(outdir / f"{record.sample}.enrichment.csv", index=False, float_format="%.6g")
+    write_csv(found, outdir / f"{record.sample}.enrichment.csv")
     record.metrics |= {
         "by": subject.by,
         "n_sets": len(matched.names),

@@ -9,11 +9,10 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """P-values of any shape, adjusted over all of them that are not NaN (Benjamini and Hochberg 1995,
     doi:10.1111/j.2517-6161.1995.tb02031.x).
     """
-    adjusted = np.array(p, dtype=float)
-    known = ~np.isnan(adjusted)
-    values = adjusted[known]
-    order = np.argsort(-values, kind="stable")
-    rank = np.arange(len(values), 0, -1)
-    values[order] = np.minimum(np.minimum.accumulate(values[order] * len(values) / rank), 1.0)
-    adjusted[known] = values
+    adjusted = np.full(np.shape(p), np.nan)
+    known = np.isfinite(p)
+    if known.any():
+        from scipy.stats import false_discovery_control
+
+        adjusted[known] = false_discovery_control(np.asarray(p, dtype=float)[known])
     return adjusted

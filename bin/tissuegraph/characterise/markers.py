@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import sparse
 
 from tissuegraph.characterise.count_split import SplitTest, split_test
+from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.ranks import RankSums, rank_sums
-from tissuegraph.characterise.spatial_genes import adjusted
 from tissuegraph.characterise.subject import Subject
 from tissuegraph.slices.preprocess import log_normalised
 
@@ -116,7 +116,7 @@ def _table(
 
 
 def _over_genes(p: np.ndarray, genes: np.ndarray) -> np.ndarray:
-    return adjusted(np.where(genes, p, np.nan))
+    return benjamini_hochberg(np.where(genes, p, np.nan))
 
 
 def _split_p(split: SplitTest, k: int) -> np.ndarray:

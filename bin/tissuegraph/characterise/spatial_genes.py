@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.neighbour_sums import neighbour_products
 from tissuegraph.characterise.ranks import gene_chunks
 
@@ -137,20 +138,9 @@ def spatial_table(
         {
             "gene": genes[tested],
             "morans_i": whole.morans_i[tested],
-            "p_adjusted": adjusted(whole.p[tested]),
+            "p_adjusted": benjamini_hochberg(whole.p[tested]),
             "morans_i_within_domains": within.morans_i[tested] if within else np.nan,
-            "p_adjusted_within_domains": adjusted(within.p[tested]) if within else np.nan,
+            "p_adjusted_within_domains": benjamini_hochberg(within.p[tested]) if within else np.nan,
         }
     )
     return table.sort_values("morans_i", ascending=False, kind="stable", ignore_index=True)
-
-
-def adjusted(p: np.ndarray) -> np.ndarray:
-    """p adjusted for the share of false findings (Benjamini and Hochberg); NaN are no tests."""
-    found = np.full(len(p), np.nan)
-    tested = np.isfinite(p)
-    if tested.any():
-        from scipy.stats import false_discovery_control
-
-        found[tested] = false_discovery_control(p[tested])
-    return found

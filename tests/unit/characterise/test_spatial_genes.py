@@ -5,9 +5,9 @@ import pytest
 from scipy import sparse
 from scipy.stats import false_discovery_control, norm
 
+from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.neighbour_sums import neighbour_products
 from tissuegraph.characterise.spatial_genes import (
-    adjusted,
     autocorrelation,
     row_normalised,
     spatial_table,
@@ -133,4 +133,6 @@ def test_products_of_neighbours_are_those_of_dense_matrices_also_in_chunks(monke
 
 
 def test_adjusting_leaves_out_what_is_no_test():
-    assert adjusted(np.array([0.01, np.nan, 0.04])) == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
+    assert benjamini_hochberg(np.array([0.01, np.nan, 0.04])) == pytest.approx(
+        [0.02, np.nan, 0.04], nan_ok=True
+    )
