@@ -31,7 +31,7 @@ def needs() {
         ASSEMBLE            : [megabytes: [self: 480, parts: 3], minutes: [self: 30, parts: 0.1]],
         ASSEMBLE_COHORT     : [megabytes: [self: 400, section: 5, sections: 0.25], minutes: [self: 30, sections: 0.05]],
         EXPLORE             : [megabytes: [self: 200, slice: 0.8], minutes: [self: 30, slice: 0.1]],
-        MARKERS             : [megabytes: [self: 500, slice: 7], minutes: [self: 30, slice: 0.1]],
+        MARKERS             : [megabytes: [self: 500, slice: 4], minutes: [self: 30, slice: 0.1]],
         SPATIAL_GENES       : [megabytes: [self: 400, slice: 4], minutes: [self: 30, slice: 0.1]],
         ENRICHMENT          : [megabytes: [self: 500, slice: 2], minutes: [self: 30, slice: 0.05]],
         EXPORT              : [megabytes: [self: 700, slice: 8], minutes: [self: 30, slice: 0.1]],
