@@ -17,7 +17,8 @@ from .conftest import ROOT, run_pipeline, write_sheet
 pytestmark = pytest.mark.pipeline
 SECTIONS = ("P01_S1", "P02_S1")
 TABLES = (
-    "markers", "domain_means", "spatial_genes", "trajectory", "paga", "interactions", "enrichment", "denoised",
+    "markers", "domain_means", "spatial_genes", "trajectory", "paga", "interactions", "enrichment",
+    "denoised",
 )  # fmt: skip
 FEW = ("trajectory", "interactions", "enrichment", "denoise")
 
