@@ -46,7 +46,7 @@ def cohort(tmp_path_factory):
 def characterised(folder, *options):
     return run_pipeline(
         folder, "--input", str(folder / "sheet.csv"), "--n_seeds", "1", "--figures", "png", "--stmfg_preset",
-        str(folder / "few.yaml"), "-resume", *options,
+        str(folder / "few.yaml"), "-resume", *options, characterise=True,
     )  # fmt: skip
 
 
