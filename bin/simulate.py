@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tissuegraph.cli import one_line_errors, seed_option
-from tissuegraph.synthetic.cohorts import PRESETS, plan, write_cohort
+from tissuegraph.synthetic.cohorts import PRESETS, write_preset
 
 
 @click.command(context_settings={"show_default": True})
@@ -23,8 +23,8 @@ from tissuegraph.synthetic.cohorts import PRESETS, plan, write_cohort
 @seed_option
 @one_line_errors
 def simulate(out: Path, preset: str, n_slices: int | None, full_resolution: str | None, seed: int) -> None:
-    """Write generated slices and OUT/samplesheet.csv."""
-    sheet = write_cohort(plan(preset, n_slices, seed), out, full_resolution=full_resolution or "")
+    """Write generated slices and OUT/samplesheet.csv; of conditions also what is planted, OUT/truth.json."""
+    sheet = write_preset(preset, out, n_slices, seed, full_resolution=full_resolution or "")
     click.echo(sheet)
 
 

@@ -11,6 +11,7 @@ import click
 from tissuegraph.cli import existing_directory, existing_file, one_line_errors, output_file
 from tissuegraph.methods import METHODS
 from tissuegraph.presets import PRESET_DIRECTORY
+from tissuegraph.sheet.characterise import unreadable_files
 from tissuegraph.sheet.check import read_samplesheet
 from tissuegraph.sheet.parameters import check_parameters, known_parameters, read_parameters
 from tissuegraph.sheet.run import resolve_run
@@ -27,6 +28,10 @@ from tissuegraph.sheet.run import resolve_run
     "--preset", "given", multiple=True, metavar="METHOD=FILE", help="Preset file of a user; may repeat."
 )
 @click.option("--genes", "genes_file", type=click.Path(path_type=Path), help="File that the genes stand in.")
+@click.option("--gene-sets", type=click.Path(path_type=Path), help="Gene sets of a user (GMT).")
+@click.option(
+    "--interaction-pairs", type=click.Path(path_type=Path), help="Ligands and receptors of a user (CSV, TSV)."
+)
 @click.option(
     "--presets", default=PRESET_DIRECTORY, type=existing_directory, help="Presets that names stand for."
 )
@@ -41,6 +46,8 @@ def main(
     params_schema: Path | None,
     given: tuple[str, ...],
     genes_file: Path | None,
+    gene_sets: Path | None,
+    interaction_pairs: Path | None,
     presets: Path,
     rows: Path,
     problems: Path,
@@ -58,7 +65,7 @@ def main(
     if run_path is not None:
         own = dict(_method_and_file(text) for text in given)
         run, more = resolve_run(values or {}, own, presets, genes_file)
-        lines += more
+        lines += [*more, *unreadable_files(gene_sets, interaction_pairs)]
         typed = {name: (values or {}).get(name) for name in known_parameters(rules)}
         _write(run_path, {**run, "params": typed, "notices": found.notices})
     _write(rows, found.rows)

@@ -46,6 +46,19 @@ GENES_ASKED = (
 GENES_LEFT_OUT = (
     "genes_left_out"  # beside it: those that are not inferred, as not all references measure them
 )
+PSEUDOTIME = "pseudotime"  # obs: diffusion pseudotime from the root, 0 to 1, NaN where not reached
+DENOISED = "denoised"  # layers: mean of the decoder, of the genes in the model; no entry for the others
+MARKERS = "markers"
+CHARACTERISED = (  # uns: tables of what domains mean, as in the CSV files of these names
+    MARKERS,
+    "domain_means",
+    "spatial_genes",
+    "trajectory",
+    "paga",
+    "interactions",
+    "enrichment",
+    "denoised",
+)
 TOTAL_COUNTS, N_GENES, PCT_MITO = "total_counts", "n_genes_by_counts", "pct_counts_mt"  # obs, as scanpy
 KEEP, DROP_REASON = "keep", "drop_reason"  # the QC table: whether a spot stays, and the rules it breaks
 
@@ -56,6 +69,7 @@ CONTROL_COUNTS = "control_counts"  # obs: counts of negative controls and codes 
 def is_own_column(name: str) -> bool:
     """Whether the pipeline writes, or may write, an obs column of this name."""
     own = {ANNOTATION, ARRAY_ROW, ARRAY_COL, SECTION, TOTAL_COUNTS, N_GENES, PCT_MITO, KEEP, DROP_REASON}
+    own |= {PSEUDOTIME}
     return name in own or re.fullmatch(f"({DOMAIN}|{REGION})(_.*)?", name) is not None
 
 

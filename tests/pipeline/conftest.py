@@ -38,10 +38,20 @@ class Run:
 
 
 def run_pipeline(
-    launch: Path, *arguments: str, project: Path = ROOT, environment: dict[str, str] | None = None
+    launch: Path,
+    *arguments: str,
+    project: Path = ROOT,
+    environment: dict[str, str] | None = None,
+    characterise: bool = False,
 ) -> Run:
-    """Run the pipeline from the directory `launch`; results go to launch/results."""
+    """Run the pipeline from the directory `launch`; results go to launch/results.
+
+    characterise: whether it asks what domains mean without being told to, as it does in stub runs; that
+    is a third of a small run, and asked for in test_biology.
+    """
     environment = engine_environment(launch, **(environment or {}))
+    if not (characterise or "-stub" in arguments):
+        arguments = (*arguments, "--characterise", "none")
     finished = subprocess.run(
         [project / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "test",
          "--outdir", launch / "results", *arguments],

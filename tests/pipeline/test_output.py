@@ -28,7 +28,7 @@ ENDLESS = "extends: default\noptimiser:\n  epochs: 100000\n"
 SLEEPING = "process { withName: TRAIN { beforeScript = 'sleep 120 & wait $!' } }\n"
 # Results of a size, of a stub run
 LARGE = (
-    "process { withName: ASSEMBLE { afterScript = 'for f in *.h5ad; do head -c 3M /dev/zero > $f; done' } }\n"
+    "process { withName: COMPLETE { afterScript = 'for f in *.h5ad; do head -c 3M /dev/zero > $f; done' } }\n"
 )
 LOCK = Path("pipeline_info") / ".running"
 

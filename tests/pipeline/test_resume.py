@@ -1,4 +1,8 @@
-"""What a resumed run repeats: what changed and what follows from it, everything when the code changed."""
+"""What a resumed run repeats: what changed and what follows from it, everything when the code changed.
+
+Runs are dear and tasks are cheap: each resumed run makes several changes, to slices and groups that do not
+meet.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,11 @@ pytestmark = pytest.mark.pipeline
 
 # Whatever changed in sheet or parameters: they are checked again, and the report says what they are
 ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
-TAKEN_HOME = ("ASSEMBLE", "EXPLORE")
+TAKEN_HOME = ("ASSEMBLE", "MARKERS", "SPATIAL_GENES", "COMPLETE", "EXPLORE")
 STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", *TAKEN_HOME)
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
-OF_GROUP = {"COHORT (group:a)", "MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
-OF_TAUGHT_GROUP = {name.replace("group:a", "group:taught") for name in OF_GROUP}
 PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
+Row = dict[str, str]
 
 
 def tasks(sample: str, *steps: str) -> set[str]:
@@ -26,130 +29,67 @@ def tasks(sample: str, *steps: str) -> set[str]:
     return {f"{step} ({sample} stmfg)" if step in PER_METHOD else f"{step} ({sample})" for step in steps}
 
 
-class Cohort:
-    """One launch directory with a sheet, a preset and a finished stub run; each change resumes from there."""
+def of_group(name: str) -> set[str]:
+    """Names of the tasks over all sections of a group."""
+    return {f"{step} (group:{name})" for step in ("COHORT", "MATCH", "ASSEMBLE_COHORT", "COMPOSITION")}
 
-    def __init__(self, folder: Path, rows: list[dict[str, str]]):
-        self.folder, self.rows = folder, rows
+
+def home(*samples: str) -> set[str]:
+    """Names of the tasks that make what the user takes home of these slices."""
+    return set().union(*(tasks(sample, *TAKEN_HOME) for sample in samples))
+
+
+class Launch:
+    """One launch directory: stub runs of one cache, with a sheet and a preset."""
+
+    def __init__(self, folder: Path, project: Path = ROOT):
+        self.folder, self.project = folder, project
         self.preset, self.written = folder / "mine.yaml", None
-        self.run(self.rows)
-        self.repeated_unchanged = self.repeated()
 
-    def run(self, rows: list[dict[str, str]], preset: str = PRESET, *more: str) -> Run:
+    def run(self, rows: list[Row], *more: str, preset: str = PRESET, outdir: str = "results") -> Run:
         sheet = self.folder / "sheet.csv"
         if (rows, preset) != self.written:  # a file written again is another one for the engine
             self.preset.write_text(preset)
             write_sheet(sheet, rows)
             self.written = (rows, preset)
-        run = run_pipeline(
-            self.folder, "-stub", "-resume", "--input", str(sheet), "--stmfg_preset", str(self.preset), *more
-        )
+        words = ("--input", str(sheet), "--stmfg_preset", str(self.preset), "--outdir", outdir, *more)
+        run = run_pipeline(self.folder, "-stub", "-resume", *words, project=self.project)
         assert run.code == 0, run.output
-        return run
+        return Run(run.code, run.output, self.folder / outdir)
 
-    def repeated(
-        self, rows: list[dict[str, str]] | None = None, preset: str = PRESET, *more: str
-    ) -> set[str]:
+    def repeated(self, rows: list[Row], *more: str, **files: str) -> set[str]:
         """Tasks that are run again although the run is resumed."""
-        trace = self.run(rows or self.rows, preset, *more).trace()
-        return {name for name, status in trace.items() if status != "CACHED"}
+        return {name for name, status in self.run(rows, *more, **files).trace().items() if status != "CACHED"}
 
 
-@pytest.fixture(scope="module")
-def cohort(tmp_path_factory):
-    path = str(ROOT / "tests" / "data" / "patchy.h5ad")
-    rows = [{"sample": name, "path": path, "n_domains": "3", "group": "a"} for name in ("one", "two")]
-    return Cohort(tmp_path_factory.mktemp("resume"), rows)
+class Cohort(Launch):
+    """A finished run of three groups: `a` and `b`, and `taught`, which has no number of domains.
 
+    reconfigured: what the next run repeats, before which the report got another configuration.
+    """
 
-def test_an_unchanged_run_repeats_nothing(cohort):
-    assert cohort.repeated_unchanged == set()
+    def __init__(self, folder: Path, project: Path):
+        super().__init__(folder, project)
+        path = str(ROOT / "tests" / "data" / "patchy.h5ad")
+        groups = {"one": "a", "two": "a", "three": "b", "four": "b", "five": "taught", "six": "taught"}
+        self.rows = [
+            {"sample": name, "path": path, "n_domains": "" if group == "taught" else "3", "group": group}
+            for name, group in groups.items()
+        ]
+        self.rows[4] |= {"annotation": "layer", "teaches": "true"}
+        self.run(self.rows)
+        with (project / "assets" / "multiqc_config.yml").open("a") as config:
+            config.write("\nreport_comment: another comment\n")
+        self.reconfigured = self.repeated(self.rows)
 
+    def row(self, of: str, **changed: str) -> Row:
+        """The row of a sample with some values changed."""
+        return next(row for row in self.rows if row["sample"] == of) | changed
 
-def test_a_section_added_repeats_its_own_slice_and_what_is_made_of_the_group(cohort):
-    added = [*cohort.rows, {**cohort.rows[0], "sample": "three"}]
-    assembled = tasks("one", *TAKEN_HOME) | tasks("two", *TAKEN_HOME)
-    assert cohort.repeated(added) == ALWAYS | OF_GROUP | assembled | tasks("three", *STEPS)
-
-
-def test_a_slice_without_group_added_repeats_nothing_of_the_others(cohort):
-    added = [*cohort.rows, {**cohort.rows[0], "sample": "lone", "group": ""}]
-    assert cohort.repeated(added) == ALWAYS | tasks("lone", *STEPS)
-
-
-def test_a_section_added_to_a_group_without_number_repeats_no_estimate_of_the_others(cohort):
-    asked = [{**row, "n_domains": "", "group": "b"} for row in cohort.rows]
-    cohort.run(asked)
-    found = cohort.repeated([*asked, {**asked[0], "sample": "asking"}])
-    assert "ESTIMATE (asking)" in found
-    assert "POOL_NUMBERS (group:b)" in found
-    assert not found & {
-        f"{step} ({name})" for step in ("ESTIMATE", "BASELINE", "QC") for name in ("one", "two")
-    }
-
-
-@pytest.mark.parametrize("teaches", [False, True])
-def test_a_section_added_to_a_taught_group_repeats_the_teaching_if_it_teaches_itself(cohort, teaches):
-    teacher = {**cohort.rows[0], "group": "taught", "annotation": "layer", "teaches": "true"}
-    taught = [teacher, {**cohort.rows[1], "group": "taught"}]
-    cohort.run(taught)
-    new = "teacher" if teaches else "pupil"  # no other test adds it: all share one cache
-    added = {**(teacher if teaches else taught[1]), "sample": new}
-    named = {"TEACH (group:taught)", "NAME_REGIONS (two)"} if teaches else {f"NAME_REGIONS ({new})"}
-    own = tasks(new, *STEPS) | tasks("one", *TAKEN_HOME) | tasks("two", *TAKEN_HOME)
-    assert cohort.repeated([*taught, added]) == ALWAYS | OF_TAUGHT_GROUP | own | named
-
-
-def test_a_row_removed_repeats_the_assembly_of_the_section_that_is_left_alone(cohort):
-    assert cohort.repeated(cohort.rows[1:]) == ALWAYS | tasks("two", *TAKEN_HOME)
-
-
-def test_a_renamed_row_repeats_that_slice_and_its_group_only(cohort):
-    renamed = [{**cohort.rows[0], "sample": "uno"}, cohort.rows[1]]
-    found = ALWAYS | OF_GROUP | tasks("uno", *STEPS) | tasks("two", *TAKEN_HOME)
-    assert cohort.repeated(renamed) == found
-
-
-def test_reordered_rows_repeat_the_report_only(cohort):
-    assert cohort.repeated(cohort.rows[::-1]) == ALWAYS
-
-
-def test_the_group_of_a_row_repeats_the_assembly_of_its_sections_only(cohort):
-    rows = [{**row, "n_domains": "5"} for row in cohort.rows]  # as in no other test: all share one cache
-    cohort.run(rows)
-    found = cohort.repeated([{**rows[0], "group": "b"}, rows[1]])
-    assert found == ALWAYS | tasks("one", *TAKEN_HOME) | tasks("two", *TAKEN_HOME)
-
-
-def test_the_number_of_domains_of_a_row_repeats_its_clusterings_only(cohort):
-    found = cohort.repeated([{**cohort.rows[0], "n_domains": "4"}, cohort.rows[1]])
-    own = tasks("one", "BASELINE", "CLUSTER", *TAKEN_HOME)
-    assert found == ALWAYS | OF_GROUP | own | tasks("two", *TAKEN_HOME)
-
-
-def test_a_threshold_of_a_row_repeats_that_slice_from_quality_control_on(cohort):
-    found = cohort.repeated([{**cohort.rows[0], "min_counts": "3"}, cohort.rows[1]])
-    assert found == ALWAYS | OF_GROUP | tasks("one", *STEPS[1:]) | tasks("two", *TAKEN_HOME)
-
-
-def test_a_title_and_another_outdir_repeat_the_report_only(cohort):
-    assert cohort.repeated(None, PRESET, "--multiqc_title", "Monday") == ALWAYS
-    assert cohort.repeated(None, PRESET, "--outdir", str(cohort.folder / "results" / "..")) == ALWAYS
-
-
-def test_a_comment_in_a_preset_repeats_nothing_before_the_report(cohort):
-    assert cohort.repeated(None, "# ours\n" + PRESET) == ALWAYS
-
-
-def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
-    everyone = [row["sample"] for row in cohort.rows]
-    always = ALWAYS | {"MATCH (group:a)", "ASSEMBLE_COHORT (group:a)"}
-    training = cohort.repeated(None, PRESET.replace("50", "60"))
-    assert training == always.union(*(tasks(name, "TRAIN", "CLUSTER", *TAKEN_HOME) for name in everyone))
-    clustering = cohort.repeated(None, PRESET + "clustering:\n  clusterer: kmeans\n")
-    assert clustering == always.union(*(tasks(name, "CLUSTER", *TAKEN_HOME) for name in everyone))
-    graphs = cohort.repeated(None, PRESET + "feature_graph:\n  k: 9\n")
-    assert graphs == always.union(*(tasks(name, *STEPS[3:]) for name in everyone))
+    def changed(self, **rows: Row | None) -> list[Row]:
+        """The sheet with other rows for some samples, or none."""
+        found = [rows.get(row["sample"], row) for row in self.rows]
+        return [row for row in found if row is not None]
 
 
 @pytest.fixture(scope="module")
@@ -165,53 +105,147 @@ def project(tmp_path_factory):
     return copy
 
 
-def test_a_file_written_over_in_a_directory_repeats_what_reads_it(tmp_path):
-    """The time of a directory stays the same then, and it is all that the engine compares."""
-    outs = tmp_path / "outs"
-    shutil.copytree(ROOT / "tests" / "data" / "layered" / "outs", outs)
-    model = tmp_path / "model"
-    model.mkdir()
-    for name in ("model.json", "model.safetensors"):
-        (model / name).write_text("{}")
-    folder = tmp_path / "launch"
-    folder.mkdir()
-    cohort = Cohort(folder, [{"sample": "one", "path": str(outs), "n_domains": "3"}])
-    words = (None, PRESET, "--region_model", str(model))
-    cohort.repeated(*words)
-    assert cohort.repeated(*words) == set()
-    (model / "model.json").write_text('{"format": 1}')
-    named = {"NAME_REGIONS (one)", *tasks("one", *TAKEN_HOME)}
-    assert cohort.repeated(*words) == named | {"SUMMARISE", "MULTIQC"}
-    matrix = next(outs.glob("*.h5"))
-    matrix.write_bytes(matrix.read_bytes() + b" ")
-    assert set(tasks("one", *STEPS)) <= cohort.repeated(*words)
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory, project):
+    return Cohort(tmp_path_factory.mktemp("resume"), project)
 
 
-def test_resume_repeats_only_the_report_for_its_configuration_and_everything_for_new_code(
-    project, sheet, tmp_path
-):
-    rows = write_sheet(tmp_path / "sheet.csv", sheet[:1])
-    arguments = ("--input", str(rows), "--n_seeds", "1")
-    first = run_pipeline(tmp_path, *arguments, project=project)
-    assert first.code == 0, first.output
-    assert set(first.trace().values()) == {"COMPLETED"}
-
-    with (project / "assets" / "multiqc_config.yml").open("a") as config:
-        config.write("\nreport_comment: another comment\n")
-    second = run_pipeline(tmp_path, *arguments, "-resume", project=project)
-    assert second.code == 0, second.output
-    assert {name for name, status in second.trace().items() if status == "COMPLETED"} == {"MULTIQC"}
-
-    with (project / "bin" / "tissuegraph" / "keys.py").open("a") as module:
-        module.write("\n# another comment\n")
-    third = run_pipeline(tmp_path, *arguments, "-resume", project=project)
-    assert third.code == 0, third.output
-    assert "CACHED" not in third.trace().values()
+def test_a_configuration_of_the_report_repeats_the_report_only(cohort):
+    assert cohort.reconfigured == {"MULTIQC"}
 
 
-def test_stub_run_reaches_the_report_and_every_slice(tmp_path, sheet):
-    rows = write_sheet(tmp_path / "sheet.csv", sheet)
-    run = run_pipeline(tmp_path, "--input", str(rows), "-stub")
-    assert run.code == 0, run.output
-    assert {path.name for path in (run.outdir / "slices").iterdir()} == {row["sample"] for row in sheet}
-    assert (run.outdir / "multiqc" / "multiqc_report.html").exists()
+def test_rows_added_repeat_their_own_slices_and_what_is_made_of_their_groups(cohort):
+    """A section, a pupil in a group without number, a slice without group; a row gets another group."""
+    added = [
+        *cohort.changed(four=cohort.row("four", group="other")),
+        cohort.row("one", sample="added"),
+        cohort.row("six", sample="pupil"),
+        cohort.row("one", sample="lone", group=""),
+    ]
+    found = cohort.repeated(added)
+    section = of_group("a") | home("one", "two") | tasks("added", *STEPS)
+    # (no estimate of the others is repeated, nor the teaching)
+    pupil = of_group("taught") | home("five", "six") | tasks("pupil", *STEPS, "ESTIMATE", "NAME_REGIONS")
+    assert found == (
+        ALWAYS
+        | section
+        | pupil
+        | {"POOL_NUMBERS (group:taught)"}
+        | tasks("lone", *STEPS)
+        | home("three", "four")  # no longer of one group
+    )
+
+
+def test_values_of_a_row_repeat_what_reads_them_and_a_new_teacher_repeats_the_teaching(cohort):
+    changed = cohort.changed(one=cohort.row("one", n_domains="4"), three=cohort.row("three", min_counts="3"))
+    found = cohort.repeated([*changed, cohort.row("five", sample="second")])
+    number = of_group("a") | tasks("one", "BASELINE", "CLUSTER", *TAKEN_HOME) | home("two")
+    threshold = of_group("b") | tasks("three", *STEPS[1:]) | home("four")
+    teacher = of_group("taught") | home("five", "six") | tasks("second", *STEPS, "ESTIMATE")
+    taught = {"TEACH (group:taught)", "NAME_REGIONS (six)", "POOL_NUMBERS (group:taught)"}
+    assert found == ALWAYS | number | threshold | teacher | taught
+
+
+def test_a_row_removed_or_renamed_repeats_what_is_made_of_its_group_only(cohort):
+    """With one section left, a group is none: that section is assembled again."""
+    found = cohort.repeated(cohort.changed(one=None, three=cohort.row("three", sample="uno")))
+    assert found == ALWAYS | home("two") | of_group("b") | tasks("uno", *STEPS) | home("four")
+
+
+def test_another_order_title_and_outdir_and_a_comment_in_a_preset_repeat_the_report_only(cohort):
+    words = ("--multiqc_title", "Monday")
+    assert cohort.repeated(cohort.rows[::-1], *words, preset="# ours\n" + PRESET, outdir="other") == ALWAYS
+
+
+def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
+    rows = cohort.rows[:2]
+    always = ALWAYS | of_group("a") - {"COHORT (group:a)"}
+
+    def of_both(*steps: str) -> set[str]:
+        return tasks("one", *steps) | tasks("two", *steps)
+
+    training = cohort.repeated(rows, preset=PRESET.replace("50", "60"))
+    assert training == always | of_both("TRAIN", "CLUSTER", *TAKEN_HOME)
+    clustering = cohort.repeated(rows, preset=PRESET + "clustering:\n  clusterer: kmeans\n")
+    assert clustering == always | of_both("CLUSTER", *TAKEN_HOME)
+    graphs = cohort.repeated(rows, preset=PRESET + "feature_graph:\n  k: 9\n")
+    assert graphs == always | of_both(*STEPS[3:])
+
+
+def test_new_code_repeats_everything(cohort, project):
+    module = project / "bin" / "tissuegraph" / "keys.py"
+    text = module.read_text()
+    module.write_text(text + "\n# another comment\n")
+    trace = cohort.run(cohort.rows[:1]).trace()
+    module.write_text(text)  # (what counts is what a file holds: other tests go on with the cache)
+    assert tasks("one", *STEPS) | ALWAYS == set(trace)
+    assert set(trace.values()) == {"COMPLETED"}
+
+
+# --- files in directories, whose time is all that the engine compares -------------------------------------
+
+
+class Directories(Launch):
+    """Runs of slices and models that are directories: a first one, an unchanged one, one after changes.
+
+    Changed are the counts of `outs` and a file of each of two models: of regions, which names the regions of
+    all slices, and of expression, which infers that of `unseen`.
+    """
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        given = ROOT / "tests" / "data"
+        outs = shutil.copytree(given / "layered" / "outs", folder / "outs")
+        hidden = shutil.ignore_patterns("*feature_bc_matrix*")
+        image = shutil.copytree(given / "layered" / "outs", folder / "image", ignore=hidden)
+        rows = [
+            {"sample": "outs", "path": str(outs), "n_domains": "3"},
+            {"sample": "patchy", "path": str(given / "patchy.h5ad"), "n_domains": "3"},
+            {"sample": "unseen", "path": str(image), "n_domains": "3", "role": "target"},
+        ]
+        models = {"region_model": "{", "reference_model": '{"kind": "expression"'}
+        for name, text in models.items():
+            (folder / name).mkdir()
+            (folder / name / "model.json").write_text(text + "}")
+            (folder / name / "model.safetensors").write_text("")
+        words = (
+            "--infer_expression",
+            *(word for name in models for word in (f"--{name}", str(folder / name))),
+        )
+        self.first = self.run(rows, *words)
+        self.trace = self.first.trace()  # (the next run replaces the file)
+        self.unchanged = self.repeated(rows, *words)
+        (folder / "region_model" / "model.json").write_text('{"format": 1}')
+        (folder / "reference_model" / "model.json").write_text(models["reference_model"] + ', "format": 1}')
+        matrix = next(outs.glob("*.h5"))
+        matrix.write_bytes(matrix.read_bytes() + b" ")
+        self.after = self.repeated(rows, *words)
+
+
+@pytest.fixture(scope="module")
+def directories(tmp_path_factory):
+    return Directories(tmp_path_factory.mktemp("directories"))
+
+
+def test_stub_run_reaches_the_report_and_every_slice(directories):
+    out = directories.first.outdir
+    assert {path.name for path in (out / "slices").iterdir()} == {"outs", "patchy", "unseen"}
+    assert (out / "multiqc" / "multiqc_report.html").exists()
+
+
+def test_an_unchanged_run_repeats_nothing(directories):
+    assert set(directories.trace.values()) == {"COMPLETED"}
+    assert directories.unchanged == set()
+
+
+def test_a_file_written_over_in_a_directory_of_counts_repeats_its_slice(directories):
+    assert directories.after >= tasks("outs", *STEPS)
+
+
+def test_a_file_written_over_in_a_model_repeats_what_reads_it(directories):
+    patchy = {name for name in directories.after if "(patchy" in name}
+    assert patchy == {"NAME_REGIONS (patchy)", *home("patchy")}
+    assert "VALIDATE_SAMPLESHEET" not in directories.after
+    assert {"SUMMARISE", "MULTIQC"} <= directories.after
+    for tasks_of in (set(directories.trace), directories.after):
+        assert {name for name in tasks_of if "_EXPRESSION" in name} == {"INFER_EXPRESSION (unseen)"}

@@ -223,7 +223,9 @@ def test_steps_of_slices_are_arrays_of_equal_jobs(cohort):
         if "ArrayJobId" in job:
             arrays[job["ArrayJobId"]].append(job)
     names = Counter(re.sub(r"^nf-[A-Z]+_|_\(\d+\)$", "", array[0]["JobName"]) for array in arrays.values())
-    assert names == dict.fromkeys(["INGEST", "QC", "BASELINE", "GRAPH", "CLUSTER", "ASSEMBLE", "EXPLORE"], 2)
+    steps = ["INGEST", "QC", "BASELINE", "GRAPH", "CLUSTER", "ASSEMBLE", "EXPLORE"]
+    steps += [f"CHARACTERISE_{step}" for step in ("MARKERS", "SPATIAL_GENES", "COMPLETE")]
+    assert names == dict.fromkeys(steps, 2)
     for array in arrays.values():
         assert sorted(job["ArrayTaskId"] for job in array) == ["0", "1", "2", "3"][: len(array)]
         assert len({(job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]) for job in array}) == 1

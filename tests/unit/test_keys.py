@@ -9,6 +9,7 @@ from tissuegraph import keys
 # Words that mean other things too: an annotation is also a column of the samplesheet
 WORDS = {"annotation", "barcode", "counts", "domain", "inferred", "measured", "spatial", "tissuegraph"}
 WORDS |= {"region", "section", "log1p"}
+WORDS |= {"markers", "denoised"}  # of a step, and in the name of a file
 SLOTS = {value for name, value in vars(keys).items() if name.isupper() and value not in WORDS}
 # The files of other tools, which these modules read or write, have names of their own
 FOREIGN = {

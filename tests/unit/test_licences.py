@@ -57,7 +57,7 @@ def test_the_table_is_what_the_metadata_say(licences, root):
 
 
 def test_development_tools_are_not_in_it_and_cuda_in_one_image_only(table):
-    assert not {"pytest", "ruff", "nf-core", "scanpy", "grimp"} & set(table)
+    assert not {"pytest", "ruff", "nf-core", "pdoc", "grimp"} & set(table)
     assert {"multiqc", "igraph", "imagecodecs", "pyarrow"} <= set(table)
     assert table["torch"][2] == "cpu, cuda"
     nvidia = [images for licence, images in (rest[1:] for rest in table.values()) if "NVIDIA" in licence]

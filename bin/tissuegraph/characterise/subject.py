@@ -1,4 +1,4 @@
-"""One assembled slice as what characterising it needs: counts, positions, graph, and what divides its spots."""
+"""One assembled slice as characterising needs it: counts, positions, graph, and what divides its spots."""
 
 from __future__ import annotations
 

@@ -75,6 +75,26 @@ def read_final(file: Any) -> FinalSlice:
     )
 
 
+@dataclass(frozen=True)
+class Marker:
+    """One row of the table of markers: the gene's name in the file, and its rank from 1 in the domain."""
+
+    domain: str
+    gene: str
+    rank: int
+
+
+def marker_table(file: Any) -> list[Marker]:
+    """Rows of uns['markers'], empty in a file without."""
+    table = file["uns"].get(keys.MARKERS)
+    if table is None or not {"domain", "gene", "rank"} <= set(table):
+        return []
+    rows = zip(
+        *(_words(table[name]) for name in ("domain", "gene")), table["rank"][()].astype(int), strict=True
+    )
+    return [Marker(str(domain), str(gene), int(rank)) for domain, gene, rank in rows]
+
+
 def count_pieces(file: Any) -> Iterator[tuple[slice, sparse.csr_matrix]]:
     """Raw counts of the spots in turn, as (rows, counts (n, G) CSR): never in memory together.
 
@@ -167,14 +187,16 @@ def _symbols(var: Any) -> np.ndarray:
     """What people call each gene: its symbol, else its name in the file."""
     names = _index(var)
     node = var.get(keys.GENE_SYMBOL)
-    if node is None:
-        return names
-    if hasattr(node, "keys"):
-        texts = strings(node["categories"] if "codes" in node else node["values"])
-        symbols = np.append(texts, "")[node["codes"][()]] if "codes" in node else texts
-    else:
-        symbols = strings(node)
+    symbols = names if node is None else _words(node)
     return np.where(symbols == "", names, symbols)
+
+
+def _words(node: Any) -> np.ndarray:
+    """A column of text, however it is stored; empty where it is missing."""
+    if not hasattr(node, "keys"):
+        return strings(node)
+    texts = strings(node["categories"] if "codes" in node else node["values"])
+    return np.append(texts, "")[node["codes"][()]] if "codes" in node else texts
 
 
 def _number(node: Any) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from string import Template
@@ -16,7 +17,7 @@ import tissuegraph
 from tissuegraph import keys
 from tissuegraph.errors import InputError
 from tissuegraph.explore.colourings import colourings, gene_entry, palette
-from tissuegraph.explore.final import FinalSlice, count_pieces, read_final
+from tissuegraph.explore.final import FinalSlice, count_pieces, marker_table, read_final
 from tissuegraph.explore.markers import Moments, gene_codes, moments, top_genes
 from tissuegraph.explore.packing import WORD, packed, packed_bytes, quantised, script_json
 from tissuegraph.explore.picture import tissue_picture
@@ -51,7 +52,10 @@ def write_page(record: Record, h5ad: Path, path: Path) -> None:
 def gene_entries(
     file: Any, slice_: FinalSlice, most: int = MOST_GENES, budget: int = GENE_BUDGET
 ) -> list[dict]:
-    """The genes that tell the final domains apart, best first, as many as fit into `budget` characters."""
+    """The genes that tell the final domains apart, best first, as many as fit into `budget` characters.
+
+    Those of the table of markers come first, where the file has one.
+    """
     domain = slice_.columns[keys.DOMAIN]
     if domain.categories is None:
         raise InputError(
@@ -60,15 +64,20 @@ def gene_entries(
     if not len(slice_.genes):
         return []
     found = moments(count_pieces(file), domain.values, len(domain.categories), len(slice_.genes))
-    chosen = top_genes(found, most)
-    codes = gene_codes(count_pieces(file), [gene for gene, _ in chosen], found.highest, len(slice_.barcodes))
+    notes = dict(_marker_notes(file, slice_))
+    notes |= {
+        gene: _domain_note(found, slice_, best) for gene, best in top_genes(found, most) if gene not in notes
+    }
+    chosen = list(notes)[:most]
+    codes = gene_codes(count_pieces(file), chosen, found.highest, len(slice_.barcodes))
     entries = []
-    for (gene, best), values in zip(chosen, codes, strict=True):
+    for gene, values in zip(chosen, codes, strict=True):
         text = packed(values)
         budget -= len(text)
         if budget < 0:
             break
-        note = _gene_note(found, slice_, best)
+        what = "Inferred from the image, not measured: log" if slice_.inferred else "Log"
+        note = f"{what}(1 + counts per 10,000).{notes[gene]}"
         entries.append(gene_entry(*_gene_words(slice_, gene), text, float(found.highest[gene]), note))
     return entries
 
@@ -80,13 +89,23 @@ def _gene_words(slice_: FinalSlice, gene: int) -> tuple[str, str]:
     return name, f"{symbol} ({name})" if shared else symbol
 
 
-def _gene_note(found: Moments, slice_: FinalSlice, domain: int) -> str:
-    what = "Inferred from the image, not measured: log" if slice_.inferred else "Log"
-    note = f"{what}(1 + counts per 10,000)."
+def _marker_notes(file: Any, slice_: FinalSlice) -> Iterator[tuple[int, str]]:
+    """Each marker of the file's table, with whose it is, by turns: the first of all, the second ..."""
+    place = {str(name): index for index, name in enumerate(slice_.genes)}
+    markers = sorted(marker_table(file), key=lambda row: row.rank)
+    told: set[int] = set()
+    for row in markers:
+        gene = place.get(row.gene)
+        if gene is not None and gene not in told:
+            told.add(gene)
+            yield gene, f" Marker {row.rank} of {row.domain}."
+
+
+def _domain_note(found: Moments, slice_: FinalSlice, domain: int) -> str:
     if domain < 0:
-        return note
+        return ""
     name = slice_.columns[keys.DOMAIN].categories[domain]
-    return f"{note} Among the genes that set domain {name} apart ({found.sizes[domain]:,} spots)."
+    return f" Among the genes that set domain {name} apart ({found.sizes[domain]:,} spots)."
 
 
 def page_content(sample: str, slice_: FinalSlice, genes: list[dict]) -> dict[str, Any]:

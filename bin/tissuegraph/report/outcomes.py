@@ -16,7 +16,9 @@ ASSEMBLED = "assemble"  # the step whose record says that a slice went all the w
 GROUP = "group:"  # starts the sample of a group's records; no slice has a colon in its name
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
 EXPLORED = "explore"  # the step whose record names the page of a slice
-AFTERWARDS = (EXPLORED, "export")  # steps on the assembled slice, whose warnings its own record cannot have
+CHARACTERISING = ("markers", "spatial_genes", "trajectory", "interactions", "enrichment", "denoise")
+# Steps on the assembled slice, whose warnings its own record cannot have
+AFTERWARDS = (*CHARACTERISING, "complete", EXPLORED, "export")
 _NO_EXIT_STATUS = 2**31 - 1  # what the engine says of a task that it lost sight of
 _NAMED = 10  # failed slices named in a sentence
 _MEASURING = ("ingest", "qc")  # steps whose metrics describe a slice that was not assembled
@@ -215,8 +217,16 @@ def _finished(
     explored = next((entry for entry in records if entry.step == EXPLORED and entry.status != FAILED), None)
     if explored is not None and "page" in explored.metrics:
         metrics["page"] = explored.metrics["page"]
+    found = {
+        entry.step: entry.metrics
+        for entry in records
+        if entry.step in CHARACTERISING and entry.status != FAILED
+    }
+    if found:
+        metrics["characterised"] = found
     status = WARNED if reasons else done.status
-    return Outcome(row["sample"], row, status, reasons, metrics, notes=tuple(done.notes))
+    notes = (*done.notes, *_notes(entry for entry in records if entry.step in AFTERWARDS))
+    return Outcome(row["sample"], row, status, reasons, metrics, notes=notes)
 
 
 def _with_expression(outcome: Outcome, entry: Record | None) -> Outcome:

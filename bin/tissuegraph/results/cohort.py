@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from tissuegraph import keys
+from tissuegraph.cohorts.shared_genes import shared_genes
 from tissuegraph.figures.cohort import cohort_figure
 from tissuegraph.figures.domains import LabelPanel
 from tissuegraph.figures.palette import region_number
 from tissuegraph.figures.save import FORMATS, save
 from tissuegraph.records import Record
-from tissuegraph.results.cohort_h5ad import shared_genes, write_cohort
+from tissuegraph.results.cohort_h5ad import write_cohort
 from tissuegraph.results.cohort_sections import (
     CohortSection,
     in_turn,
@@ -47,7 +48,8 @@ def assemble_cohort(
     """
     group_id = record.sample.removeprefix(GROUP)
     sections, told = read_sections(folder, parts), read_records(records)
-    matched, (_, genes) = numbers_are_shared(sections, told), shared_genes(sections)
+    matched = numbers_are_shared(sections, told)
+    _, genes = shared_genes([section.var for section in sections])
     for section in sections:
         if len(genes) < _FEW_GENES * len(section.var):
             record.warn(

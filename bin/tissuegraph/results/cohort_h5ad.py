@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from tissuegraph import keys
-from tissuegraph.errors import InputError
+from tissuegraph.cohorts.shared_genes import gene_keys, shared_genes
 from tissuegraph.io.stored import open_own
 from tissuegraph.results.cohort_sections import CohortSection, in_turn, joined_obs, libraries
 from tissuegraph.results.colours import category_colours
@@ -20,37 +20,6 @@ from tissuegraph.slices.preprocess import log_normalised
 
 _CHUNK = 1 << 18  # counts per chunk of the file
 _WITH_ALL_IMAGES = 20  # up to so many sections keep all sizes of their image
-
-
-def shared_genes(sections: Sequence[CohortSection]) -> tuple[str | None, list[str]]:
-    """Genes that every section measured, as the first names them: elsewhere 0 would not mean 0.
-
-    Also the column of var by which they are told apart, None for the names: by identifier where more are in
-    common, as files differ in which of the two they keep. Raises InputError where there are none.
-    """
-    common = {by: _common(sections, by) for by in (None, keys.GENE_ID)}
-    by = max(common, key=lambda kind: len(common[kind]))
-    if not common[by]:
-        raise InputError(
-            "the sections of the group share no gene by name or identifier; give all of them the same kind "
-            "of gene names"
-        )
-    first = sections[0].var.index
-    return by, [
-        name for name, key in zip(first, gene_keys(sections[0], by), strict=True) if key in common[by]
-    ]
-
-
-def gene_keys(section: CohortSection, by: str | None) -> pd.Index:
-    """What tells the genes of a section apart; a repeated or empty identifier is the gene's own name."""
-    if by is None or by not in section.var:
-        return section.var.index
-    found = section.var[by].astype(str)
-    return pd.Index(np.where(found.duplicated(keep=False) | (found == ""), section.var.index, found))
-
-
-def _common(sections: Sequence[CohortSection], by: str | None) -> set[str]:
-    return set.intersection(*(set(gene_keys(section, by)) for section in sections))
 
 
 def write_cohort(
@@ -62,7 +31,7 @@ def write_cohort(
     """
     from anndata.io import write_elem
 
-    (by, genes), obs = shared_genes(sections), joined_obs(sections, matched=matched)
+    (by, genes), obs = shared_genes([s.var for s in sections]), joined_obs(sections, matched=matched)
     for column, values in _of_all(sections).items():
         obs[column] = values
     with h5py.File(path, "w") as file:
@@ -112,7 +81,7 @@ def _var(section: CohortSection, genes: Sequence[str]) -> pd.DataFrame:
 
 
 def _shared_keys(section: CohortSection, by: str | None, genes: Sequence[str]) -> pd.Index:
-    return gene_keys(section, by)[section.var.index.get_indexer(list(genes))]
+    return gene_keys(section.var, by)[section.var.index.get_indexer(list(genes))]
 
 
 def _write_expression(
@@ -170,7 +139,7 @@ def _counts(section: CohortSection, genes: pd.Index, by: str | None) -> sparse.c
 
     with open_own(section.path) as file:
         counts = sparse.csr_matrix(read_elem(file[f"layers/{keys.COUNTS}"]), dtype=np.float32)
-    columns = gene_keys(section, by).get_indexer(genes)
+    columns = gene_keys(section.var, by).get_indexer(genes)
     if len(columns) != counts.shape[1] or (columns != np.arange(len(columns))).any():
         counts = counts[:, columns]
     counts.sort_indices()

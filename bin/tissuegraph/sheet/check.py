@@ -28,6 +28,7 @@ from tissuegraph.sheet.schema import (
 # Words for an empty cell, in any case: those for a missing label, as R writes them in any column.
 EMPTY = MISSING | {"none", "null", "-"}
 AS_WRITTEN = ("sample", "group")  # where 'none' may be a name, such as that of a treatment
+_TREATMENT = ("condition", "none")  # likewise, in a column where other words for an empty cell are
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 
 # Columns of the pipeline's own slices.csv, which may be the samplesheet of a next run, that look like
@@ -144,7 +145,7 @@ def _as_meant(values: Mapping[str, Any], known: Mapping[str, Any], decimal_comma
 def _value_meant(name: str, value: Any, rules: Mapping[str, Any], decimal_comma: bool) -> Any:
     if not isinstance(value, str):
         return value
-    if value.lower() in EMPTY and name not in AS_WRITTEN:
+    if value.lower() in EMPTY and name not in AS_WRITTEN and (name, value.lower()) != _TREATMENT:
         return None
     if decimal_comma and rules["type"] in ("number", "integer") and _DECIMAL_COMMA.fullmatch(value):
         return value.replace(",", ".")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tissuegraph.io.text import plain
+from tissuegraph.sheet.conditions import condition_notices, condition_problems, spelt_apart
 from tissuegraph.sheet.roles import TARGET, Row, problem_line, role_of
 from tissuegraph.sheet.schema import show
 
@@ -47,7 +47,7 @@ def complete_groups(rows: Sequence[dict[str, Any]], params: Mapping[str, Any]) -
 
 def group_problems(rows: Sequence[Row], params: Mapping[str, Any]) -> list[str]:
     """What rows of a group, and rows with --cohort and --region_model, cannot mean together."""
-    problems = [*_shared_ids(rows), *_teaching_problems(rows)]
+    problems = [*_shared_ids(rows), *_teaching_problems(rows), *condition_problems(_groups(rows))]
     if params.get("cohort") == JOINT:
         problems += _contradictions(rows)
     if params.get("infer_expression"):
@@ -76,22 +76,11 @@ def group_notices(rows: Sequence[Row]) -> list[str]:
         for group, members in groups.items()
     }
     return [
-        *_spelt_apart("groups", list(groups)),
-        *(line for found in patients.values() for line in _spelt_apart("patients", found)),
+        *spelt_apart("groups", list(groups)),
+        *(line for found in patients.values() for line in spelt_apart("patients", found)),
+        *condition_notices(rows, groups),
         *alone,
     ]
-
-
-def _spelt_apart(what: str, names: Sequence[str]) -> Iterator[str]:
-    alike: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        alike.setdefault(plain(name), []).append(name)
-    for found in alike.values():
-        if len(found) > 1:
-            yield (
-                f"the {what} {', '.join(map(show, found))} differ by case, blanks or the encoding of a "
-                f"letter only and count as {len(found)}; spell them alike if they are one"
-            )
 
 
 def _shared_ids(rows: Sequence[Row]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.methods import DOMAINS, EXPRESSION, METHODS, Method
 from tissuegraph.presets import load_settings
 from tissuegraph.presets.method import read_by
+from tissuegraph.sheet.characterise import asked_of_domains, characterise_problems
 from tissuegraph.sheet.exports import export_names
 from tissuegraph.sheet.genes import asked_genes
 from tissuegraph.sheet.schema import show
@@ -27,8 +28,9 @@ def resolve_run(
     values: typed parameters; own: the user's preset files by method; directory: presets that names stand for;
     genes_file: the file that --genes names. The run holds all values, `methods` with the settings of each in
     the order given (see `_described`), `export`, the formats for other tools, `genes`, the list of those that
-    were asked for, `expression`, the settings of the method that learns to infer expression or None,
-    `teaching` likewise, `reads_image`, and `tile_um`, of the parameter, else of that method's preset.
+    were asked for, `characterise`, what is asked of the domains, `expression`, the settings of the method
+    that learns to infer expression or None, `teaching` likewise, `reads_image`, and `tile_um`, of the
+    parameter, else of that method's preset.
     """
     # (methods that check_parameters refused or missed are not among the values, and have their line)
     names, problems = _names(values["methods"]) if "methods" in values else ([], [])
@@ -37,6 +39,8 @@ def resolve_run(
     problems += wrong
     genes, wrong = asked_genes(str(values["genes"]), genes_file) if "genes" in values else ([], [])
     problems += wrong
+    asked, wrong = asked_of_domains(str(values["characterise"])) if "characterise" in values else ([], [])
+    problems += [*wrong, *characterise_problems(values, asked)]
     inferring = next(method for method in METHODS.values() if method.answers == EXPRESSION)
     settings: dict[str, Any] = {}
     infers = bool(values.get("infer_expression"))
@@ -53,6 +57,7 @@ def resolve_run(
         "methods": described,
         "export": exports,
         "genes": genes,
+        "characterise": asked,
         **_of_images(values, settings.get(inferring.name)),
         "teaching": {"settings": settings[TEACHING].as_dict() if TEACHING in settings else None},
         "reads_image": infers or any(method["reads_image"] for method in described),

@@ -52,8 +52,13 @@ def prepare(counts: sparse.csr_matrix, settings: Preprocess) -> Prepared:
 
     counts: CSR (N, G0), raw, all genes. Raises InputError when no gene passes the filter.
     """
-    depth = total_counts(counts)
     selected = select_genes(counts, settings.min_cells, settings.n_hvg, settings.panel_genes)
+    return prepare_selected(counts, selected, settings)
+
+
+def prepare_selected(counts: sparse.csr_matrix, selected: np.ndarray, settings: Preprocess) -> Prepared:
+    """As `prepare`, of genes that are selected already: (G,) indices."""
+    depth = total_counts(counts)
     chosen = counts[:, selected]
     divisor = depth if settings.normalise_over == "all" else total_counts(chosen)
     values = normalise(chosen, divisor, settings.target_sum)

@@ -6,7 +6,7 @@ Full graph, full batch, fixed number of epochs; the result is the last epoch's. 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,6 +28,7 @@ from tissuegraph.stmfg.problem import Problem, prepare
 from tissuegraph.stmfg.settings import Settings
 
 VIEWS = ("spatial", "feature", "image")
+Trained = Callable[[Stmfg, Problem, Encoding], None]
 _OUT_OF_MEMORY = (torch.OutOfMemoryError, MemoryError)
 _EPOCHS_PER_TRIM = 10
 _FALLBACK_PARTS = 16  # parts per slice when the full graph did not fit
@@ -55,6 +56,7 @@ def train_seeds(
     part_spots: int = 0,
     progress: Progress | None = None,
     image: np.ndarray | None = None,
+    trained: Trained | None = None,
 ) -> list[TrainingResult]:
     """Train one network per seed, preparing graphs and targets once.
 
@@ -64,6 +66,7 @@ def train_seeds(
     progress: called with seed, epoch, epochs and total loss, see nn.progress.
     image: (N, F) image features, a row of NaN where a spot has none; they become a third view unless
     settings.model.image_trust, or the data, say otherwise. Without image the paper's two views remain.
+    trained: called with the network of each seed, the problem and the last encoding, before they are dropped.
     settings.model.image_view is for the caller: it says whether there is anything to give as image.
     Raises InputError where a seed diverges or the image features do not fit the slice.
     """
@@ -77,7 +80,7 @@ def train_seeds(
         (where, spots), *plans = plans
         try:
             problem = prepare(arrays, settings, where, spots, judged)
-            results = [_train_one(problem, settings, seed, where, progress) for seed in seeds]
+            results = [_train_one(problem, settings, seed, where, progress, trained) for seed in seeds]
             told = {"warnings": tuple(notes), "notes": judged.notes, "image_trust": judged.trust}
             return [replace(result, **told) for result in results]
         except _OUT_OF_MEMORY:
@@ -103,6 +106,7 @@ def _train_one(
     seed: int,
     device: torch.device,
     progress: Progress | None,
+    trained: Trained | None = None,
 ) -> TrainingResult:
     started = time.perf_counter()
     model = build_model(problem, settings, seed).to(device)
@@ -133,6 +137,8 @@ def _train_one(
         views=VIEWS[: len(problem.n_inputs)],
     )
     refuse_divergence(result, "stMFG", seed, chosen.lr)
+    if trained:
+        trained(model, problem, final)
     return result
 
 

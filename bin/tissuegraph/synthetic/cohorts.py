@@ -6,6 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tissuegraph.synthetic.conditions import (
+    DEPTH,
+    GROUP,
+    DesignedCohort,
+    Member,
+    plan_conditions,
+    write_truth,
+)
 from tissuegraph.synthetic.settings import LAYERED, PATCHY, SliceSettings
 from tissuegraph.synthetic.slices import make_slice
 from tissuegraph.synthetic.writers import (
@@ -16,7 +24,8 @@ from tissuegraph.synthetic.writers import (
 )
 
 H5AD = "h5ad"
-PRESETS = ("demo", "test", "cohort", "full")
+CONDITIONS = ("conditions", "conditions_null")  # presets with their truth beside; the second without any
+PRESETS = ("demo", "test", "cohort", "full", *CONDITIONS)
 LABEL = "layer"  # obs column with the truth in h5ad files
 
 
@@ -30,12 +39,42 @@ class CohortSlice:
     layout: str | int = 2  # Space Ranger major version, or "h5ad"
     hires: bool = True  # Space Ranger: with the hires image; h5ad: with images
     teaches: bool = False  # its annotation teaches the other slices of its group
+    patient: str = ""
+    condition: str = ""
 
 
 def plan(preset: str, n_slices: int | None = None, seed: int = 0) -> list[CohortSlice]:
     """The slices of a preset. Empty `n_slices` means the preset's own number."""
+    if preset in CONDITIONS:
+        return [_of_design(member) for member in _designed(preset, n_slices, seed).members]
     planner = {"demo": _demo, "test": _test, "cohort": _cohort, "full": _full}[preset]
     return list(planner(n_slices, seed))
+
+
+def write_preset(
+    preset: str, folder: Path, n_slices: int | None = None, seed: int = 0, *, full_resolution: str = ""
+) -> Path:
+    """As `write_cohort` of the preset's plan, with FOLDER/truth.json where something may be planted."""
+    sheet = write_cohort(plan(preset, n_slices, seed), folder, full_resolution=full_resolution)
+    if preset in CONDITIONS:
+        write_truth(_designed(preset, n_slices, seed), sheet.parent)
+    return sheet
+
+
+def _designed(preset: str, n_slices: int | None, seed: int) -> DesignedCohort:
+    return plan_conditions(seed, planted=preset == CONDITIONS[0], n_sections=n_slices)
+
+
+def _of_design(member: Member) -> CohortSlice:
+    return CohortSlice(
+        member.name,
+        GROUP,
+        member.settings,
+        H5AD,
+        hires=False,
+        patient=member.patient,
+        condition=member.condition,
+    )
 
 
 def write_cohort(slices: list[CohortSlice], folder: Path, *, full_resolution: str = "") -> Path:
@@ -55,8 +94,10 @@ def _write_slice(item: CohortSlice, folder: Path, full_resolution: str) -> dict[
     row = {"sample": item.name, "n_domains": item.settings.n_domains, "group": item.group}
     if item.teaches:
         row["teaches"] = "true"
+    row |= {name: value for name in ("patient", "condition") if (value := getattr(item, name))}
     if item.layout == H5AD:
-        path = write_h5ad(drawn, folder / f"{item.name}.h5ad", label=LABEL, image=item.hires)
+        more = {DEPTH: drawn.depth} if item.condition else {}
+        path = write_h5ad(drawn, folder / f"{item.name}.h5ad", label=LABEL, image=item.hires, columns=more)
         row |= {"path": path, "platform": "h5ad", "annotation": LABEL}
     else:
         outs = write_space_ranger(drawn, folder / item.name, version=int(item.layout), hires=item.hires)

@@ -9,6 +9,7 @@ from scipy import ndimage, sparse
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.synthetic import symbols
+from tissuegraph.synthetic.planting import planted_change
 from tissuegraph.synthetic.settings import SliceSettings
 from tissuegraph.synthetic.tissue import Tissue
 
@@ -89,6 +90,10 @@ def draw_counts(settings: SliceSettings, programme: Programme, tissue: Tissue, p
     depth = settings.depth * np.exp(settings.depth_sd * rng.standard_normal(n))
     nuisance = settings.nuisance * np.column_stack([_waves(rng, tissue, position), rng.standard_normal(n)])
     batch = np.exp(settings.batch_sd * rng.standard_normal(len(programme.genes)))
+    if settings.patient_sd:
+        own = settings.patient_stream("genes").standard_normal(len(programme.genes))
+        batch *= np.exp(settings.patient_sd * own)
+    columns, change = planted_change(settings, programme.genes, tissue, position)
     damaged = rng.random(n) < settings.damaged
     depth[damaged] *= 0.08
 
@@ -97,6 +102,7 @@ def draw_counts(settings: SliceSettings, programme: Programme, tissue: Tissue, p
         part = slice(start, start + CHUNK)
         share = mixture[part] @ programme.profile * batch  # (B, G)
         share *= np.exp(nuisance[part] @ programme.loading)
+        share[:, columns] *= np.exp(change[part])
         share[np.ix_(damaged[part], programme.mitochondrial)] *= 8.0
         mean = depth[part, None] * share / share.sum(axis=1, keepdims=True)
         blocks.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tissuegraph.errors import SettingsError
+from tissuegraph.synthetic.planted import Planted
 
 LAYERED, PATCHY = "layered", "patchy"
 VISIUM, CELLS = "visium", "cells"
@@ -33,6 +34,8 @@ class SliceSettings:
     )
     patch_size: float = 0.145  # patchy: length scale of the islands, as a share of the tissue's extent
     softness_um: float = 25.0  # half-width of the transition between neighbouring domains
+    share_sd: float = 0.4  # layered: of the log thickness of a layer, between sections
+    share_change: tuple[float, ...] = ()  # layered: log factor of the thickness of each layer; none if empty
     # expression
     n_genes: int = 1000
     n_types: int = 8  # cell types
@@ -46,6 +49,10 @@ class SliceSettings:
     dispersion: float = 2.0  # median shape of the negative binomial; small is noisy
     dropout: float = 0.15  # mean probability that a gene's counts in a spot are lost
     batch_sd: float = 0.0  # log-normal factor per gene that differs between slices
+    patient: int | None = None  # whose slice it is; slices of one patient share what follows
+    patient_sd: float = 0.0  # log-normal factor per gene that differs between patients
+    patient_share_sd: float = 0.0  # layered: of the log thickness of a layer, between patients
+    planted: Planted | None = None  # what is there to be found
     damaged: float = 0.0  # share of spots with few counts and a high mitochondrial share
     unlabelled: float = 0.0  # share of spots without annotation
     # image
@@ -64,8 +71,16 @@ class SliceSettings:
         _at_least("n_domains", self.n_domains, 1)
         _at_least("n_types", self.n_types, 2)
         _at_least("n_genes", self.n_genes, 100)
-        for name in ("signal", "nuisance", "depth_sd", "batch_sd", "softness_um"):
+        for name in (
+            *("signal", "nuisance", "depth_sd", "batch_sd", "softness_um"),
+            *("share_sd", "patient_sd", "patient_share_sd"),
+        ):
             _at_least(name, getattr(self, name), 0)
+        if len(self.share_change) not in (0, self.n_domains):
+            raise SettingsError(
+                f"share_change has {len(self.share_change)} values; it must have one for each of the "
+                f"{self.n_domains} domains, or none"
+            )
         for name in (
             "mixing",
             "depth",
@@ -83,6 +98,10 @@ class SliceSettings:
     def stream(self, purpose: str) -> np.random.Generator:
         """Random numbers of this slice for one purpose; no purpose disturbs another."""
         return np.random.default_rng([self.seed, 1, *purpose.encode()])
+
+    def patient_stream(self, purpose: str) -> np.random.Generator:
+        """Random numbers that all slices of this patient have in common."""
+        return np.random.default_rng([self.programme_seed, 3, self.patient or 0, *purpose.encode()])
 
     def shared_stream(self, purpose: str) -> np.random.Generator:
         """Random numbers that all slices with this `programme_seed` have in common."""

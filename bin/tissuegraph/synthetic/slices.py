@@ -9,6 +9,7 @@ from scipy import sparse
 
 from tissuegraph.synthetic.expression import draw_counts, draw_programme
 from tissuegraph.synthetic.histology import Slide, draw_image, stain_slide
+from tissuegraph.synthetic.planting import relative_depth
 from tissuegraph.synthetic.settings import LAYERED, VISIUM, SliceSettings
 from tissuegraph.synthetic.tissue import Tissue, draw_tissue, place_spots
 
@@ -52,6 +53,11 @@ class SyntheticSlice:
         """Width and height of the full-resolution image in pixels."""
         width, height = np.round(self.tissue.size / self.settings.um_per_px).astype(int)
         return int(width), int(height)
+
+    @property
+    def depth(self) -> np.ndarray:
+        """(N,) where each spot lies between the first layer's outer edge (0) and the last one's (1)."""
+        return relative_depth(self.tissue, self.position * self.settings.um_per_px)
 
     def stained(self) -> Slide:
         """The H&E-stained section, from which images are drawn."""

@@ -77,7 +77,8 @@ def draw_tissue(settings: SliceSettings, purpose: str = "domains") -> Tissue:
     interior = radius_at(np.arctan2(y - centre[1], x - centre[0])) - offset
     rng = settings.stream(purpose)
     if settings.architecture == LAYERED:
-        scores = _layered_scores(rng, settings.n_domains, x, y, interior > 0, step)
+        change = _thickness_change(settings)
+        scores = _layered_scores(rng, settings.share_sd, change, x, y, interior > 0, step)
     else:
         length = settings.patch_size * np.sqrt((interior > 0).sum()) * step
         scores = _patchy_scores(rng, settings.n_domains, interior > 0, length, step)
@@ -167,14 +168,26 @@ def _draw_outline(settings: SliceSettings, area: float):
     return np.ptp(edge, axis=0) + 2 * margin, margin - edge.min(axis=0), lambda a: radius * shape(a)
 
 
-def _layered_scores(rng, n_domains: int, x, y, inside, step: float) -> np.ndarray:
-    """Bands of unequal thickness around a far centre, gently warped; scores (K, H, W)."""
+def _thickness_change(settings: SliceSettings) -> np.ndarray:
+    """Log factor of the thickness of each layer (K,): what is planted, and what is the patient's own."""
+    change = np.array(settings.share_change or np.zeros(settings.n_domains), dtype=float)
+    if settings.patient_share_sd:
+        own = settings.patient_stream("thickness").standard_normal(settings.n_domains)
+        change += settings.patient_share_sd * own
+    return change
+
+
+def _layered_scores(rng, share_sd: float, change: np.ndarray, x, y, inside, step: float) -> np.ndarray:
+    """Bands of unequal thickness around a far centre, gently warped; scores (K, H, W).
+
+    share_sd: of the log thickness; change: (K,) added to it.
+    """
     extent = max(np.ptp(x), np.ptp(y))
     direction = rng.uniform(0.15, 0.85) * np.pi  # the surface looks up, more or less
     centre = np.array([x.mean(), y.mean()]) + 0.85 * extent * np.array([np.cos(direction), np.sin(direction)])
     warp = smooth_noise(rng, x.shape, 0.12 * extent / step)
     depth = -np.hypot(x - centre[0], y - centre[1]) + 0.03 * extent * warp
-    share = np.exp(0.4 * rng.standard_normal(n_domains))
+    share = np.exp(share_sd * rng.standard_normal(len(change)) + change)
     cut = np.quantile(depth[inside], np.cumsum(share / share.sum())[:-1])
     cut = np.concatenate([[depth.min() - extent], cut, [depth.max() + extent]])
     return np.stack([np.minimum(depth - low, high - depth) for low, high in pairwise(cut)])

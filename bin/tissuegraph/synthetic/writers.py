@@ -13,7 +13,7 @@ from tissuegraph.errors import SettingsError
 from tissuegraph.synthetic.slices import UNLABELLED, SyntheticSlice
 
 SHEET_COLUMNS = ("sample", "path", "platform", "n_domains", "group", "annotation")
-SOMETIMES = ("teaches", "image")  # columns that are there where a row needs them
+SOMETIMES = ("teaches", "image", "patient", "condition")  # columns that are there where a row needs them
 SPOT_DIAMETER_UM = 55.0
 FIDUCIAL_DIAMETER_UM = 90.0
 _POSITION_COLUMNS = (
@@ -39,13 +39,23 @@ def write_space_ranger(slice_: SyntheticSlice, folder: Path, *, version: int = 2
     return outs
 
 
-def write_h5ad(slice_: SyntheticSlice, path: Path, *, label: str = "layer", image: bool = True) -> Path:
-    """Write the slice as AnnData: raw counts in X, obsm['spatial'], the truth in obs[label]."""
+def write_h5ad(
+    slice_: SyntheticSlice,
+    path: Path,
+    *,
+    label: str = "layer",
+    image: bool = True,
+    columns: Mapping[str, np.ndarray] | None = None,
+) -> Path:
+    """Write the slice as AnnData: raw counts in X, obsm['spatial'], the truth in obs[label].
+
+    columns: (N,) values of further columns of obs.
+    """
     import anndata
     import pandas as pd
 
     annotation = pd.Categorical(np.where(slice_.annotation == UNLABELLED, None, slice_.annotation))
-    obs = pd.DataFrame({label: annotation}, index=pd.Index(slice_.barcodes))
+    obs = pd.DataFrame({label: annotation, **(columns or {})}, index=pd.Index(slice_.barcodes))
     if slice_.array_row[0] >= 0:
         obs = obs.assign(in_tissue=1, array_row=slice_.array_row, array_col=slice_.array_col)
     var = pd.DataFrame({"gene_ids": slice_.gene_ids}, index=pd.Index(slice_.genes))

@@ -11,6 +11,8 @@ process VALIDATE_SAMPLESHEET {
     path sheet, stageAs: 'sheet/*'
     tuple val(methods), path(presets, stageAs: 'presets?/*')
     path genes, stageAs: 'genes.txt' // the file that --genes names, or []
+    path gene_sets, stageAs: 'sets/*' // likewise of --gene_sets
+    path pairs, stageAs: 'pairs/*' // likewise of --interaction_pairs
     tuple path(sheet_schema), path(params_schema), path(known_presets)
     val _code // digest of the package: part of the task's hash
     stdin     // parameters as JSON: never part of a shell command
@@ -30,6 +32,8 @@ process VALIDATE_SAMPLESHEET {
         --params-schema ${params_schema} \\
         ${own.join(' ')} \\
         ${genes ? '--genes genes.txt' : ''} \\
+        ${gene_sets ? "--gene-sets ${gene_sets}" : ''} \\
+        ${pairs ? "--interaction-pairs ${pairs}" : ''} \\
         --presets ${known_presets} \\
         --rows rows.json \\
         --problems problems.json \\

@@ -102,11 +102,11 @@ workflow COHORTS {
     records = ch_records         // [ [ id: 'group:a' ], path(json) ]
 }
 
-// The group of each row, and how many rows it has.
+// The group of each row, how many rows it has, and whom the row is of.
 def placesOf(List rows, cohort) {
     return rows
         .groupBy { row -> cohortOf(row, cohort) }
-        .collectMany { group, sections -> sections.collect { row -> [row.meta, [group: sections.size() > 1 ? group : null, size: sections.size()]] } }
+        .collectMany { group, sections -> sections.collect { row -> [row.meta, [group: sections.size() > 1 ? group : null, size: sections.size(), patient: row.patient, condition: row.condition, teaches: row.teaches]] } }
 }
 
 // The median of the numbers of domains: that of the group, unless its rows were given different ones.

@@ -1,5 +1,6 @@
 include { VALIDATE_SAMPLESHEET } from '../../../modules/local/validate_samplesheet/main'
 include { readJson             } from '../read_json/main'
+include { fileOrNone           } from '../parameters/main'
 include { asText               } from '../parameters/main'
 include { isPattern            } from '../parameters/main'
 include { roomProblems         } from '../outdir/main'
@@ -20,6 +21,8 @@ workflow READ_SAMPLESHEET {
         sheet,
         [presets.keySet().toList(), presets.values().toList()],
         genes,
+        fileOrNone('gene_sets', given.gene_sets),
+        fileOrNone('interaction_pairs', given.interaction_pairs),
         [file("${projectDir}/assets/schema_input.json"), file("${projectDir}/nextflow_schema.json"), file("${projectDir}/assets/presets")],
         code,
         groovy.json.JsonOutput.toJson(asText(given)),

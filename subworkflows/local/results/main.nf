@@ -1,5 +1,7 @@
 include { ASSEMBLE        } from '../../../modules/local/assemble/main'
 include { ASSEMBLE_COHORT } from '../../../modules/local/assemble_cohort/main'
+include { CHARACTERISE    } from '../characterise/main'
+include { COMPARE         } from '../characterise/main'
 include { EXPLORE         } from '../../../modules/local/explore/main'
 include { EXPORT          } from '../../../modules/local/export/main'
 include { withoutCode     } from '../parameters/main'
@@ -18,13 +20,18 @@ workflow RESULTS {
         .map { parts -> [parts[0], parts.drop(1).flatten()] }
     ASSEMBLE(ch_parts, ch_run.map { run -> run.methods*.name }, ch_run.map { run -> run.figures }) // [ meta, [ slice.h5ad, stmfg.domains.npz, ... ] ]
 
+    // What its domains mean
+    CHARACTERISE(ASSEMBLE.out.h5ad, ch_parts, ch_run)
+
     // A page to explore each slice; a slice goes on without it
-    EXPLORE(ASSEMBLE.out.h5ad)
+    EXPLORE(CHARACTERISE.out.h5ad)
 
     // Each slice for other tools, where the run asks for some
-    EXPORT(ASSEMBLE.out.h5ad.combine(ch_run.map { run -> [run.export] }).filter { _meta, _h5ad, formats -> formats })
+    EXPORT(CHARACTERISE.out.h5ad.combine(ch_run.map { run -> [run.export] }).filter { _meta, _h5ad, formats -> formats })
 
-    ch_besides = EXPLORE.out.page.mix(EXPORT.out.files).map { meta, files -> [meta, files, []] } // [ meta, [path], [] ]
+    ch_besides = EXPLORE.out.page.mix(EXPORT.out.files) // [ meta, [path], [path] ]
+        .map { meta, files -> [meta, files, []] }
+        .mix(CHARACTERISE.out.files)
 
     // The sections of a group, whatever became of its other ones
     ch_sections = ASSEMBLE.out.h5ad
@@ -32,16 +39,17 @@ workflow RESULTS {
         .join(ch_parts)
         .join(ch_places)
         .filter { _meta, _h5ad, _record, _parts, place -> place.group }
-        .map { meta, h5ad, record, parts, place -> [groupKey(place.group, place.size), [meta: meta, h5ad: h5ad, record: record, parts: parts]] }
+        .map { meta, h5ad, record, parts, place -> [groupKey(place.group, place.size), [meta: meta, h5ad: h5ad, record: record, parts: parts, place: place]] }
         .groupTuple(remainder: true)
         .map { group, sections -> [group.toString(), sections.sort { section -> section.meta.id }] }
         .filter { _group, sections -> sections.size() > 1 }
     ASSEMBLE_COHORT(ch_sections.map { group, sections -> cohortInput(group, sections) }, ch_run.map { run -> run.figures })
+    COMPARE(ch_sections, ch_run)
 
     emit:
-    slices  = ASSEMBLE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_besides).map { entry -> withoutCode(entry) } // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, [path(html)], [] ]
-    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures).map { entry -> withoutCode(entry) } // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ]
-    records = ASSEMBLE.out.record.mix(EXPLORE.out.record, EXPORT.out.record, ASSEMBLE_COHORT.out.record) // [ meta, path(json) ]  failed ones too
+    slices  = CHARACTERISE.out.h5ad.join(ASSEMBLE.out.figures).mix(ch_besides).map { entry -> withoutCode(entry) } // [ meta, path(h5ad), [path(png), path(svg)] ], [ meta, [path(html)], [] ]
+    cohorts = ASSEMBLE_COHORT.out.h5ad.join(ASSEMBLE_COHORT.out.figures).mix(COMPARE.out.files).map { entry -> withoutCode(entry) } // [ [ id: 'group:a', group_id: 'a' ], path(h5ad), [path(png), path(svg)] ], [ ..., [path(csv)], [path(png)] ]
+    records = ASSEMBLE.out.record.mix(CHARACTERISE.out.records, COMPARE.out.records, EXPLORE.out.record, EXPORT.out.record, ASSEMBLE_COHORT.out.record) // [ meta, path(json) ]  failed ones too
 }
 
 // The group, the slices, their shared components, and the records that tell about them.

@@ -205,3 +205,19 @@ def test_numbers_too_large_for_a_scale_have_one_all_the_same(tmp_path):
     entry = column(content, "overflow")
     assert (entry["low"], entry["high"]) == (0, data.n_obs - 3)
     assert codes(entry, "<u2")[:3].tolist() == [65535, 65535, 0]  # missing, missing, lowest
+
+
+def test_markers_of_the_file_come_first_in_their_rank_whoever_they_belong_to(tmp_path):
+    data = final_slice()
+    names = ["L2", "L2", "L3", "L3"]
+    genes = ["ID7", "ID1", "ID7", "absent"]  # a marker of two, and one that is no gene of the file
+    data.uns["markers"] = pd.DataFrame(
+        {"domain": names, "gene": genes, "rank": [2, 1, 1, 2]}, index=list("abcd")
+    )
+    _, content, _ = page_of(tmp_path, data)
+    entries = [entry for entry in content["columns"] if entry["group"] == "Genes"]
+    shown = {entry["name"]: entry["note"] for entry in entries}
+    assert list(shown)[:2] == ["gene:ID1", "gene:ID7"]
+    assert "Marker 1 of L2." in shown["gene:ID1"]
+    assert "Marker 1 of L3." in shown["gene:ID7"]
+    assert len(shown) == 20  # the others follow

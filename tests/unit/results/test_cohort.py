@@ -25,21 +25,39 @@ def final(tmp_path_factory):
     return folder / "out" / "a.b.h5ad"
 
 
-@pytest.fixture
-def group(tmp_path, final):
+def write_group(folder, final):
     """Two sections `one` and `two`; the second measured one gene less, in another order, and is not named."""
     for name in ("sections", "parts", "records", "out"):
-        (tmp_path / name).mkdir()
-    shutil.copy(final, tmp_path / "sections" / "one.h5ad")
+        (folder / name).mkdir()
+    shutil.copy(final, folder / "sections" / "one.h5ad")
     other = anndata.read_h5ad(final)[:, ::-1][:, 1:].copy()  # without gene11
     del other.obs["region"], other.obs["region_call"]
     other.uns["spatial"] = {"library": other.uns["spatial"]["a.b"]}
-    other.write_h5ad(tmp_path / "sections" / "two.h5ad")
+    other.write_h5ad(folder / "sections" / "two.h5ad")
     for index, name in enumerate(("one", "two")):
         components = np.full((N, 3), index + 0.5)
-        np.savez(tmp_path / "parts" / f"{name}.components.npz", components=components, joint=np.arange(N) % 2)
-        Record(name, "assemble", metrics={"matched": True}).write(tmp_path / "records" / f"{name}.json")
-    return tmp_path
+        np.savez(folder / "parts" / f"{name}.components.npz", components=components, joint=np.arange(N) % 2)
+        Record(name, "assemble", metrics={"matched": True}).write(folder / "records" / f"{name}.json")
+    return folder
+
+
+@pytest.fixture
+def group(tmp_path, final):
+    """A group whose files a test may change."""
+    return write_group(tmp_path, final)
+
+
+@pytest.fixture(scope="module")
+def assembled(tmp_path_factory, final):
+    """The group as it is, and its record."""
+    group = write_group(tmp_path_factory.mktemp("group"), final)
+    return group, run(group)[0]
+
+
+@pytest.fixture
+def data(assembled):
+    """The h5ad of the group as it is."""
+    return anndata.read_h5ad(assembled[0] / "out" / "lung.h5ad")
 
 
 def run(group):
@@ -54,8 +72,8 @@ def run(group):
     return record, anndata.read_h5ad(out / "lung.h5ad") if record.status != "failed" else None
 
 
-def test_all_sections_lie_in_one_object_with_the_genes_that_all_measured(group):
-    record, data = run(group)
+def test_all_sections_lie_in_one_object_with_the_genes_that_all_measured(assembled, data):
+    group, record = assembled
     one, two = (anndata.read_h5ad(group / "sections" / f"{name}.h5ad") for name in ("one", "two"))
     assert record.status == "passed", record.reasons
     assert data.shape == (2 * N, 11)
@@ -69,8 +87,7 @@ def test_all_sections_lie_in_one_object_with_the_genes_that_all_measured(group):
         assert (log_normalised(shared) != data[rows].X).nnz == 0
 
 
-def test_components_regions_and_names_are_those_of_the_sections(group):
-    _, data = run(group)
+def test_components_regions_and_names_are_those_of_the_sections(data):
     assert (data.obsm["X_cohort"][:, 0] == np.repeat([0.5, 1.5], N)).all()
     assert list(data.obs["domain_joint"][:3].astype(str)) == ["1", "2", "1"]
     assert list(data.obs["region"].cat.categories) == ["white/matter", "L2", "L10"]
@@ -82,9 +99,8 @@ def test_components_regions_and_names_are_those_of_the_sections(group):
     assert list(data.uns["domain_colors"]) == ["#E69F00", "#009E73"]
 
 
-def test_each_section_keeps_its_own_plane_and_image_under_its_name(group):
-    _, data = run(group)
-    one = anndata.read_h5ad(group / "sections" / "one.h5ad")
+def test_each_section_keeps_its_own_plane_and_image_under_its_name(assembled, data):
+    one = anndata.read_h5ad(assembled[0] / "sections" / "one.h5ad")
     assert set(data.uns["spatial"]) == set(data.obs["section"].unique())
     for rows in (slice(N), slice(N, None)):
         assert np.array_equal(data.obsm["spatial"][rows], one.obsm["spatial"])
@@ -166,10 +182,9 @@ def test_sections_named_by_symbol_and_by_identifier_meet_by_identifier(group):
     )
 
 
-def test_counts_can_be_worked_on_by_scipy_and_scanpy(group):
+def test_counts_can_be_worked_on_by_scipy_and_scanpy(data):
     """scipy refuses to change a matrix whose two index arrays differ in type, as rank_genes_groups does."""
     sc = pytest.importorskip("scanpy")
-    _, data = run(group)
     for matrix in (data.X, data.layers["counts"]):
         assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
         assert matrix.has_sorted_indices
@@ -179,8 +194,8 @@ def test_counts_can_be_worked_on_by_scipy_and_scanpy(group):
     assert index_type(2**31) is np.int64
 
 
-def test_sections_are_drawn_side_by_side(group):
-    record, _ = run(group)
+def test_sections_are_drawn_side_by_side(assembled):
+    group, record = assembled
     assert record.metrics["files"] == {"domains": "lung.domains.png", "regions": "lung.regions.png"}
     for name in ("domains", "regions"):
         text = (group / "out" / f"lung.{name}.svg").read_text()
@@ -190,9 +205,9 @@ def test_sections_are_drawn_side_by_side(group):
     json.dumps(record.metrics)
 
 
-def test_scanpy_goes_on_from_the_shared_components(group):
+def test_scanpy_goes_on_from_the_shared_components(data):
     sc = pytest.importorskip("scanpy")
-    _, data = run(group)
     data.obsm["X_cohort"] += np.random.default_rng(0).normal(size=data.obsm["X_cohort"].shape)
-    sc.pp.neighbors(data, use_rep="X_cohort", n_neighbors=5)
+    # (the default method compiles for ten seconds first)
+    sc.pp.neighbors(data, use_rep="X_cohort", n_neighbors=5, method="gauss", transformer="sklearn")
     assert data.obsp["connectivities"].shape == (2 * N, 2 * N)

@@ -30,14 +30,21 @@ def run(files, *methods: str):
     return invoke_script("assemble", *assemble_words(files, *(methods or ("stmfg",))))
 
 
+@pytest.fixture(scope="module")
+def assembled(tmp_path_factory):
+    """Files of a slice that was assembled, which no test changes."""
+    folder = write_steps(tmp_path_factory.mktemp("assembled"))
+    assert run(folder).exit_code == 0
+    return folder
+
+
 @pytest.fixture
-def taken_home(files):
-    assert run(files).exit_code == 0
-    return anndata.read_h5ad(files / "out" / "a.b.h5ad")
+def taken_home(assembled):
+    return anndata.read_h5ad(assembled / "out" / "a.b.h5ad")
 
 
-def test_the_h5ad_holds_raw_counts_of_all_spots_that_passed_annotated_or_not(taken_home, files):
-    before = anndata.read_h5ad(files / "slice.h5ad")
+def test_the_h5ad_holds_raw_counts_of_all_spots_that_passed_annotated_or_not(taken_home, assembled):
+    before = anndata.read_h5ad(assembled / "slice.h5ad")
     assert list(taken_home.obs_names) == list(before.obs_names[N_DROPPED:])
     assert (before.X[N_DROPPED:] != taken_home.layers["counts"]).nnz == 0
     assert taken_home.layers["counts"].dtype == before.X.dtype
@@ -75,18 +82,18 @@ def test_layers_and_columns_of_genes_that_the_user_came_with_are_in_the_result(f
     assert found.var["score"].tolist() == data.var["score"].tolist()
 
 
-def test_the_h5ad_has_every_promised_slot(taken_home, files):
+def test_the_h5ad_has_every_promised_slot(taken_home, assembled):
     assert taken_home.obs["domain_pca_kmeans"].nunique() == 2  # in other places: its numbers are its own
     for column in ("domain", "domain_stmfg", "domain_baseline"):
         assert list(taken_home.obs[column].cat.categories) == ["1", "2"]
     assert (taken_home.obs["domain"] == taken_home.obs["domain_stmfg"]).all()
     assert (taken_home.obs["domain_confidence"] == 0.75).all()
     assert {"total_counts", "n_genes_by_counts", "pct_counts_mt"} <= set(taken_home.obs)
-    with np.load(files / "stmfg.embedding.npz") as stored:  # of the first seed
+    with np.load(assembled / "stmfg.embedding.npz") as stored:  # of the first seed
         assert np.array_equal(taken_home.obsm["X_stmfg"], stored["embeddings"][0].astype(np.float32))
-    with np.load(files / "baseline.npz") as stored:
+    with np.load(assembled / "baseline.npz") as stored:
         assert np.array_equal(taken_home.obsm["X_baseline"], stored["embedding"].astype(np.float32))
-    arrays = SliceArrays.load(files / "stmfg.arrays.npz")
+    arrays = SliceArrays.load(assembled / "stmfg.arrays.npz")
     assert np.array_equal(taken_home.obsm["spatial"], arrays.position)
     assert (taken_home.obsp["spatial_graph"] != arrays.spatial).nnz == 0
     assert (taken_home.obsp["feature_graph"] != arrays.feature).nnz == 0
@@ -94,8 +101,8 @@ def test_the_h5ad_has_every_promised_slot(taken_home, files):
     assert taken_home.var["in_model"].sum() == 8
 
 
-def test_a_next_run_reads_the_h5ad_as_it_reads_any_other(taken_home, files):
-    again = read_slice(Request(path=files / "out" / "a.b.h5ad", sample="a.b", annotation="annotation"))
+def test_a_next_run_reads_the_h5ad_as_it_reads_any_other(taken_home, assembled):
+    again = read_slice(Request(path=assembled / "out" / "a.b.h5ad", sample="a.b", annotation="annotation"))
     counts = taken_home.layers["counts"]
     for part in ("data", "indices", "indptr"):
         assert np.array_equal(getattr(again.X, part), getattr(counts, part)), part
@@ -127,9 +134,9 @@ def test_the_share_of_the_image_of_each_method_is_in_the_h5ad_and_told_to_the_re
     assert told["image_trust"] == {"stmfg": 0.25, "multist": 0.0}
 
 
-def test_of_methods_that_were_given_no_image_nothing_is_said(taken_home, files):
+def test_of_methods_that_were_given_no_image_nothing_is_said(taken_home, assembled):
     assert "image_trust" not in taken_home.uns["tissuegraph"]
-    assert read_record(files / "out" / "assemble.json").metrics["image_trust"] == {}
+    assert read_record(assembled / "out" / "assemble.json").metrics["image_trust"] == {}
 
 
 def test_domains_take_the_numbers_of_the_annotated_regions_in_natural_order(taken_home):
@@ -139,8 +146,8 @@ def test_domains_take_the_numbers_of_the_annotated_regions_in_natural_order(take
     assert (taken_home.obs["domain_baseline"] != taken_home.obs["domain"]).sum() == 6
 
 
-def test_the_summary_tells_the_report_what_it_needs(taken_home, files):
-    entry = read_record(files / "out" / "assemble.json")
+def test_the_summary_tells_the_report_what_it_needs(taken_home, assembled):
+    entry = read_record(assembled / "out" / "assemble.json")
     assert (entry.status, entry.reasons) == ("warned", ["qc: few counts"])
     told = entry.metrics
     assert (told["n_spots"], told["n_dropped"], told["n_genes"], told["n_domains"]) == (61, 3, 12, 2)
@@ -158,8 +165,8 @@ def test_the_summary_tells_the_report_what_it_needs(taken_home, files):
         "training",
     }
     for name in ("domains", "confidence", "quality", "training"):
-        assert (files / "out" / told["files"][name]).stat().st_size > 1000
-        assert (files / "out" / f"a.b.{name}.svg").is_file()
+        assert (assembled / "out" / told["files"][name]).stat().st_size > 1000
+        assert (assembled / "out" / f"a.b.{name}.svg").is_file()
 
 
 def test_several_methods_stand_side_by_side_and_the_first_is_the_answer(files):
@@ -217,7 +224,7 @@ def test_annotation_codes_sort_naturally_and_mark_the_unlabelled():
     assert annotation_codes(data) == (None, ())
 
 
-def test_the_effect_of_refinement_is_scored_before_and_after(files, taken_home):
+def test_the_effect_of_refinement_is_scored_before_and_after(taken_home):
     scores = taken_home.uns["tissuegraph"]["scores"]
     assert scores.loc["stmfg_unrefined", "what"] == "before spatial refinement"
     assert scores.loc["stmfg_unrefined", "ari"] < scores.loc["stmfg", "ari"] == 1

@@ -1,5 +1,6 @@
 """No script without a test."""
 
+import os
 import re
 
 
@@ -12,3 +13,8 @@ def test_every_script_is_run_by_a_test_in_this_folder(root):
     scripts = {path.stem for path in (root / "bin").glob("*.py")}
     assert scripts
     assert scripts <= run
+
+
+def test_every_script_can_be_run_as_a_task_runs_it(root):
+    scripts = list((root / "bin").glob("*.py"))
+    assert [path.name for path in scripts if not os.access(path, os.X_OK)] == []

@@ -28,6 +28,7 @@ FULL = {
     "coordinate_system": "global",
     "role": "both",
     "patient": "P1",
+    "condition": "treated",
     "n_domains": 7,
     "group": "control",
     "annotation": "layers.csv",

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Compare the genes of each domain between the conditions of one group, with the patient as unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tissuegraph.cli import (
+    existing_directory,
+    existing_file,
+    failed_slice_is_a_result,
+    figures_option,
+    outdir_option,
+    record_option,
+)
+from tissuegraph.figures.fonts import know_own_fonts_only
+from tissuegraph.records import Record
+
+
+@click.command()
+@click.option("--sample", required=True, help="group:ID of the group; ID names the files.")
+@click.option("--sections", required=True, type=existing_directory, help="Final h5ad of every section.")
+@click.option("--records", required=True, type=existing_directory, help="Records of the sections' assembly.")
+@click.option(
+    "--design",
+    required=True,
+    type=existing_file,
+    help="JSON list: sample, patient, condition and teaches of every section.",
+)
+@figures_option
+@outdir_option
+@record_option
+@failed_slice_is_a_result("differential")
+def main(
+    record: Record,
+    sections: Path,
+    records: Path,
+    design: Path,
+    outdir: Path,
+    formats: tuple[str, ...],
+) -> None:
+    """Write differential.csv and a figure into OUTDIR."""
+    know_own_fonts_only()
+    from tissuegraph.characterise.differential import differential_of_group
+    from tissuegraph.cohorts.design import read_design
+
+    differential_of_group(record, sections, records, read_design(design), outdir, formats)
+
+
+if __name__ == "__main__":
+    main()

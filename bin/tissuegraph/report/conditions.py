@@ -1,0 +1,124 @@
+"""Shares of domains between the conditions of a group, and how alike its sections are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tissuegraph.report.outcomes import CohortOutcome, Outcome
+from tissuegraph.report.section import Section, count, html_table
+
+STEP = "composition"
+_CAPTION = (
+    "Each bar is a section, sorted by condition and patient; its colours are the shares of spots that each "
+    "{by} takes, as in <code>cohort/{group}/composition.csv</code>."
+)
+_HOW = (
+    "<p>The unit is the patient: shares of its sections are averaged first. As shares sum to one, one {by} "
+    "that grows makes all others smaller; so <em>change</em> is the log2 factor by which a {by} changed "
+    "against the median {by}: +1 means twice as large beside it, 0 that it changed as the median one did. "
+    "With two {by}s only their ratio is known, not which of them changed. <em>p</em> is how often patients "
+    "dealt to the conditions at random would differ as much; <em>adjusted p</em> holds the share of false "
+    "findings over all rows (Benjamini and Hochberg).</p>"
+)
+
+
+def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """A chapter per group whose shares were described; nothing where none was."""
+    found = []
+    for cohort in {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None}.values():
+        told = cohort.metrics.get(STEP, {})
+        if told.get("sections"):
+            found += _chapter(cohort, told, len(found))
+    return found
+
+
+def _chapter(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> list[Section]:
+    by = str(told["by"])
+    name = f"Composition of {cohort.group}"
+    about = f"Shares of {by}s in the sections of the group {escape(cohort.group)}, between its conditions."
+    parent = (f"tissuegraph_conditions_{place}", name, about)
+    picture = told.get("pictures", {}).get("composition")
+    image = (
+        f'<img alt="Shares of {by}s per section" src="{picture}" style="max-width:100%">' if picture else ""
+    )
+    extra = f"{image}<p>{_CAPTION.format(by=by, group=escape(cohort.group_id))}</p>" if image else ""
+    prefix = f"conditions_{place}"
+    notes = [note.partition(": ")[2] for note in cohort.notes if note.startswith(f"{STEP}: ")]
+    words = _verdict(told, by) + "".join(f"<p>{escape(note)}</p>" for note in notes)
+    return [
+        Section(f"{prefix}_shares", "Between conditions", parent, "html", words, extra=extra),
+        Section(f"{prefix}_replicates", "Agreement of sections", parent, "html", _replicates(told)),
+    ]
+
+
+def _verdict(told: Mapping[str, Any], by: str) -> str:
+    pairs = told.get("pairs") or []
+    if not pairs:
+        return "<p>No two conditions are known, so shares are described and nothing is compared.</p>"
+    lines = [f"<p>{_of_pair(pair, told, by)}</p>" for pair in pairs]
+    head = [by.capitalize(), "Conditions", "Patients", "Mean shares", "Change", "p", "Adjusted p"]
+    rows = [
+        [
+            escape(str(row["domain"])),
+            escape(f"{row['condition_b']} against {row['condition_a']}"),
+            f"{row['n_patients_b']} and {row['n_patients_a']}",
+            f"{row['mean_share_b']:.1%} and {row['mean_share_a']:.1%}",
+            f"{row['effect']:+.2f}",
+            _p(row.get("p_value")),
+            _p(row.get("p_adjusted")),
+        ]
+        for row in told["tests"]
+    ]
+    return "".join(lines) + html_table(head, rows) + _HOW.format(by=by)
+
+
+def _of_pair(pair: Mapping[str, Any], told: Mapping[str, Any], by: str) -> str:
+    what = escape(f"{pair['condition_b']} against {pair['condition_a']}")
+    sides = f"{count(pair['n_patients_b'], 'patient')} against {pair['n_patients_a']}"
+    if not pair["tested"]:
+        return f"<strong>{what}</strong> ({sides}): described, not tested; the patients do not carry a test."
+    least = pair.get("least_p")
+    rows = [
+        row
+        for row in told["tests"]
+        if (row["condition_a"], row["condition_b"]) == (pair["condition_a"], pair["condition_b"])
+    ]
+    found = [row for row in rows if row.get("p_adjusted") is not None and row["p_adjusted"] <= 0.05]
+    shown = ", ".join(f"{escape(str(r['domain']))} ({r['effect']:+.1f})" for r in found)
+    says = (
+        f"changed at an adjusted p of .05: {shown}" if found else f"no {by} changed at an adjusted p of .05"
+    )
+    limit = f"; no p below {least:.3f} is possible with so many patients" if least else ""
+    return f"<strong>{what}</strong> ({sides}): {says}{limit}."
+
+
+def _replicates(told: Mapping[str, Any]) -> str:
+    agreement = told.get("agreement", {})
+    names = {
+        "one_patient": "two sections of one patient",
+        "one_condition": "two patients (of one condition, where it is known)",
+        "two_conditions": "two conditions",
+    }
+    known = [(text, agreement[name]) for name, text in names.items() if agreement.get(name) is not None]
+    lines = []
+    if known:
+        listed = ", ".join(f"{value:.2f} between {text}" for text, value in known)
+        lines.append(
+            f"<p>Mean distance of compositions: {listed}. It is Aitchison's: 0 is the same, and every ratio "
+            "of two shares counts alike. Sections of one patient should be nearer than those of different "
+            "ones; where they are not, sectioning varies as much as patients do.</p>"
+        )
+    odd = [row for row in told["sections"] if row.get("stands_out")]
+    if odd:
+        rows = [[escape(str(row["sample"])), escape(str(row["stands_out"]))] for row in odd]
+        lines.append("<p>Sections that stand out among those of their condition, or of the group:</p>")
+        lines.append(html_table(["Section", "Why"], rows))
+    else:
+        lines.append("<p>No section stands out, or there are too few to tell.</p>")
+    return "".join(lines)
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

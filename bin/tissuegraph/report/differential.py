@@ -1,0 +1,104 @@
+"""Genes of each domain between the conditions of a group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tissuegraph.report.outcomes import CohortOutcome, Outcome
+from tissuegraph.report.section import Section, count, html_table
+
+STEP = "differential"
+_CAPTION = (
+    "One panel per {by}: each dot is a gene, to the right where it is higher in the first-named condition, "
+    "and the higher the surer; coloured genes are those whose adjusted p is at most {rate:g}."
+)
+_HOW = (
+    "<p>Counts are summed over all spots of a patient in a {by}, so that the patient is the unit, and "
+    "compared by a negative-binomial model (PyDESeq2). A patient with fewer than 10 spots in a {by} is left "
+    "out there, and so is a gene without 10 counts in as many patients as the smaller condition has. p is "
+    "from Student's t, as few patients do not tell how much genes vary. <em>Adjusted p</em> holds the share "
+    "of false findings over all {by}s and genes together. A {by} is found from the same counts: a gene that "
+    "changes where its border is drawn can look changed within it.</p>"
+)
+
+
+def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """A chapter per group whose genes were compared; nothing where none was."""
+    found = []
+    for cohort in {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None}.values():
+        told = cohort.metrics.get(STEP, {})
+        if told.get("pairs"):
+            found.append(_section(cohort, told, len(found)))
+    return found
+
+
+def _section(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> Section:
+    by, rate = str(told["by"]), float(told["rate"])
+    file = f"<code>cohort/{escape(cohort.group_id)}/differential.csv</code>"
+    about = (
+        f"Genes within each {by} between the conditions of the group {escape(cohort.group)}; all in {file}."
+    )
+    parent = (f"tissuegraph_differential_{place}", f"Genes between conditions of {cohort.group}", about)
+    picture = told.get("pictures", {}).get("differential")
+    extra = ""
+    if picture:
+        extra = (
+            f'<img alt="Change of genes within each {by}" src="{picture}" style="max-width:100%">'
+            f"<p>{_CAPTION.format(by=by, rate=rate)}</p>"
+        )
+    notes = [note.partition(": ")[2] for note in cohort.notes if note.startswith(f"{STEP}: ")]
+    words = [
+        *(f"<p>{_of_pair(pair, by, rate)}</p>" for pair in told["pairs"]),
+        _domains(told, by, rate),
+        _top(told, by),
+        *(f"<p>{escape(note)}</p>" for note in notes),
+        _HOW.format(by=by),
+    ]
+    return Section(
+        f"differential_{place}", "Genes between conditions", parent, "html", "".join(words), extra=extra
+    )
+
+
+def _of_pair(pair: Mapping[str, Any], by: str, rate: float) -> str:
+    what = escape(f"{pair['condition_b']} against {pair['condition_a']}")
+    sides = f"{count(pair['n_patients_b'], 'patient')} against {pair['n_patients_a']}"
+    if not pair["tested"]:
+        return f"<strong>{what}</strong> ({sides}): described, not tested; the patients do not carry a test."
+    return (
+        f"<strong>{what}</strong> ({sides}): {pair['n_found']:,} of {pair['n_tests']:,} tests of a gene in "
+        f"a {by} have an adjusted p of {rate:g} or less; about {rate:.0%} of such findings are false."
+    )
+
+
+def _domains(told: Mapping[str, Any], by: str, rate: float) -> str:
+    rows = [
+        [escape(str(row["domain"])), f"{row['n_tests']:,}", f"{row['n_found']:,}"]
+        for row in told["domains"]
+        if row["n_tests"]
+    ]
+    head = [by.capitalize(), "Tests", f"Adjusted p at most {rate:g}"]
+    return html_table(head, rows) if rows else ""
+
+
+def _top(told: Mapping[str, Any], by: str) -> str:
+    rows = [
+        [
+            escape(str(row["domain"])),
+            f"<em>{escape(str(row['gene']))}</em>",
+            escape(f"{row['condition_b']} against {row['condition_a']}"),
+            f"{row['log2_fold_change']:+.2f}",
+            f"{row['base_mean']:,.0f}",
+            _p(row.get("p_value")),
+            _p(row.get("p_adjusted")),
+        ]
+        for row in told["top"]
+        if row.get("log2_fold_change") is not None
+    ]
+    head = [by.capitalize(), "Gene", "Conditions", "log2 fold change", "Mean counts", "p", "Adjusted p"]
+    return html_table(head, rows) if rows else ""
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

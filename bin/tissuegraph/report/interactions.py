@@ -1,0 +1,59 @@
+"""Ligands and receptors side by side where domains meet: the leading pairs of each slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tissuegraph.report.characterised import figures_of, found_in, number, p_text
+from tissuegraph.report.outcomes import Outcome
+from tissuegraph.report.section import Section, count, html_table
+
+STEP = "interactions"
+_SHOWN = 10  # rows of a slice
+_PARENT = (
+    "tissuegraph_interactions",
+    "Interactions",
+    "Which of the pairs in the user's table lie side by side where two domains meet. The score is the "
+    "mean, over neighbouring spots on the two sides, of the root of ligand times receptor. What it is "
+    "held against are the same genes moved along their own domains, so that high means of two domains are"
+    " no finding. Side by side is not yet an interaction: spots on a border hold cells of both sides.",
+)
+_CAPTION = (
+    "Ranked by <em>effect</em>, standard deviations above the moved genes. p is of moving whole patterns "
+    "and is small only for patterns of many parts; adjusted (Benjamini-Hochberg) within a slice. It says "
+    "nothing about other sections or patients."
+)
+
+
+def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
+    """A table of the leading pairs of all slices, and their figures."""
+    found = found_in(outcomes, STEP)
+    if not found:
+        return []
+    rows = [
+        [
+            escape(sample),
+            escape(f"{row['sender']} → {row['receiver']}"),
+            escape(f"{row['ligand']} – {row['receptor']}"),
+            *(number(row.get(name)) for name in ("score", "effect")),
+            p_text(row.get("p_value")),
+            p_text(row.get("p_adjusted")),
+        ]
+        for sample, each in found
+        for row in each["rows"][:_SHOWN]
+    ]
+    head = ["Slice", "From → to", "Ligand – receptor", "Score", "Effect", "p", "p adjusted"]
+    facts = "; ".join(_facts(sample, each) for sample, each in found)
+    body = f"<p>{_CAPTION}</p><p>{facts}.</p>{html_table(head, rows)}"
+    return [Section("interactions", "Leading pairs", _PARENT, "html", body, extra=figures_of(found, STEP))]
+
+
+def _facts(sample: str, each: Mapping[str, Any]) -> str:
+    tested = count(each["n_tested"], "test")
+    below = each.get("n_below_5_percent")
+    return (
+        f"{escape(sample)}: {each['n_measured']:,} of {count(each['n_pairs'], 'pair')} measured, {tested}"
+        + (f", {below:,} with an adjusted p of at most 0.05" if below is not None else "")
+    )
