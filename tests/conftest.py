@@ -11,8 +11,8 @@ sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]  # the package; `helpers
 
 
 # Below tests/pipeline, the files that take more than a minute, longest first
-LONG = ("biology", "faults", "resume", "output", "expression", "slurm", "platforms", "domains", "tutorials", "cohorts",
-        "store", "refusal", "parameters", "inputs")  # fmt: skip
+LONG = ("biology", "faults", "resume", "output", "expression", "slurm", "platforms", "domains", "tutorials",
+        "cohorts", "store", "refusal", "parameters", "inputs")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
