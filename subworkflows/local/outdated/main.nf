@@ -49,7 +49,7 @@ def setFolderAside(folder, List current, outdated, List only = []) {
     def old    = only && !current
         ? only.collect { name -> folder.resolve(name) }
         : current
-        ? folder.listFiles().findAll { file -> isResult(file.name, folder.name) && !(file.name in current) }
+        ? folder.listFiles().findAll { file -> (isResult(file.name, folder.name) || isOfGroup(file)) && !(file.name in current) }
         : [folder]
     try {
         if (current) {
@@ -86,7 +86,11 @@ def setFolderAside(folder, List current, outdated, List only = []) {
 // What a run publishes for a slice; other files beside are the user's own.
 def isResult(String name, String sample) {
     return name.startsWith("${sample}.") &&
-        name.substring(sample.length() + 1) ==~ /((inferred|cellxgene)\.)?h5ad|html|spatialdata\.zarr|(loupe|xenium_explorer)\..+\.csv|.+\.(png|svg)/
+        name.substring(sample.length() + 1) ==~ /((inferred|cellxgene)\.)?h5ad|html|spatialdata\.zarr|(loupe|xenium_explorer)\..+\.csv|(markers|domain_means|spatial_genes|trajectory|paga|interactions|enrichment|denoised)\.csv|.+\.(png|svg)/
+}
+
+def isOfGroup(file) {
+    return file.parent.parent.name == 'cohort' && file.name in ['composition.csv', 'composition_test.csv', 'differential.csv', 'sections.csv']
 }
 
 def move(source, target) {
