@@ -7,8 +7,10 @@ exceeds both, so that a gene that gathers at a border does not make a pair with 
 means of two domains are high is no finding here. Nor is a finding an interaction: spots of a border hold
 cells of both sides, and what two genes share may be a cell type.
 
-Pairs are ranked by how far they exceed the moves. p is small only where a pattern has many parts: that one
-patch of each gene meets the other is a single coincidence, however many spots it has.
+Pairs are ranked by the geometric mean of two ranks, by score and by specificity, as LIANA pools what
+methods say of magnitude and specificity (Dimitrov et al. 2022, doi:10.1038/s41467-022-30755-0). The effect
+over the moves and its p stand beside: p is small only where a pattern has many parts, for that one patch of
+each gene meets the other is a single coincidence, however many spots it has.
 
 Notation: N spots, K domains, P pairs.
 """
@@ -123,7 +125,10 @@ COLUMNS = (
 def _ranked(frame: pd.DataFrame, inferred: bool) -> pd.DataFrame:
     from scipy.stats import false_discovery_control
 
-    frame = frame.sort_values(["effect", "score"], ascending=False, kind="stable", ignore_index=True)
+    # Ranks of both, so that neither a gene that is high everywhere nor one that is hardly seen leads for that
+    ranks = frame[["score", "specificity"]].rank(ascending=False)
+    order = np.lexsort([-frame["effect"], (ranks["score"] * ranks["specificity"])])
+    frame = frame.iloc[order].reset_index(drop=True)
     frame["rank"] = np.arange(1, len(frame) + 1)
     p = frame["p_value"].to_numpy(float)
     frame["p_adjusted"] = false_discovery_control(p) if len(p) else p

@@ -21,7 +21,8 @@ _PARENT = (
     " no finding. Side by side is not yet an interaction: spots on a border hold cells of both sides.",
 )
 _CAPTION = (
-    "Ranked by <em>effect</em>, standard deviations above the moved genes. p is of moving whole patterns "
+    "Ranked by score and by specificity, log2 of the score over what the tissue's means give, alike. "
+    "<em>Effect</em>: standard deviations above the moved genes. p is of moving whole patterns "
     "and is small only for patterns of many parts; adjusted (Benjamini-Hochberg) within a slice. It says "
     "nothing about other sections or patients."
 )
@@ -37,14 +38,14 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
             escape(sample),
             escape(f"{row['sender']} → {row['receiver']}"),
             escape(f"{row['ligand']} – {row['receptor']}"),
-            *(number(row.get(name)) for name in ("score", "effect")),
+            *(number(row.get(name)) for name in ("score", "specificity", "effect")),
             p_text(row.get("p_value")),
             p_text(row.get("p_adjusted")),
         ]
         for sample, each in found
         for row in each["rows"][:_SHOWN]
     ]
-    head = ["Slice", "From → to", "Ligand – receptor", "Score", "Effect", "p", "p adjusted"]
+    head = ["Slice", "From → to", "Ligand – receptor", "Score", "Specificity", "Effect", "p", "p adjusted"]
     facts = "; ".join(_facts(sample, each) for sample, each in found)
     body = f"<p>{_CAPTION}</p><p>{facts}.</p>{html_table(head, rows)}"
     return [Section("interactions", "Leading pairs", _PARENT, "html", body, extra=figures_of(found, STEP))]

@@ -42,7 +42,8 @@ def test_a_pair_along_one_border_comes_first_there(tmp_path):
     assert first["n_edges"] == 30
     assert first["score"] > 1.5 * first["expected"]
     assert (frame["p_adjusted"] >= frame["p_value"]).all()
-    assert frame["effect"].is_monotonic_decreasing
+    of_score, of_specificity = (frame[name].rank(ascending=False) for name in ("score", "specificity"))
+    assert (of_score * of_specificity).is_monotonic_increasing
 
 
 def test_a_gene_that_gathers_at_a_border_makes_no_pair_with_one_that_is_everywhere(tmp_path):

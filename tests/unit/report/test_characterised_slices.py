@@ -31,8 +31,8 @@ ORDERED = {
 PAIRED = {
     "n_pairs": 30, "n_measured": 12, "n_tested": 200, "n_below_5_percent": 3,
     "rows": [
-        {"sender": "1", "receiver": "2", "ligand": "A", "receptor": "B&C", "score": 1.234, "effect": 5.6,
-         "p_value": 0.00002, "p_adjusted": 0.012},
+        {"sender": "1", "receiver": "2", "ligand": "A", "receptor": "B&C", "score": 1.234,
+         "specificity": 0.5, "effect": 5.6, "p_value": 0.00002, "p_adjusted": 0.012},
     ],
 }  # fmt: skip
 DENOISED = {

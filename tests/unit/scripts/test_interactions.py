@@ -23,7 +23,7 @@ def test_interactions_are_written(tmp_path):
     record = read_record(tmp_path / "r.json")
     assert (record.metrics["n_pairs"], record.metrics["n_measured"]) == (3, 2)
     frame = pd.read_csv(tmp_path / "out" / "s.interactions.csv")
-    assert len(frame) == record.metrics["n_tested"] == 20
+    assert len(frame) == record.metrics["n_tested"] == 12
     assert record.metrics["rows"][0]["ligand"] == frame["ligand"][0] == "G0"
     assert record.metrics["pictures"]["interactions"].startswith("data:image/webp")
 
