@@ -12,6 +12,7 @@ Each part is a run of the pipeline into a folder of SCRATCH, where a second call
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -113,14 +114,99 @@ def known_markers(folder: Path, sample: str, genes: dict[str, str | tuple[str, s
 
 def annotation_of_domains(path: Path) -> dict[str, tuple[str, float]]:
     """The annotated region of most labelled spots of each domain, and their share."""
-    import anndata
-
-    obs = anndata.read_h5ad(path, backed="r").obs
-    found = {}
+    obs, found = spots(path), {}
     for domain, labels in obs.groupby("domain", observed=True)["annotation"]:
         shares = labels.dropna().astype(str).str.replace("Layer ", "L").value_counts(normalize=True)
         found[str(domain)] = (shares.index[0], float(shares.iloc[0])) if len(shares) else ("", 0.0)
     return found
+
+
+@main.command()
+@click.option("--n-seeds", type=click.IntRange(min=1), default=1, show_default=True)
+@scratch_option
+def planted(n_seeds: int, scratch: Path) -> None:
+    """What was planted in a generated cohort of two conditions, and where it was found."""
+    folder = scratch / "planted"
+    folder.mkdir(exist_ok=True)
+    if not (folder / "data" / "truth.json").exists():
+        script = ROOT / "bin" / "simulate.py"
+        subprocess.run(
+            [sys.executable, script, "--out", folder / "data", "--preset", "conditions"], check=True
+        )
+    truth = json.loads((folder / "data" / "truth.json").read_text())
+    gene = next(name for name, way in truth["gradient"]["genes"].items() if way == "shallower")
+    options = ["--characterise", "markers,spatial_genes,trajectory,interactions", "--root", gene]
+    options += ["--interaction_pairs", folder / "data" / "pairs.csv", "--n_seeds", n_seeds]
+    run(folder, folder / "data" / "samplesheet.csv", *options)
+    click.echo(found_again(folder / "results", truth))
+
+
+def found_again(results: Path, truth: dict) -> str:
+    """One row per planted thing: what was asked of it, and what came out over the sections."""
+    import pandas as pd
+
+    leading, named, follows, places = 0, 0, [], []
+    pair = truth["interaction"]
+    changed = truth["share_change"]["domain"], truth["differential"]["domain"]
+    numbers: dict[str, list[str]] = {layer: [] for layer in changed}
+    for section in truth["sections"]:
+        sample = section["sample"]
+        folder = results / "slices" / sample
+        obs = spots(folder / f"{sample}.h5ad")
+        layers = pd.crosstab(obs["domain"].astype(str), obs["annotation"].astype(str), normalize="index")
+        markers = pd.read_csv(folder / f"{sample}.markers.csv", dtype={"domain": str})
+        for domain, layer in layers.idxmax(axis=1).items():
+            first = markers[(markers["domain"] == domain) & (markers["rank"] <= 5)]["gene"]
+            leading += len(set(truth["markers"][layer]) & set(first))
+            named += len(truth["markers"][layer])
+            if layer in numbers:
+                numbers[layer].append(domain)
+        depth = obs[next(name for name in obs if truth["gradient"]["column"] in name)]
+        follows.append(obs["pseudotime"].corr(depth, method="spearman"))
+        table = pd.read_csv(folder / f"{sample}.interactions.csv")
+        own = (table["ligand"] == pair["ligand"]) & (table["receptor"] == pair["receptor"])
+        places.append(int(table[own]["rank"].min()))
+    shares = pd.read_csv(results / "cohort/conditions/composition_test.csv", dtype={"domain": str})
+    genes = pd.read_csv(results / "cohort/conditions/differential.csv", dtype={"domain": str})
+    said = genes[genes["p_adjusted"] <= 0.1]
+    other, wanted = (max(set(numbers[layer]), key=numbers[layer].count) for layer in changed)
+    true = said[(said["domain"] == wanted) & said["gene"].isin(truth["differential"]["log2_fold_changes"])]
+    change = shares.set_index("domain").loc[other]
+    n_planted = len(truth["differential"]["log2_fold_changes"])
+    return markdown(
+        ["planted", "found"],
+        [
+            ["three markers of each domain", f"{leading} of {named} among the first five of their domain"],
+            [
+                "a gradient along depth",
+                f"Spearman with pseudotime {min(follows):.2f} to {max(follows):.2f}, {len(follows)} sections",
+            ],
+            [
+                "a pair at one border",
+                f"among the first three in {sum(place <= 3 for place in places)} of {len(places)} sections",
+            ],
+            [
+                "a change of one domain's share",
+                f"log2 {change['effect']:.2f}, p {change['p_value']:.3f}, adjusted "
+                f"{change['p_adjusted']:.3f}; "
+                f"other domains with an adjusted p of at most 0.05: "
+                f"{(shares['p_adjusted'] <= 0.05).sum() - (change['p_adjusted'] <= 0.05)}",
+            ],
+            [
+                f"{n_planted} genes that differ in one domain",
+                f"{len(true)} at an FDR of 0.1, and {len(said) - len(true)} others",
+            ],
+        ],
+    )
+
+
+def spots(path: Path):
+    """Columns of obs of a published slice."""
+    import h5py
+    from anndata.io import read_elem
+
+    with h5py.File(path) as file:
+        return read_elem(file["obs"])
 
 
 @main.command()
