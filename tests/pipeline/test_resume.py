@@ -115,14 +115,18 @@ def test_a_configuration_of_the_report_repeats_the_report_only(cohort):
 
 
 def test_rows_added_repeat_their_own_slices_and_what_is_made_of_their_groups(cohort):
-    """A section, a pupil in a group without number, a slice without group; a row gets another group."""
+    """A section, a pupil in a group without number, a slice without group; a row gets another group.
+
+    The order of rows, a title, another outdir and a comment in a preset repeat the report only.
+    """
     added = [
         *cohort.changed(four=cohort.row("four", group="other")),
         cohort.row("one", sample="added"),
         cohort.row("six", sample="pupil"),
         cohort.row("one", sample="lone", group=""),
     ]
-    found = cohort.repeated(added)
+    words = ("--multiqc_title", "Monday")
+    found = cohort.repeated(added[::-1], *words, preset="# ours\n" + PRESET, outdir="other")
     section = of_group("a") | home("one", "two") | tasks("added", *STEPS)
     # (no estimate of the others is repeated, nor the teaching)
     pupil = of_group("taught") | home("five", "six") | tasks("pupil", *STEPS, "ESTIMATE", "NAME_REGIONS")
@@ -150,11 +154,6 @@ def test_a_row_removed_or_renamed_repeats_what_is_made_of_its_group_only(cohort)
     """With one section left, a group is none: that section is assembled again."""
     found = cohort.repeated(cohort.changed(one=None, three=cohort.row("three", sample="uno")))
     assert found == ALWAYS | home("two") | of_group("b") | tasks("uno", *STEPS) | home("four")
-
-
-def test_another_order_title_and_outdir_and_a_comment_in_a_preset_repeat_the_report_only(cohort):
-    words = ("--multiqc_title", "Monday")
-    assert cohort.repeated(cohort.rows[::-1], *words, preset="# ours\n" + PRESET, outdir="other") == ALWAYS
 
 
 def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
