@@ -54,7 +54,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         )  # fmt: skip
 
 
-def wait_for(condition, seconds: float = 90):
+def wait_for(condition, seconds: float = 180):
     """What the condition gives, once it gives something."""
     until = time.monotonic() + seconds
     while not (found := condition()):
@@ -92,9 +92,9 @@ def test_an_outdir_that_is_a_file_is_refused_in_one_line_before_any_task(tmp_pat
     assert "Submitted" not in run.output
 
 
-@pytest.mark.parametrize("name", ["slices", "pipeline_info"])
-def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path, name):
-    place = tmp_path / "results" / name
+def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path):
+    """There the engine's own records go; test_refusal has the others."""
+    place = tmp_path / "results" / "pipeline_info"
     place.parent.mkdir()
     place.touch()
     run = run_pipeline(tmp_path, "-stub", "--input", sheet_of(tmp_path, "one"))
@@ -137,60 +137,56 @@ def test_a_disk_that_fills_while_publishing_names_the_file_and_the_cause(tmp_pat
     assert re.search(rf"{disk}/slices/(one|two)/(one|two)\.", run.output)
 
 
-def test_a_second_run_into_the_same_outdir_is_refused_while_the_first_goes_on(tmp_path):
-    sheet = sheet_of(tmp_path, "one")
+@pytest.fixture
+def training(tmp_path):
+    """A stub run of two slices that train, and will for long; it is stopped at the end where it goes on."""
     sleeping = written(tmp_path / "sleeping.config", SLEEPING)
-    first = start(tmp_path, "-stub", "-c", sleeping, "--input", sheet)
-    trace = tmp_path / "results" / "pipeline_info" / "execution_trace.txt"
+    run = start(tmp_path, "-stub", "-c", sleeping, "--input", sheet_of(tmp_path, "one", "two"))
     try:
-        wait_for(lambda: trace.exists() and "QC" in trace.read_text())
-        (tmp_path / "second").mkdir()
-        second = run_pipeline(
-            tmp_path / "second", "-stub", "--input", sheet, "--outdir", str(tmp_path / "results")
-        )
-        assert second.code != 0
-        told = lines_with(second.output, "is in use by the run")
-        assert len(told) == 1
-        assert f"on {platform.node()} (process {first.pid})" in told[0]
-        assert "Submitted" not in second.output
-        assert "QC" in trace.read_text()  # not emptied by the run that was refused
-        assert (tmp_path / "results" / LOCK).exists()
+        log = tmp_path / "log"
+        steps = ("TRAIN", "BASELINE")
+        wait_for(lambda: all(len(lines_with(log.read_text(), step)) == 2 for step in steps))
+        time.sleep(3)  # what was finished is noted
+        yield run
     finally:
-        first.terminate()
-        first.wait()
-    assert not (tmp_path / "results" / LOCK).exists()
+        run.terminate()
+        run.wait()
 
 
-def test_a_lock_of_another_machine_names_the_file_to_remove(tmp_path):
-    lock = tmp_path / "results" / LOCK
-    lock.parent.mkdir(parents=True)
-    lock.write_text(json.dumps({"run": "calm_euler", "host": "elsewhere", "pid": 1, "started": 0}))
-    run = run_pipeline(tmp_path, "-stub", "--input", sheet_of(tmp_path, "one"))
-    assert run.code != 0
-    assert f"the run calm_euler on elsewhere (process 1) - expected another --outdir; if that run is gone, remove {lock}" in run.output  # fmt: skip  # noqa: E501
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_told_to_stop_ends_soon_without_untrue_words_and_resumes(tmp_path, number):
-    sheet = sheet_of(tmp_path, "one", "two")
-    sleeping = written(tmp_path / "sleeping.config", SLEEPING)
-    run = start(tmp_path, "-stub", "-c", sleeping, "--input", sheet)
-    wait_for(lambda: len(lines_with((tmp_path / "log").read_text(), "TRAIN")) == 2)
-    wait_for(lambda: len(lines_with((tmp_path / "log").read_text(), "BASELINE")) == 2)
-    time.sleep(3)  # what was finished is noted
+def stop(run: subprocess.Popen[str], folder: Path, number: int) -> None:
+    """Tell a run to stop, which it does soon and without untrue words."""
     told = time.monotonic()
     run.send_signal(number)
     assert run.wait(timeout=30) != 0
     assert time.monotonic() - told < 10
-    said = (tmp_path / "log").read_text()
+    said = (folder / "log").read_text()
     assert "No slice is left" not in said
     assert "slices failed" not in said
     assert "ERROR" not in said
-    assert not (tmp_path / "results" / LOCK).exists()
-    if number == signal.SIGINT:
-        return
+    assert not (folder / "results" / LOCK).exists()
 
-    again = run_pipeline(tmp_path, "-stub", "-resume", "--input", sheet)
+
+def test_a_second_run_into_the_same_outdir_is_refused_while_the_first_goes_on_until_interrupted(
+    training, tmp_path
+):
+    trace = tmp_path / "results" / "pipeline_info" / "execution_trace.txt"
+    assert "QC" in trace.read_text()
+    (tmp_path / "second").mkdir()
+    words = ("--input", str(tmp_path / "sheet.csv"), "--outdir", str(tmp_path / "results"))
+    second = run_pipeline(tmp_path / "second", "-stub", *words)
+    assert second.code != 0
+    told = lines_with(second.output, "is in use by the run")
+    assert len(told) == 1
+    assert f"on {platform.node()} (process {training.pid})" in told[0]
+    assert "Submitted" not in second.output
+    assert "QC" in trace.read_text()  # not emptied by the run that was refused
+    assert (tmp_path / "results" / LOCK).exists()
+    stop(training, tmp_path, signal.SIGINT)
+
+
+def test_a_run_that_is_terminated_resumes(training, tmp_path):
+    stop(training, tmp_path, signal.SIGTERM)
+    again = run_pipeline(tmp_path, "-stub", "-resume", "--input", str(tmp_path / "sheet.csv"))
     assert again.code == 0, again.output
     trace = again.trace()
     for step in ("INGEST (one)", "QC (two)", "BASELINE (one)", "GRAPH (two stmfg)"):
@@ -280,52 +276,57 @@ def test_a_damaged_file_of_a_task_is_named_and_made_again_by_the_command_given(f
     assert (again.outdir / "slices" / "one" / "one.h5ad").exists()
 
 
-def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(tmp_path):
-    first = run_pipeline(tmp_path, "-stub", "--input", sheet_of(tmp_path, "one", "two", "three.b"))
-    assert first.code == 0, first.output
-    slices = first.outdir / "slices"
-    (slices / "one" / "one.inferred.h5ad").write_text("of another run")
-    (slices / "one" / "notes.txt").write_text("mine")
-    (slices / "two" / "two.h5ad").write_text("first")
-    (slices / "notes.txt").write_text("mine")
-    (slices / "my folder").mkdir()
-    older = first.outdir / "outdated" / "two"
-    older.mkdir(parents=True)
-    (older / "older").touch()
-    second = run_pipeline(tmp_path, "-stub", "-resume", "--input", sheet_of(tmp_path, "one"))
-    assert second.code == 0, second.output
-    assert {path.name for path in slices.iterdir()} == {"one", "my folder", "notes.txt"}
-    assert {path.name for path in (slices / "one").iterdir()} == {
-        "one.h5ad", "one.html", "one.domains.png", "one.domains.svg", "notes.txt"
-    }  # fmt: skip
-    assert (older / "two.h5ad").read_text() == "first"
-    assert not (older / "older").exists()
-    assert (first.outdir / "outdated" / "three.b" / "three.b.h5ad").exists()
-    assert (first.outdir / "outdated" / "one" / "one.inferred.h5ad").exists()
-    assert lines_with(second.output, f"results of two are not of this run: moved to {older}")
-
-
-def test_cohorts_and_models_of_groups_that_left_the_sheet_are_set_aside(tmp_path):
+@pytest.fixture(scope="module")
+def set_aside(tmp_path_factory) -> tuple[Path, Run]:
+    """Where results lie, and a run of one slice that follows one of a group and files of the user."""
+    folder = tmp_path_factory.mktemp("set_aside")
     rows = [
         {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "layer"}
         | {"teaches": "true" if name == "one" else "false"}
-        for name in ("one", "two")
+        for name in ("one", "two", "three.b")
     ]
-    first = run_pipeline(tmp_path, "-stub", "--input", str(write_sheet(tmp_path / "sheet.csv", rows)))
+    first = run_pipeline(folder, "-stub", "--input", str(write_sheet(folder / "sheet.csv", rows)))
     assert first.code == 0, first.output
     out = first.outdir
     assert (out / "cohort" / "a" / "a.h5ad").exists()
     assert (out / "models" / "a" / "model.json").exists()
-    for mine in (out / "cohort" / "notes", out / "models" / "mine"):
-        mine.mkdir()
-        (mine / "notes.txt").write_text("mine")
-    kept = out / "models" / "b"  # of another run, and read by this one
-    kept.mkdir()
-    for part in ("model.json", "model.safetensors"):
-        (kept / part).write_text("{}")
-    words = ("--input", sheet_of(tmp_path, "one"), "--region_model", str(kept))
-    second = run_pipeline(tmp_path, "-stub", "-resume", *words)
+    texts = {
+        "slices/one/one.inferred.h5ad": "of another run",
+        "slices/one/notes.txt": "mine",
+        "slices/two/two.h5ad": "first",
+        "slices/notes.txt": "mine",
+        "outdated/two/older": "",
+        "cohort/notes/notes.txt": "mine",
+        "models/mine/notes.txt": "mine",
+        "models/b/model.json": "{}",  # of another run, and read by the next one
+        "models/b/model.safetensors": "{}",
+    }
+    for name, text in texts.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(text)
+    (out / "slices" / "my folder").mkdir()
+    words = ("--input", sheet_of(folder, "one"), "--region_model", str(out / "models" / "b"))
+    second = run_pipeline(folder, "-stub", "-resume", *words)
     assert second.code == 0, second.output
+    return out, second
+
+
+def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(set_aside):
+    out, second = set_aside
+    assert {path.name for path in (out / "slices").iterdir()} == {"one", "my folder", "notes.txt"}
+    assert {path.name for path in (out / "slices" / "one").iterdir()} == {
+        "one.h5ad", "one.html", "one.domains.png", "one.domains.svg", "notes.txt"
+    }  # fmt: skip
+    older = out / "outdated" / "two"
+    assert (older / "two.h5ad").read_text() == "first"
+    assert not (older / "older").exists()
+    assert (out / "outdated" / "three.b" / "three.b.h5ad").exists()
+    assert (out / "outdated" / "one" / "one.inferred.h5ad").exists()
+    assert lines_with(second.output, f"results of two are not of this run: moved to {older}")
+
+
+def test_cohorts_and_models_of_groups_that_left_the_sheet_are_set_aside(set_aside):
+    out, _ = set_aside
     assert {path.name for path in (out / "cohort").iterdir()} == {"notes"}
     assert {path.name for path in (out / "models").iterdir()} == {"mine", "b"}
     assert (out / "outdated_cohort" / "a" / "a.h5ad").exists()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import re
+import subprocess
+from pathlib import Path
 
-from .conftest import ROOT, run_pipeline, write_sheet
+import pytest
+from helpers.engine import LAUNCHER, engine_environment
+
+from .conftest import ROOT, Run, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
 
 
-def refused(run) -> str:
-    """What the user saw of a run that was refused; nothing may have been published."""
+def refused(run: Run, *earlier: Path) -> str:
+    """What the user saw of a run that was refused; nothing may have been published beside earlier files."""
     assert run.code != 0, run.output
     assert "INGEST" not in run.output
-    assert not list(run.outdir.glob("slices*"))
+    found = [path for slices in run.outdir.glob("slices*") for path in (slices, *slices.rglob("*"))]
+    assert [path for path in found if path.is_file()] == list(earlier)
     assert "Unexpected error" not in run.output
     assert run.output.count("Submitted process") <= 1  # the check itself: nothing goes on beside the error
     return run.output
@@ -25,22 +32,28 @@ def lines_with(output: str, *words: str) -> list[str]:
 
 def test_all_problems_of_rows_and_parameters_are_reported_at_once(tmp_path, sheet):
     good = sheet[0]
+    published = tmp_path / "results" / "slices" / "own" / "own.h5ad"  # this run would read and replace it
+    published.parent.mkdir(parents=True)
+    published.write_text("mine")
     rows = [
         good,
         {**good, "sample": "$(touch owned)"},
         {**good, "sample": "gone", "path": "/no/such/outs"},
         {**good, "sample": "count", "n_domains": "seven"},
         {**good},
+        {**good, "sample": "own", "path": str(published), "platform": "h5ad"},
     ]
     (tmp_path / "params.yml").write_text("strict: yes please\nn_seeds: '5x'\ncohort: off\nmax_mito: '5'\n")
     words = ("--n_seed", "2", "--genes", "nowhere.txt", "--infer_expression", "--evaluate", "loso")
     words += ("-params-file", "params.yml", "--input", str(write_sheet(tmp_path / "sheet.csv", rows)))
-    output = refused(run_pipeline(tmp_path, *words))
+    output = refused(run_pipeline(tmp_path, *words), published)
+    assert published.read_text() == "mine"
     for row, column, value in (
         (3, "sample", "$(touch owned)"),
         (4, "path", "/no/such/outs"),
         (5, "n_domains", "seven"),
         (6, "sample", good["sample"]),
+        (7, "path", "expected another --outdir"),
     ):
         assert lines_with(output, f"row {row}", f"column {column}", value), output
     assert not list(tmp_path.rglob("owned"))
@@ -50,7 +63,7 @@ def test_all_problems_of_rows_and_parameters_are_reported_at_once(tmp_path, shee
     # A parameter that is unknown, with the nearest known one
     assert lines_with(output, "--n_seed:", "did you mean --n_seeds?"), output
     assert "parameter --genes: 'nowhere.txt' - expected an existing file" in output
-    assert "8 problem(s), nothing was run:" in output
+    assert "9 problem(s), nothing was run:" in output
 
 
 def test_contradictions_of_rows_are_lines_with_row_and_column_beside_those_of_presets(tmp_path, sheet):
@@ -97,13 +110,40 @@ def test_parameters_without_a_value_are_one_line_each_and_nothing_is_written(tmp
     assert not (tmp_path / "true").exists()
 
 
-def test_a_name_that_is_a_pattern_is_refused(tmp_path):
-    """Unquoted, the shell would take s[1].csv for the s1.csv beside it."""
-    row = {"sample": "a", "path": str(ROOT / "tests" / "data" / "patchy.h5ad"), "n_domains": "3"}
-    odd = write_sheet(tmp_path / "s[1].csv", [row])
-    output = refused(run_pipeline(tmp_path, "-stub", "--input", str(odd)))
+def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
+    """By the functions that a run calls before any task: the directory of results, and the samplesheet."""
+    outdir = tmp_path / "results"
+    cases = {}  # what is asked, and what is said
+    for name in ("slices", "cohort", "models"):
+        taken = tmp_path / f"with_{name}"
+        taken.mkdir()
+        (taken / name).touch()
+        cases["claimOutdir", str(taken)] = f"--outdir: '{outdir / name}' is a file - expected a directory"
+    locked = tmp_path / "locked" / "pipeline_info" / ".running"
+    locked.parent.mkdir(parents=True)
+    locked.write_text(json.dumps({"run": "calm_euler", "host": "elsewhere", "pid": 1, "started": 0}))
+    cases["claimOutdir", str(tmp_path / "locked")] = (
+        f"--outdir: '{outdir}' is in use by the run calm_euler on elsewhere (process 1) - expected another "
+        f"--outdir; if that run is gone, remove {outdir / 'pipeline_info' / '.running'}"
+    )
+    # Unquoted, the shell would take s[1].csv for the s1.csv beside it
+    odd = tmp_path / "s[1].csv"
+    odd.write_text("sample,path\n")
     # (two pieces: nf-core takes doubled braces for what a template left behind)
-    assert f"--input: '{odd}' - expected a path without * ? [ ] " + "{ }" in output
+    pattern = "* ? [ ] " + "{ }, which are patterns to the engine; rename it, or link to it"
+    cases["sheetFile", str(odd)] = f"--input: '{odd}' - expected a path without {pattern}"
+    (tmp_path / "free").mkdir()
+    cases["claimOutdir", str(tmp_path / "free")] = None
+
+    (tmp_path / "cases.json").write_text(json.dumps(list(cases)))
+    words = ["--cases", tmp_path / "cases.json", "--outdir", outdir, "-output-dir", outdir]
+    done = subprocess.run(
+        [LAUNCHER, "run", ROOT / "tests" / "helpers" / "refusals.nf", "-ansi-log", "false", *words],
+        cwd=tmp_path, env=engine_environment(tmp_path), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = re.search(r"^SAID (.*)$", done.stdout, re.M)
+    assert said, done.stdout + done.stderr
+    assert json.loads(said[1]) == list(cases.values())
 
 
 def test_a_configuration_of_the_report_that_is_not_there_is_refused(tmp_path, slices):
