@@ -142,26 +142,26 @@ def test_a_model_of_an_earlier_run_infers_the_same_without_any_reference(finishe
     assert "genes asked for that the panel of the reference model lacks: NOSUCHGENE" in reason
 
 
-def test_images_encoded_in_another_way_than_those_of_a_model_are_refused_before_any_task(
+def test_models_that_are_none_or_of_images_encoded_in_another_way_are_refused_before_any_task(
     finished, rows, tmp_path
 ):
+    part = tmp_path / "model"
+    part.mkdir()
+    shutil.copy(model_of(finished) / "model.json", part)
     run = run_pipeline(
         tmp_path,
         *("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])), "--infer_expression"),
-        *("--reference_model", str(model_of(finished)), "--encoder", "colour", "--tile_um", "50"),
+        *("--reference_model", "model", "--encoder", "colour", "--tile_um", "50"),
+        *("--region_model", "nowhere"),
     )
     assert run.code != 0
+    assert "parameter --region_model: 'nowhere' - expected a directory with model.json" in run.output
+    assert "it has no model.safetensors" in run.output
     assert "parameter --encoder: 'colour' - expected 'handcrafted', as the references of" in run.output
     assert "parameter --tile_um: '50' - expected '100" in run.output
+    assert "Unexpected error" not in run.output
     assert "INGEST" not in run.output
-
-
-def test_a_target_without_the_parameter_is_refused_or_fails_alone(tmp_path, rows):
-    grid = {"sample": "grid", "image": str(tmp_path / "he.png"), "spot_spacing": "20", "um_per_px": "0.5"}
-    (tmp_path / "he.png").write_bytes(b"never read")
-    run = run_pipeline(tmp_path, "--input", str(write_sheet(tmp_path / "sheet.csv", [*rows[:2], grid])))
-    assert run.code != 0
-    assert "row 4, column role: 'target' - expected --infer_expression" in run.output
+    assert not list(run.outdir.glob("slices*"))
 
 
 @pytest.fixture(scope="module")
@@ -206,20 +206,3 @@ def test_a_resumed_run_learns_what_was_lost_and_nothing_else_whatever_the_order_
         **{f"INFER_EXPRESSION ({name})": "COMPLETED" for name in REFERENCES},
     }
     assert {path.name for path in (second.outdir / "slices").iterdir()} == {"unseen", "another", *REFERENCES}
-
-
-def test_a_resumed_run_sees_a_file_written_over_in_a_reference_model(tmp_path, rows):
-    model = tmp_path / "model"
-    model.mkdir()
-    for name in ("model.json", "model.safetensors"):
-        (model / name).write_text('{"kind": "expression"}')
-    sheet = ("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])))
-    words = (*sheet, "--infer_expression", "--reference_model", str(model), "-stub", "-resume")
-    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {
-        "INFER_EXPRESSION (unseen)": "COMPLETED"
-    }
-    (model / "model.json").write_text('{"kind": "expression", "format": 1}')
-    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {
-        "INFER_EXPRESSION (unseen)": "COMPLETED"
-    }
-    assert expression_tasks(run_pipeline(tmp_path, *words).trace()) == {"INFER_EXPRESSION (unseen)": "CACHED"}

@@ -77,8 +77,13 @@ def test_a_run_reads_and_publishes_in_a_bucket_and_a_next_one_resumes_until_a_fi
     tmp_path, store
 ):
     bucket = store[1]
+    old = bucket / "my results" / "slices" / "former"  # of an earlier run
+    old.mkdir(parents=True)
+    (old / "former.h5ad").write_text("former")
     run = run_on_store(tmp_path, store, *OPTIONS)
     assert run.code == 0, run.output
+    assert (old / "OUTDATED.txt").is_file()
+    assert "store://bucket/my%20results/slices/former: results of an earlier run" in run.output
     assert "Table:   store://bucket/my%20results/slices.csv" in run.output
     results = bucket / "my results"
     assert (results / "slices" / "outs" / "outs.h5ad").is_file()
@@ -100,36 +105,12 @@ def test_a_run_reads_and_publishes_in_a_bucket_and_a_next_one_resumes_until_a_fi
     ]
 
 
-def test_what_is_not_in_the_bucket_is_named_with_its_whole_address(tmp_path, store):
-    (store[1] / "sheets" / "wrong.csv").write_text("sample,path\na,store://bucket/no/outs\nb,gone.h5ad\n")
-    run = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/wrong.csv", "--region_model",
-                       "store://bucket/slices/")  # fmt: skip
-    assert run.code != 0
-    assert "samplesheet row 2, column path: 'store://bucket/no/outs' - expected an existing" in run.output
-    assert "samplesheet row 3, column path: " in run.output
-    other = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/one.csv", "--region_model",
-                         "store://bucket/slices/")  # fmt: skip
-    assert "it has no model.json and no model.safetensors" in other.output
-
-
-def test_results_of_an_earlier_run_in_a_bucket_are_marked(tmp_path, store):
-    old = store[1] / "old" / "slices" / "former"
-    old.mkdir(parents=True)
-    (old / "former.h5ad").write_text("former")
-    words = ("--input", "store://bucket/sheets/one.csv", "--outdir", "store://bucket/old")
-    run = run_on_store(tmp_path, store, *words)
-    assert run.code == 0, run.output
-    assert (old / "OUTDATED.txt").is_file()
-    assert "store://bucket/old/slices/former: results of an earlier run" in run.output
-
-
 @pytest.fixture(scope="module")
 def web(tmp_path_factory):
     """Address of a server on this machine with a sheet and what it names; it lists no directories."""
     folder = tmp_path_factory.mktemp("web")
     shutil.copy(ROOT / "tests" / "data" / "patchy.h5ad", folder / "my slice.h5ad")
     (folder / "sheet.csv").write_text("sample,path,n_domains\na,my%20slice.h5ad,3\n")
-    (folder / "wrong.csv").write_text("sample,path\na,gone.h5ad\n")
     (folder / "mine.yaml").write_text("extends: default\noptimiser:\n  epochs: 3\n")
     (folder / "model").mkdir()
     for name in ("model.json", "model.safetensors"):
@@ -157,11 +138,23 @@ def test_sheet_slices_and_presets_are_read_over_http(tmp_path, web):
     assert (run.outdir / "slices" / "a" / "a.h5ad").is_file()
 
 
-def test_what_is_not_there_over_http_is_named_and_a_model_has_to_be_a_directory(tmp_path, web):
-    words = ("--input", f"{web}/wrong.csv", "--region_model", f"{web}/model")
-    run = run_pipeline(tmp_path, "-stub", *words)
+def test_what_is_neither_in_the_bucket_nor_on_the_server_is_named_with_its_whole_address(
+    tmp_path, store, web
+):
+    rows = ("sample,path", "a,store://bucket/no/outs", "b,gone.h5ad", f"c,{web}/gone.h5ad")
+    (store[1] / "sheets" / "wrong.csv").write_text("\n".join(rows) + "\n")
+    run = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/wrong.csv")
     assert run.code != 0
-    assert "samplesheet row 2, column path: " in run.output
+    assert "samplesheet row 2, column path: 'store://bucket/no/outs' - expected an existing" in run.output
+    assert "samplesheet row 3, column path: " in run.output
+    assert f"samplesheet row 4, column path: '{web}/gone.h5ad' - expected an existing" in run.output
     assert "Unexpected error" not in run.output
-    other = run_pipeline(tmp_path, "-stub", "--input", f"{web}/sheet.csv", *words[2:])
-    assert f"parameter --region_model: '{web}/model' - expected a directory" in other.output
+
+
+def test_a_model_has_to_be_a_whole_directory_and_a_server_has_none(tmp_path, store, web):
+    words = ("--input", "store://bucket/sheets/sheet.csv", "--infer_expression")
+    models = ("--reference_model", "store://bucket/slices/", "--region_model", f"{web}/model")
+    run = run_on_store(tmp_path, store, *words, *models)
+    assert run.code != 0
+    assert "it has no model.json and no model.safetensors" in run.output
+    assert f"parameter --region_model: '{web}/model' - expected a directory" in run.output
