@@ -111,13 +111,13 @@ def rows_with_images(folder: Path) -> list[dict[str, str]]:
 def run_with_faults(
     folder: Path, sheet: list[dict[str, str]], faults: Mapping[str, str | tuple[str, int]], *more: str
 ) -> Run:
-    """A run of this sheet in `folder`, with short trainings."""
+    """A run of this sheet in `folder`, with short trainings and few figures."""
     (folder / "stmfg.yaml").write_text(QUICK)
     (folder / "multist.yaml").write_text(QUICK_MULTIST)
     return run_pipeline(
         folder,
         *("-c", write_faults(folder, faults)),
-        *("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1"),
+        *("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1", "--figures", "png"),
         *("--stmfg_preset", str(folder / "stmfg.yaml"), "--multist_preset", str(folder / "multist.yaml")),
         *more,
     )

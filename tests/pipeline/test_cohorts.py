@@ -79,7 +79,9 @@ def test_a_model_from_disk_names_a_section_without_group_or_teacher_alike(finish
     row = next(row for row in sheet if row["sample"] == "old_layout")
     table = write_sheet(tmp_path / "sheet.csv", [{**row, "group": "", "annotation": ""}])
     model = finished.outdir / "models" / "cortex__left"
-    run = run_pipeline(tmp_path, "--input", str(table), "--n_seeds", "1", "--region_model", str(model))
+    (tmp_path / "quick.yaml").write_text("extends: default\noptimiser:\n  epochs: 2\n")
+    words = ("--n_seeds", "1", "--stmfg_preset", "quick.yaml", "--figures", "png")
+    run = run_pipeline(tmp_path, "--input", str(table), *words, "--region_model", str(model))
     assert run.code == 0, run.output
     again = anndata.read_h5ad(run.outdir / "slices" / "old_layout" / "old_layout.h5ad").obs
     before = final["old_layout"].obs

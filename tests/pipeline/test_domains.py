@@ -166,6 +166,8 @@ def test_table_is_the_samplesheet_of_a_next_run_wherever_the_results_are(finishe
     rows = [row for row in finished.table().values() if row["status"] != "failed"][:1]
     moved = tmp_path / "moved"
     shutil.copytree(finished.outdir / "slices" / rows[0]["sample"], moved / "slices" / rows[0]["sample"])
-    again = run_pipeline(tmp_path, "--input", str(write_sheet(moved / "slices.csv", rows)), "--n_seeds", "1")
+    (tmp_path / "quick.yaml").write_text("extends: default\noptimiser:\n  epochs: 2\n")
+    words = ("--n_seeds", "1", "--stmfg_preset", "quick.yaml", "--figures", "png")
+    again = run_pipeline(tmp_path, "--input", str(write_sheet(moved / "slices.csv", rows)), *words)
     assert again.code == 0, again.output
     assert again.table()[rows[0]["sample"]]["n_spots"] == rows[0]["n_spots"]

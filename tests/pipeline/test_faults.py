@@ -11,6 +11,7 @@ import pytest
 
 from .conftest import Run, run_pipeline, write_sheet
 from .faults import (
+    QUICK,
     STEPS,
     UNFORESEEN,
     exit_with,
@@ -178,7 +179,7 @@ def strict(tmp_path_factory):
     }
     teacher, learner = ({**row, "group": "lost"} for row in rows("teacher", "learner"))
     teacher |= {"annotation": "layer", "teaches": "true"}
-    sheet = [*rows("good", "diverging", "unforeseen"), *rows_with_images(folder), teacher, learner]
+    sheet = [*rows("diverging", "unforeseen"), *rows_with_images(folder), teacher, learner]
     return run_with_faults(folder, sheet, faults, "--strict", "--infer_expression", "--evaluate", "loso")
 
 
@@ -226,9 +227,9 @@ def test_losing_the_tasks_over_a_group_costs_none_of_its_sections_and_is_told_of
 
 def test_a_strict_run_publishes_everything_and_ends_with_an_error(strict):
     assert strict.code != 0
-    assert "4 of 10 slices failed" in strict.output
-    assert strict.table()["good"]["status"] != "failed"
-    assert (strict.outdir / "slices" / "good" / "good.h5ad").exists()
+    assert "4 of 9 slices failed" in strict.output
+    assert strict.table()["learner"]["status"] != "failed"
+    assert (strict.outdir / "slices" / "learner" / "learner.h5ad").exists()
     assert (strict.outdir / "multiqc" / "multiqc_report.html").exists()
 
 
@@ -263,7 +264,14 @@ def none_left(tmp_path_factory):
     slice_ = anndata.read_h5ad(normalised["path"])
     slice_.X = np.log1p(slice_.X)
     slice_.write_h5ad(folder / "normalised.h5ad")
-    sheet = [ended, {**normalised, "path": str(folder / "normalised.h5ad")}, {**few, "min_counts": "1000000"}]
+    (folder / "broken.h5ad").write_bytes(b"not HDF5")
+    broken = {**ended, "sample": "broken", "path": str(folder / "broken.h5ad")}
+    sheet = [
+        ended,
+        broken,
+        {**normalised, "path": str(folder / "normalised.h5ad")},
+        {**few, "min_counts": "1000000"},
+    ]
     raises = raising(folder / "raises", UNFORESEEN)
     faults = {
         "ended ingest": exit_with(1),
@@ -283,6 +291,7 @@ def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(none_left)
     ("sample", "reason"),
     [
         ("ended", "ingest: the task left no result, exit status 1"),
+        ("broken", "ingest: .*broken.h5ad"),
         ("normalised", "ingest: .*normalised"),
         ("few", "qc: no spot is left after quality control: 380 of 380"),
         ("raises_ingest", r"ingest broke off: KeyError at ingest\.py:[0-9]+"),
@@ -294,35 +303,47 @@ def test_a_slice_that_fails_early_says_why(none_left, sample, reason):
     assert re.search(reason, none_left.table()[sample]["reason"])
 
 
-def test_a_report_that_cannot_be_made_leaves_table_and_slices(tmp_path):
-    (tmp_path / "broken.yml").write_text("title: [\n")
-    run = run_with_faults(tmp_path, rows("good"), {}, "--multiqc_config", str(tmp_path / "broken.yml"))
-    assert run.code == 0, run.output
-    assert run.table()["good"]["status"] != "failed"
-    assert not (run.outdir / "multiqc" / "multiqc_report.html").exists()
-    assert "MULTIQC" in run.output
-
-
-def test_programs_and_packages_of_the_user_do_not_take_the_place_of_ours(tmp_path):
-    """Other programs of our names first on the PATH, a PYTHONPATH with a broken numpy, no locale at all."""
+@pytest.fixture(scope="module")
+def adverse(tmp_path_factory) -> Run:
+    """A run with other programs of our names first on the PATH, a PYTHONPATH with a broken numpy, no locale
+    at all, and a configuration of the report that is no YAML.
+    """
+    folder = tmp_path_factory.mktemp("adverse")
     for name in ("qc.py", "ingest.py", "train.py", "versions.py"):
-        program = tmp_path / "theirs" / name
+        program = folder / "theirs" / name
         program.parent.mkdir(exist_ok=True)
         program.write_text("#!/bin/sh\necho not ours >&2; exit 3\n")
         program.chmod(0o755)
-    (tmp_path / "packages" / "numpy").mkdir(parents=True)
-    (tmp_path / "packages" / "numpy" / "__init__.py").write_text("raise ImportError('not ours')\n")
-    folder = tmp_path / "launch dir"
-    folder.mkdir()
-    sheet = write_sheet(folder / "my sheet.csv", rows("good"))
-    run = run_pipeline(
-        folder, "--input", str(sheet), "--n_seeds", "1",
+    (folder / "packages" / "numpy").mkdir(parents=True)
+    (folder / "packages" / "numpy" / "__init__.py").write_text("raise ImportError('not ours')\n")
+    launch = folder / "launch dir"
+    launch.mkdir()
+    (launch / "broken.yml").write_text("title: [\n")
+    (launch / "quick.yaml").write_text(QUICK)
+    sheet = write_sheet(launch / "my sheet.csv", rows("good"))
+    return run_pipeline(
+        launch, "--input", str(sheet), "--n_seeds", "1", "--figures", "png",
+        "--stmfg_preset", "quick.yaml", "--multiqc_config", "broken.yml",
         environment={
-            "PATH": f"{tmp_path / 'theirs'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(tmp_path / "packages"),
-            "PYTHONHOME": str(tmp_path / "packages"),
+            "PATH": f"{folder / 'theirs'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(folder / "packages"),
+            "PYTHONHOME": str(folder / "packages"),
             "LANG": "C", "LC_ALL": "C", "NXF_SYNTAX_PARSER": "v2",
         },
     )  # fmt: skip
-    assert run.code == 0, run.output
-    assert run.table()["good"]["status"] != "failed"
+
+
+def test_programs_and_packages_of_the_user_do_not_take_the_place_of_ours(adverse):
+    assert adverse.code == 0, adverse.output
+    assert adverse.table()["good"]["status"] != "failed"
+
+
+def test_a_report_that_cannot_be_made_leaves_table_and_slices(adverse):
+    assert adverse.code == 0, adverse.output
+    assert adverse.table()["good"]["status"] != "failed"
+    assert (adverse.outdir / "slices" / "good" / "good.h5ad").exists()
+    assert not (adverse.outdir / "multiqc" / "multiqc_report.html").exists()
+    assert "MULTIQC" in adverse.output
+    # (it is the configuration that stopped it, and nothing of the environment)
+    logs = (path.read_text() for path in (adverse.outdir.parent / "work").glob("*/*/.command.err"))
+    assert any("broken.yml" in log for log in logs)

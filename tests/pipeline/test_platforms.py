@@ -12,6 +12,7 @@ from sklearn.metrics import adjusted_rand_score
 from .conftest import run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
+QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 MICROMETRES = {"visium_hd": 0.4, "stereoseq": 0.5, "slideseq": 0.65}  # of a pixel; elsewhere 1, or unknown
 
 
@@ -20,7 +21,9 @@ def finished(tmp_path_factory):
     launch = tmp_path_factory.mktemp("platforms")
     sheet = write_sheet(launch / "sheet.csv", write_platforms(launch, cells()))
     formats = "spatialdata,loupe,xenium_explorer,cellxgene"
-    run = run_pipeline(launch, "--input", str(sheet), "--n_seeds", "1", "--export", formats)
+    (launch / "quick.yaml").write_text(QUICK)  # (domains of the baseline are looked at)
+    words = ("--n_seeds", "1", "--stmfg_preset", "quick.yaml", "--figures", "png", "--export", formats)
+    run = run_pipeline(launch, "--input", str(sheet), *words)
     assert run.code == 0, run.output
     return run
 
