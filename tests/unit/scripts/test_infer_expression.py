@@ -3,7 +3,7 @@
 import anndata
 import pytest
 from helpers.expression_cohort import infer_words, learn_words, write_cohort
-from helpers.scripts import run_script
+from helpers.scripts import invoke_script
 
 from tissuegraph.records import read_record
 from tissuegraph.spahgc.prediction import Prediction
@@ -18,15 +18,15 @@ def cohort(tmp_path_factory):
 def learned(cohort, tmp_path_factory):
     """Learned from A, B and C, on disk."""
     model = tmp_path_factory.mktemp("learned") / "expression"
-    done = run_script("learn_expression", *learn_words(cohort, "ABC", model), cwd=model.parent)
-    assert done.returncode == 0, done.stderr
+    done = invoke_script("learn_expression", *learn_words(cohort, "ABC", model))
+    assert done.exit_code == 0, done.output
     return model
 
 
 def infer(cohort, sample, folder, *options):
     """The record of infer_expression.py."""
-    done = run_script("infer_expression", *infer_words(cohort, sample, folder / sample, *options), cwd=folder)
-    assert done.returncode == 0, done.stderr
+    done = invoke_script("infer_expression", *infer_words(cohort, sample, folder / sample, *options))
+    assert done.exit_code == 0, done.output
     return read_record(folder / f"{sample}.json")
 
 
@@ -48,7 +48,7 @@ def test_a_slice_that_cannot_be_inferred_leaves_a_record_that_says_why(cohort, t
 
 def test_where_learning_failed_each_target_says_what_the_references_said(cohort, tmp_path):
     words = learn_words(cohort, "T", tmp_path / "model")
-    assert run_script("learn_expression", *words, cwd=tmp_path).returncode == 0
+    assert invoke_script("learn_expression", *words).exit_code == 0
     assert not (tmp_path / "model").exists()
     record = infer(cohort, "T", tmp_path, "--told", tmp_path / "model.learned.json")
     assert record.status == "failed"
@@ -102,7 +102,7 @@ def test_a_slice_without_a_gene_of_its_references_is_inferred_and_says_why_it_is
     cohort, tmp_path
 ):
     from_two = tmp_path / "expression"
-    assert run_script("learn_expression", *learn_words(cohort, "AB", from_two), cwd=tmp_path).returncode == 0
+    assert invoke_script("learn_expression", *learn_words(cohort, "AB", from_two)).exit_code == 0
     own = cohort / "C" / "slice.h5ad"
     original = own.read_bytes()
     named = anndata.read_h5ad(own)
