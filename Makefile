@@ -90,12 +90,18 @@ demo: setup
 # --- check ----------------------------------------------------------------------------------------------------------
 
 test: lint
-	@.venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile $(TESTS)
+	@.venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 lint: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@$(MAKE) --silent --jobs 2 --output-sync=target .lint-nextflow .lint-nf-core
+
+.PHONY: .lint-nextflow .lint-nf-core
+.lint-nextflow:
 	@$(NEXTFLOW) lint main.nf nextflow.config conf modules subworkflows
+
+.lint-nf-core:
 	@PATH="$(CURDIR)/engine:$(CURDIR)/.venv/bin:$$PATH" NFCORE_NO_VERSION_CHECK=1 \
 	    nf-core --hide-progress pipelines lint --dir . --plain-text
 

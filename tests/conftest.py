@@ -10,6 +10,18 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]  # the package; `helpers`
 
 
+# Below tests/pipeline, the files that take more than a minute, longest first
+LONG = ("faults", "resume", "output", "expression", "slurm", "platforms", "domains", "tutorials", "cohorts",
+        "store", "refusal", "parameters", "inputs")  # fmt: skip
+
+
+def pytest_collection_modifyitems(items):
+    """Long files first, so that at the end no worker is left alone with one (`--no-loadscope-reorder`)."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONG)}
+    pipeline = ROOT / "tests" / "pipeline"
+    items.sort(key=lambda item: places[item.path.name] if item.path.parent == pipeline else len(LONG))
+
+
 @pytest.fixture(scope="session")
 def root():
     """Root of the project."""

@@ -9,12 +9,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = ROOT / "engine" / "nextflow"
 JARS = ROOT / ".engine" / "jars" / "*"
+# Engines of tests live for seconds: one collector, and room that need not grow first
+SHORT_LIVED = "-XX:+UseSerialGC -Xms1g -Xmn600m -XX:MetaspaceSize=256m"
 
 
 def engine_environment(home: Path, **variables: str) -> dict[str, str]:
     """This process's environment for the launcher, with a home of the engine of its own."""
     engine = {"TISSUEGRAPH_ENGINE": os.environ.get("TISSUEGRAPH_ENGINE") or "bundled"}
-    return {**os.environ, **engine, "NXF_HOME": str(home / ".nxf"), **variables}
+    options = f"{SHORT_LIVED} {os.environ.get('NXF_OPTS', '')}"
+    return {**os.environ, **engine, "NXF_HOME": str(home / ".nxf"), "NXF_OPTS": options, **variables}
 
 
 def is_bundled() -> bool:
