@@ -161,7 +161,8 @@ def test_domains_are_those_of_the_last_release(finished):
     for name, found in agreement.items():
         for method, ari in found["ari"].items():
             assert ari is not None, (name, method)
-            assert ari >= LEAST_AGREEMENT[method], (name, method, "run make agreement, and say in CHANGELOG.md why")
+            told = (name, method, "run make agreement, and say in CHANGELOG.md why")
+            assert ari >= LEAST_AGREEMENT[method], told
 
 
 def test_table_is_the_samplesheet_of_a_next_run_wherever_the_results_are(finished, tmp_path):
