@@ -292,6 +292,7 @@ def set_aside(tmp_path_factory) -> tuple[Path, Run]:
     assert (out / "models" / "a" / "model.json").exists()
     texts = {
         "slices/one/one.inferred.h5ad": "of another run",
+        "slices/one/one.enrichment.csv": "of another run",
         "slices/one/notes.txt": "mine",
         "slices/two/two.h5ad": "first",
         "slices/notes.txt": "mine",
@@ -315,13 +316,15 @@ def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(set_aside):
     out, second = set_aside
     assert {path.name for path in (out / "slices").iterdir()} == {"one", "my folder", "notes.txt"}
     assert {path.name for path in (out / "slices" / "one").iterdir()} == {
-        "one.h5ad", "one.html", "one.domains.png", "one.domains.svg", "notes.txt"
+        "one.h5ad", "one.html", "one.domains.png", "one.domains.svg", "one.markers.csv", "one.domain_means.csv",
+        "one.marker_dots.png", "one.spatial_genes.csv", "one.spatial_genes.png", "notes.txt",
     }  # fmt: skip
     older = out / "outdated" / "two"
     assert (older / "two.h5ad").read_text() == "first"
     assert not (older / "older").exists()
     assert (out / "outdated" / "three.b" / "three.b.h5ad").exists()
     assert (out / "outdated" / "one" / "one.inferred.h5ad").exists()
+    assert (out / "outdated" / "one" / "one.enrichment.csv").exists()
     assert lines_with(second.output, f"results of two are not of this run: moved to {older}")
 
 
