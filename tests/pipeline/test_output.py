@@ -317,7 +317,8 @@ def test_slices_that_left_the_sheet_are_set_aside_and_nothing_else(set_aside):
     assert {path.name for path in (out / "slices").iterdir()} == {"one", "my folder", "notes.txt"}
     assert {path.name for path in (out / "slices" / "one").iterdir()} == {
         "one.h5ad", "one.html", "one.domains.png", "one.domains.svg", "one.markers.csv",
-        "one.domain_means.csv", "one.marker_dots.png", "one.spatial_genes.csv", "one.spatial_genes.png", "notes.txt",
+        "one.domain_means.csv", "one.marker_dots.png", "one.spatial_genes.csv", "one.spatial_genes.png",
+        "notes.txt",
     }  # fmt: skip
     older = out / "outdated" / "two"
     assert (older / "two.h5ad").read_text() == "first"
