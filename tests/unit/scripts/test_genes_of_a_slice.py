@@ -49,7 +49,7 @@ def test_planted_markers_come_first_and_the_split_confirms_them(tmp_path):
     assert set(found["symbol"]) & {"Gene6", "Gene7", "Gene8"}
     assert record.metrics["by"] == "domain"
     assert set(record.metrics["pictures"]) == {"marker_dots", "marker_heat", "marker_maps"}
-    for name in record.metrics["figures"].values():
+    for name in record.metrics["files"].values():
         assert (tmp_path / name).exists()
         assert (tmp_path / name).with_suffix(".svg").exists()
 
