@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from tissuegraph.cli import (
+    assembled_option,
     existing_directory,
     failed_slice_is_a_result,
     figures_option,
+    group_option,
     outdir_option,
     record_option,
 )
@@ -20,8 +22,8 @@ from tissuegraph.records import Record
 
 
 @click.command()
-@click.option("--sample", required=True, help="group:ID of the group; ID names the files.")
-@click.option("--sections", required=True, type=existing_directory, help="Final h5ad of every section.")
+@group_option
+@assembled_option
 @click.option("--parts", required=True, type=existing_directory, help="Shared components of the sections.")
 @click.option(
     "--records", required=True, type=existing_directory, help="Records of the group and of its sections."

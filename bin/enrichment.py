@@ -10,6 +10,7 @@ import click
 from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
+    h5ad_option,
     outdir_option,
     record_option,
     sample_option,
@@ -20,7 +21,7 @@ from tissuegraph.records import Record
 
 @click.command()
 @sample_option
-@click.option("--h5ad", required=True, type=existing_file, help="Final h5ad of the slice.")
+@h5ad_option
 @click.option("--markers", required=True, type=existing_file, help="SAMPLE.markers.csv of the slice.")
 @click.option("--gene-sets", required=True, type=existing_file, help="Gene sets (GMT, gzip or not).")
 @seed_option

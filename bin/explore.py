@@ -7,13 +7,19 @@ from pathlib import Path
 
 import click
 
-from tissuegraph.cli import existing_file, failed_slice_is_a_result, output_file, record_option, sample_option
+from tissuegraph.cli import (
+    failed_slice_is_a_result,
+    h5ad_option,
+    output_file,
+    record_option,
+    sample_option,
+)
 from tissuegraph.records import Record
 
 
 @click.command()
 @sample_option
-@click.option("--h5ad", required=True, type=existing_file, help="Final h5ad of the slice.")
+@h5ad_option
 @click.option("--page", required=True, type=output_file, help="HTML file to write.")
 @record_option
 @failed_slice_is_a_result("explore")

@@ -11,6 +11,7 @@ from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
     figures_option,
+    h5ad_option,
     outdir_option,
     record_option,
     sample_option,
@@ -22,7 +23,7 @@ from tissuegraph.records import Record
 
 @click.command()
 @sample_option
-@click.option("--h5ad", required=True, type=existing_file, help="Assembled slice.")
+@h5ad_option
 @click.option(
     "--pairs",
     required=True,

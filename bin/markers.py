@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from tissuegraph.cli import (
-    existing_file,
     failed_slice_is_a_result,
     figures_option,
+    h5ad_option,
     outdir_option,
     record_option,
     sample_option,
@@ -22,7 +22,7 @@ from tissuegraph.records import Record
 
 @click.command()
 @sample_option
-@click.option("--h5ad", required=True, type=existing_file, help="Final h5ad of the slice.")
+@h5ad_option
 @seed_option
 @figures_option
 @outdir_option

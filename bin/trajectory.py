@@ -12,6 +12,7 @@ from tissuegraph.cli import (
     existing_file,
     failed_slice_is_a_result,
     figures_option,
+    h5ad_option,
     n_seeds_option,
     outdir_option,
     record_option,
@@ -24,7 +25,7 @@ from tissuegraph.records import Record
 
 @click.command()
 @sample_option
-@click.option("--h5ad", required=True, type=existing_file, help="Assembled slice.")
+@h5ad_option
 @click.option(
     "--root",
     help="Where it starts: a domain, a region, or a gene as gene:NAME; without one a rule chooses an end.",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PASSED, WARNED, FAILED = "passed", "warned", "failed"
+GROUP = "group:"  # starts the sample of a group's records; no slice has a colon in its name
 _RANK = {PASSED: 0, WARNED: 1, FAILED: 2}
 
 

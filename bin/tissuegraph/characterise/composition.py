@@ -9,19 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from tissuegraph import keys
-from tissuegraph.characterise.output import write_csv
+from tissuegraph.characterise.output import add_figure, rows_of, write_csv
 from tissuegraph.characterise.replicates import agreement, distances, section_table
 from tissuegraph.characterise.sections import Group, numbers_match, read_group, say_what_is_compared
-from tissuegraph.characterise.shares import compare, log_shares, mean_by_patient
+from tissuegraph.characterise.shares import compare, log_shares, mean_by_patient, shares_of
 from tissuegraph.cohorts.design import Member, Pair, levels_in_order, pairs_of
 from tissuegraph.figures.palette import domain_colour, region_number
-from tissuegraph.figures.save import save_with_picture
 from tissuegraph.figures.shares import Bar, shares_figure
-from tissuegraph.records import Record
+from tissuegraph.records import GROUP, Record
 
-GROUP = "group:"  # starts the sample of a group's records
 _SHOWN = 40  # rows of the test that travel in the record
 
 
@@ -58,16 +57,14 @@ def composition_of_group(
     tested, least = _tested(record, group, counts, pairs, seed)
     if tested is not None:
         write_csv(tested, outdir / "composition_test.csv")
-    files, pictures = _drawn(group, counts, outdir / group_id, group_id, formats)
     record.metrics |= {
         "n_sections": len(group.sections),
         "pairs": [_told(pair, smallest) for pair, smallest in zip(pairs, least, strict=True)],
-        "tests": [] if tested is None else _rows(tested.sort_values("p_value", kind="stable")[:_SHOWN]),
+        "tests": [] if tested is None else rows_of(tested.sort_values("p_value", kind="stable")[:_SHOWN]),
         "agreement": asdict(agreement(apart, group)),
-        "sections": _rows(sections),
-        "files": files,
-        "pictures": pictures,
+        "sections": rows_of(sections),
     }
+    add_figure(record, _figure(group, counts, group_id), "composition", outdir, formats)
     return None
 
 
@@ -75,7 +72,7 @@ def shares_table(group: Group, counts: np.ndarray) -> pd.DataFrame:
     """sample, patient, condition, domain, n_spots, share: a row per section and domain; counts: (S, K)."""
     k = group.n_domains
     members = [section.member for section in group.sections]
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    share = shares_of(counts)
     return pd.DataFrame(
         {
             "sample": np.repeat([m.sample for m in members], k),
@@ -106,7 +103,7 @@ def _tested(
     rows = [i for i, m in enumerate(members) if m.compared]
     whose = [members[i].patient for i in rows]
     logs = mean_by_patient(log_shares(counts)[rows], whose, known)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    share = shares_of(counts)
     shares = mean_by_patient(share[rows], whose, known)
     return compare(
         dict(zip(known, logs, strict=True)),
@@ -128,16 +125,7 @@ def _told(pair: Pair, least: float) -> dict[str, Any]:
     }
 
 
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {name: None if pd.isna(value) else value for name, value in row.items()}
-        for row in table.to_dict("records")
-    ]
-
-
-def _drawn(
-    group: Group, counts: np.ndarray, stem: Path, group_id: str, formats: Sequence[str]
-) -> tuple[dict[str, str], dict[str, str]]:
+def _figure(group: Group, counts: np.ndarray, group_id: str) -> Figure:
     """A stacked bar per section, by condition and patient."""
     members = [section.member for section in group.sections]
     levels = levels_in_order({member.condition for member in members if member.condition is not None})
@@ -146,14 +134,12 @@ def _drawn(
         range(len(members)),
         key=lambda i: (rank[members[i].condition], members[i].patient or "", members[i].sample),
     )
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    share = shares_of(counts)
     bars = [
         Bar(members[i].sample, members[i].condition or "", members[i].patient or "", share[i]) for i in order
     ]
     names = [f"{group.by} {name}" if name.isdecimal() else name for name in group.names]
-    figure = shares_figure(bars, names, colours_of(group), f"{group_id}: shares of {group.by}s")
-    (png, *_), picture = save_with_picture(figure, Path(f"{stem}.composition"), formats=formats)
-    return {"composition": png.name}, {"composition": picture}
+    return shares_figure(bars, names, colours_of(group), f"{group_id}: shares of {group.by}s")
 
 
 def colours_of(group: Group) -> list[str]:

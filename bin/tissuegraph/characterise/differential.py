@@ -13,7 +13,7 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, compared_genes, described
 from tissuegraph.characterise.false_findings import benjamini_hochberg
-from tissuegraph.characterise.output import write_csv
+from tissuegraph.characterise.output import add_figure, rows_of, write_csv
 from tissuegraph.characterise.pseudobulk import Pseudobulk, pseudobulk
 from tissuegraph.characterise.sections import (
     Group,
@@ -23,12 +23,10 @@ from tissuegraph.characterise.sections import (
     say_what_is_compared,
 )
 from tissuegraph.cohorts.design import Member, Pair, pairs_of
-from tissuegraph.figures.save import save_with_picture
 from tissuegraph.figures.volcano import Volcano, volcano_figure
 from tissuegraph.io.text import listed
-from tissuegraph.records import Record
+from tissuegraph.records import GROUP, Record
 
-GROUP = "group:"  # starts the sample of a group's records
 RATE = 0.1  # share of false findings among those that are counted
 _SHOWN = 40  # rows that travel in the record
 _NAMED = 8  # sections named in a sentence
@@ -73,7 +71,6 @@ def differential_of_group(
     bulk = pseudobulk(sections, group.n_domains)
     table = differential_table(record, bulk, group.names, sections, pairs)
     write_csv(table, outdir / "differential.csv")
-    files, pictures = _drawn(table, group, outdir / group_id, group_id, formats)
     record.metrics |= {
         "n_sections": len(sections),
         "n_genes_shared": len(bulk.genes),
@@ -81,9 +78,13 @@ def differential_of_group(
         "pairs": [_told(pair, table) for pair in pairs],
         "domains": _domains(table, group.names),
         "top": _top(table),
-        "files": files,
-        "pictures": pictures,
+        "files": {},
+        "pictures": {},
     }
+    panels = _panels(table, group)
+    if panels:
+        figure = volcano_figure(panels[:_MOST_PANELS], f"{group_id}: genes within each {group.by}", RATE)
+        add_figure(record, figure, "differential", outdir, formats)
     return None
 
 
@@ -170,18 +171,13 @@ def _top(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows that the report shows: tested ones by p-value, else those that changed most."""
     size = -table["log2_fold_change"].abs().to_numpy(float)
     order = np.lexsort((size, table["p_value"].fillna(2).to_numpy(float)))[:_SHOWN]
-    return [
-        {name: None if pd.isna(value) else value for name, value in row.items()}
-        for row in table.iloc[order].to_dict("records")
-    ]
+    return rows_of(table.iloc[order])
 
 
-def _drawn(
-    table: pd.DataFrame, group: Group, stem: Path, group_id: str, formats: Sequence[str]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """A volcano per domain and tested pair; nothing where nothing was tested."""
+def _panels(table: pd.DataFrame, group: Group) -> list[Volcano]:
+    """A volcano per domain and tested pair; none where nothing was tested."""
     tested_rows = table[table["p_value"].notna()]
-    panels = [
+    return [
         Volcano(
             title=f"{group.by} {name}: {b} against {a}" if name.isdecimal() else f"{name}: {b} against {a}",
             change=rows["log2_fold_change"].to_numpy(float),
@@ -193,8 +189,3 @@ def _drawn(
             ["domain", "condition_a", "condition_b"], sort=False, observed=True
         )
     ]
-    if not panels:
-        return {}, {}
-    figure = volcano_figure(panels[:_MOST_PANELS], f"{group_id}: genes within each {group.by}", RATE)
-    (png, *_), picture = save_with_picture(figure, Path(f"{stem}.differential"), formats=formats)
-    return {"differential": png.name}, {"differential": picture}

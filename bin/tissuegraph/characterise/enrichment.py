@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.markers import ALPHA, LEAST_SPOTS
 from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.subject import Subject, read_subject
@@ -126,7 +127,7 @@ def enrich(
         overlap=overlap,
         odds_ratio=inside * rest / (outside * others),
         p=p,
-        p_adjusted=false_discovery_control(p),
+        p_adjusted=benjamini_hochberg(p),
         null_mean=null.mean(axis=0),
         p_shuffled=(1 + (null >= overlap).sum(axis=0)) / (1 + N_SHUFFLES),
         found_by_chance=float(by_chance.mean()),

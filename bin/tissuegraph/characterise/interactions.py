@@ -24,9 +24,11 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.genes import gene_places, place_of, places_of
 from tissuegraph.characterise.shifts import Moved, curves, moved
 from tissuegraph.characterise.subject import Subject
+from tissuegraph.clustering.labels import membership
 from tissuegraph.io.ligand_receptor import Pair, parts_of
 from tissuegraph.slices.preprocess import log1p, normalise, total_counts
 
@@ -76,12 +78,8 @@ def borders(subject: Subject) -> list[tuple[int, int, int]]:
     nothing is asked: both genes follow the same gradients there, and even pairs drawn at random from real
     tissue fell below p = .05 in 12 of 100 cases (between domains in 2).
     """
-    inside = subject.codes >= 0
-    rows = np.flatnonzero(inside)
-    member = sparse.csr_matrix(
-        (np.ones(len(rows)), (rows, subject.codes[rows])), shape=(len(inside), len(subject.names))
-    )
-    edges = (member.T @ _pattern(subject.graph) @ member).toarray()
+    member = membership(subject.codes, len(subject.names))
+    edges = (member @ _pattern(subject.graph) @ member.T).toarray()
     np.fill_diagonal(edges, 0)
     large = subject.sizes >= LEAST_SPOTS
     usable = (edges >= LEAST_EDGES) & large[:, None] & large[None, :]
@@ -123,15 +121,12 @@ COLUMNS = (
 
 
 def _ranked(frame: pd.DataFrame, inferred: bool) -> pd.DataFrame:
-    from scipy.stats import false_discovery_control
-
     # Ranks of both, so that neither a gene that is high everywhere nor one that is hardly seen leads for that
     ranks = frame[["score", "specificity"]].rank(ascending=False)
     order = np.lexsort([-frame["effect"], (ranks["score"] * ranks["specificity"])])
     frame = frame.iloc[order].reset_index(drop=True)
     frame["rank"] = np.arange(1, len(frame) + 1)
-    p = frame["p_value"].to_numpy(float)
-    frame["p_adjusted"] = false_discovery_control(p) if len(p) else p
+    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].to_numpy(float))
     if inferred:
         frame[["p_value", "p_adjusted"]] = np.nan
     return frame[list(COLUMNS)]

@@ -12,6 +12,7 @@ from tissuegraph.characterise.count_split import SplitTest, split_test
 from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.ranks import RankSums, rank_sums
 from tissuegraph.characterise.subject import Subject
+from tissuegraph.clustering.labels import membership
 from tissuegraph.slices.preprocess import log_normalised
 
 LEAST_SPOTS = 10  # of a domain, and with a count of a gene: fewer are not tested
@@ -75,9 +76,7 @@ def is_counted(counts: sparse.csr_matrix) -> bool:
 
 def domain_means(subject: Subject) -> pd.DataFrame:
     """Mean raw counts per spot of each gene (rows) in each domain (columns); the first column is `gene`."""
-    spots = np.flatnonzero(subject.codes >= 0)
-    shape = (len(subject.names), len(subject.codes))
-    member = sparse.csr_matrix((np.ones(len(spots)), (subject.codes[spots], spots)), shape=shape)
+    member = membership(subject.codes, len(subject.names))
     means = (member @ subject.counts).toarray() / np.maximum(subject.sizes, 1)[:, None]
     table = pd.DataFrame(means.T, columns=list(subject.names))
     table.insert(0, "gene", subject.genes, allow_duplicates=True)  # (a region may be called gene)

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tissuegraph.figures.save import save_with_picture
-from tissuegraph.records import Record
+from tissuegraph.records import GROUP, Record
 from tissuegraph.sheet.tables import guarded
 
 
@@ -26,7 +26,11 @@ def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def add_figure(record: Record, figure: Figure, name: str, outdir: Path, formats: Sequence[str]) -> None:
-    """Write `<sample>.<name>.png` (and .svg); its file and its small picture go into the record."""
-    (png, *_), picture = save_with_picture(figure, outdir / f"{record.sample}.{name}", formats=formats)
+    """Write `<sample>.<name>.png` (and .svg); its file and its small picture go into the record.
+
+    Of a group, <group_id>.<name>.png.
+    """
+    stem = outdir / f"{record.sample.removeprefix(GROUP)}.{name}"
+    (png, *_), picture = save_with_picture(figure, stem, formats=formats)
     record.metrics.setdefault("files", {})[name] = png.name
     record.metrics.setdefault("pictures", {})[name] = picture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tissuegraph import keys
 from tissuegraph.figures.palette import UNLABELLED, domain_colour
 from tissuegraph.figures.tissue import Tissue
+from tissuegraph.io.h5ad_images import pictures_of
 from tissuegraph.io.hdf5 import strings
 from tissuegraph.io.stored import open_own
 
@@ -20,7 +20,7 @@ def read_tissue(path: Path) -> Tissue:
     with open_own(path) as file:
         own = file["uns"].get(keys.TISSUEGRAPH, {})
         um_per_px = float(own[keys.UM_PER_PX][()]) if keys.UM_PER_PX in own else None
-        image, scale = _image(file["uns"].get(keys.SPATIAL, {}))
+        image, scale = next(pictures_of(file["uns"].get(keys.SPATIAL, {})), (None, 1.0))
         position = np.asarray(file["obsm"][keys.SPATIAL][()], dtype=float)[:, :2]
     return Tissue(position, image, scale, um_per_px or None)
 
@@ -35,20 +35,3 @@ def read_colours(path: Path, by: str, names: Sequence[str]) -> tuple[str, ...]:
         return tuple(domain_colour(place) for place in range(1, len(names) + 1))
     found = dict(zip(known, colours, strict=True))
     return tuple(str(found.get(name, UNLABELLED)) for name in names)
-
-
-def _image(libraries: Any) -> tuple[np.ndarray | None, float]:
-    """The first library's hires image, else lowres, and its pixels per full-resolution pixel."""
-    for library in libraries.values():
-        images, factors = library.get("images", {}), library.get("scalefactors", {})
-        for size in ("hires", "lowres"):
-            name = f"tissue_{size}_scalef"
-            factor = float(factors[name][()]) if name in factors else 0.0
-            if size in images and factor:
-                image = np.asarray(images[size][()])
-                if image.dtype != np.uint8:  # some tools store 0 to 1
-                    image = (np.clip(image, 0, 1) * 255).astype(np.uint8)
-                if image.ndim == 2:
-                    image = np.repeat(image[:, :, None], 3, axis=2)
-                return image[..., :3], factor
-    return None, 1.0

@@ -12,8 +12,9 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.characterise.sections import Section
+from tissuegraph.clustering.labels import membership
 from tissuegraph.cohorts.shared_genes import gene_keys, shared_genes
-from tissuegraph.io.hdf5 import strings
+from tissuegraph.io.hdf5 import index_of, text_column
 from tissuegraph.io.stored import open_own
 
 _CHUNK_SPOTS = 16_384  # rows of counts read at a time
@@ -71,9 +72,7 @@ def sums(section: Section, n_domains: int) -> np.ndarray:
 
 def domain_sums(counts: sparse.spmatrix, codes: np.ndarray, n_domains: int) -> np.ndarray:
     """Sums (K, G) of counts (N, G) over the spots of each domain; codes (N,), -1 for spots of none."""
-    inside = np.flatnonzero(codes >= 0)
-    ones = np.ones(len(inside))
-    member = sparse.csr_matrix((ones, (codes[inside], inside)), shape=(n_domains, len(codes)))
+    member = membership(codes, n_domains)
     return np.rint(np.asarray((member @ counts.astype(np.float64)).todense())).astype(np.int64)
 
 
@@ -86,14 +85,5 @@ def _var(section: Section) -> pd.DataFrame:
     """Names of the genes, and identifiers where the file has them."""
     with open_own(section.path) as file:
         var = file["var"]
-        index = strings(var[var.attrs["_index"]]).astype(str)
-        columns = {keys.GENE_ID: _text(var[keys.GENE_ID])} if keys.GENE_ID in var else {}
-    return pd.DataFrame(columns, index=pd.Index(index))
-
-
-def _text(node: Any) -> np.ndarray:
-    if not hasattr(node, "keys"):
-        return strings(node).astype(str)
-    if "codes" in node:
-        return np.append(strings(node["categories"]).astype(str), "")[node["codes"][()]]
-    return strings(node["values"]).astype(str)
+        columns = {keys.GENE_ID: text_column(var[keys.GENE_ID])} if keys.GENE_ID in var else {}
+        return pd.DataFrame(columns, index=pd.Index(index_of(var)))

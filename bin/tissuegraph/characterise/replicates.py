@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph.characterise.sections import Group
-from tissuegraph.characterise.shares import log_shares
+from tissuegraph.characterise.shares import log_shares, shares_of
 from tissuegraph.cohorts.standing_out import LEAST_SECTIONS, LIMIT, robust
 
 
@@ -62,7 +62,7 @@ def section_table(counts: np.ndarray, apart: np.ndarray, group: Group) -> pd.Dat
     other = (patient[:, None] != patient[None]) & known[:, None] & known[None]
     depth = np.array([section.depth for section in group.sections])
     spots = counts.sum(axis=1)
-    shares = counts / np.maximum(spots, 1)[:, None]
+    shares = shares_of(counts)
     rows = []
     composition, quality, reasons = _standing(shares, depth, condition, group.names)
     for i, section in enumerate(group.sections):

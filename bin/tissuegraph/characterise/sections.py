@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +128,9 @@ def _without_empty(by: str, known: Sequence[str], sections: Sequence[Section], l
         by=by,
         names=tuple(known[k] for k in used),
         places=tuple(int(k) for k in used),
-        sections=tuple(_with_codes(section, place[section.codes]) for section in sections),
+        sections=tuple(replace(section, codes=place[section.codes]) for section in sections),
         left_out=tuple(left_out),
     )
-
-
-def _with_codes(section: Section, codes: np.ndarray) -> Section:
-    return Section(**{**section.__dict__, "codes": codes})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -36,6 +36,11 @@ class Permuted:
     least: float
 
 
+def shares_of(counts: np.ndarray) -> np.ndarray:
+    """Shares (S, K) that domains have of the spots (S, K) of each section."""
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
 def log_shares(counts: np.ndarray) -> np.ndarray:
     """Natural logarithms (S, K) of the shares that domains have of the spots (S, K) of each section."""
     padded = np.asarray(counts, dtype=float) + PSEUDO

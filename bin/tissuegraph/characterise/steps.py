@@ -172,15 +172,15 @@ def _panel(subject: Subject, found: Markers, colours: Sequence[str], most: int) 
 def _maps(subject: Subject, found: Markers) -> list[GeneMap]:
     """The first gene of each domain."""
     genes, owner = _columns(subject, found, 1)
-    values = log_normalised(subject.counts).tocsc()
-    word = subject.by
+    genes, owner = genes[:MOST_MAPS], owner[:MOST_MAPS]
+    values = log_normalised(subject.counts)[:, genes].toarray()
     return [
         GeneMap(
             str(subject.symbols[gene]),
-            _column(values, gene),
-            f"{word} {subject.names[k]}, AUC {found.ranked.auc[k, gene]:.2f}",
+            values[:, place],
+            f"{subject.by} {subject.names[k]}, AUC {found.ranked.auc[k, gene]:.2f}",
         )
-        for gene, k in list(zip(genes, owner, strict=True))[:MOST_MAPS]
+        for place, (gene, k) in enumerate(zip(genes, owner, strict=True))
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.hdf5 import strings
+from tissuegraph.io.hdf5 import index_of, strings, text_column
 from tissuegraph.io.stored import open_own
 
 
@@ -48,10 +47,10 @@ def read_subject(path: Path) -> Subject:
     """Read what ASSEMBLE wrote; raises InputError where it holds no domains."""
     with open_own(path) as file:
         obs, var, own = file["obs"], file["var"], file["uns"].get(keys.TISSUEGRAPH, {})
-        by, codes, names = read_division(file)
-        genes = _index(var)
+        by, codes, names = _division(file)
+        genes = index_of(var)
         return Subject(
-            barcodes=_index(obs),
+            barcodes=index_of(obs),
             counts=_matrix(file[f"layers/{keys.COUNTS}"], np.float32),
             genes=genes,
             gene_ids=_text(var, keys.GENE_ID, genes),
@@ -65,15 +64,13 @@ def read_subject(path: Path) -> Subject:
         )
 
 
-def read_division(
-    file: Any, columns: Sequence[str] = (keys.REGION, keys.DOMAIN)
-) -> tuple[str, np.ndarray, tuple[str, ...]]:
-    """The first of these columns of obs that an open h5ad has: its name, codes (N,) and names (K,).
+def _division(file: Any) -> tuple[str, np.ndarray, tuple[str, ...]]:
+    """`region` of an open h5ad, else `domain`: the column's name, codes (N,) and names (K,).
 
-    Names without a spot are left out. Raises InputError where there is none.
+    Names without a spot are left out. Raises InputError where there is neither.
     """
     obs = file["obs"]
-    by = next((name for name in columns if name in obs and "codes" in obs[name]), None)
+    by = next((name for name in (keys.REGION, keys.DOMAIN) if name in obs and "codes" in obs[name]), None)
     if by is None:
         raise InputError(f"the h5ad has no obs[{keys.DOMAIN!r}]; expected the h5ad of an assembled slice")
     codes = np.asarray(obs[by]["codes"][()], dtype=np.int64)
@@ -93,18 +90,7 @@ def _matrix(node: Any, kind: type) -> sparse.csr_matrix:
     return sparse.csr_matrix(arrays, shape=shape)
 
 
-def _index(frame: Any) -> np.ndarray:
-    return strings(frame[frame.attrs["_index"]]).astype(str)
-
-
 def _text(frame: Any, name: str, otherwise: np.ndarray) -> np.ndarray:
     """A column of text; where it is absent or empty, the other text."""
-    if name not in frame:
-        return otherwise
-    node = frame[name]
-    if hasattr(node, "keys"):
-        texts = strings(node["categories"] if "codes" in node else node["values"]).astype(str)
-        texts = np.append(texts, "")[node["codes"][()]] if "codes" in node else texts
-    else:
-        texts = strings(node).astype(str)
+    texts = text_column(frame[name]) if name in frame else otherwise
     return np.where(texts == "", otherwise, texts)

@@ -227,6 +227,11 @@ n_domains_option = click.option(
     "--n-domains", required=True, type=click.IntRange(min=1), help="Number of domains."
 )
 sample_option = click.option("--sample", required=True, help="Name of the slice in the samplesheet.")
+group_option = click.option("--sample", required=True, help="group:ID of the group; ID names the files.")
+assembled_option = click.option(
+    "--sections", required=True, type=existing_directory, help="Final h5ad of every section."
+)
+h5ad_option = click.option("--h5ad", required=True, type=existing_file, help="Final h5ad of the slice.")
 record_option = click.option("--record", required=True, type=output_file, help="JSON record to write.")
 slice_option = click.option(
     "--slice", "slice_path", required=True, type=existing_file, help="Canonical slice (h5ad)."

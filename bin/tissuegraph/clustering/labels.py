@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from tissuegraph.errors import InputError
 
@@ -23,6 +24,12 @@ class Labels:
 def contingency(first: np.ndarray, second: np.ndarray, n_labels: int) -> np.ndarray:
     """How many spots carry each pair of labels: (K, K)."""
     return np.bincount(first * n_labels + second, minlength=n_labels**2).reshape(n_labels, n_labels)
+
+
+def membership(labels: np.ndarray, n_labels: int) -> sparse.csr_matrix:
+    """(K, N), 1 where a spot carries a label: sums over the spots of each, by a product; -1 is none."""
+    spots = np.flatnonzero(labels >= 0)
+    return sparse.csr_matrix((np.ones(len(spots)), (labels[spots], spots)), shape=(n_labels, len(labels)))
 
 
 def adjusted_rand(table: np.ndarray) -> float:

@@ -11,7 +11,8 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.hdf5 import strings
+from tissuegraph.io.h5ad_images import pictures_of
+from tissuegraph.io.hdf5 import index_of, strings, text_column
 
 _SPOTS_AT_ONCE = 20_000
 _VALUES_AT_ONCE = 5_000_000  # of the counts: 60 MB while one piece is looked at
@@ -55,7 +56,7 @@ class FinalSlice:
 def read_final(file: Any) -> FinalSlice:
     """Read an open final h5ad. Raises InputError where it holds no spots or none of our domains."""
     obs, own = file["obs"], file["uns"].get(keys.TISSUEGRAPH, {})
-    barcodes = _index(obs)
+    barcodes = index_of(obs)
     if not len(barcodes):
         raise InputError("the h5ad holds no spots; expected the final h5ad of a slice")
     if keys.DOMAIN not in obs:
@@ -63,7 +64,7 @@ def read_final(file: Any) -> FinalSlice:
     image, scale = _image(file["uns"])
     return FinalSlice(
         barcodes=barcodes,
-        genes=_index(file["var"]),
+        genes=index_of(file["var"]),
         symbols=_symbols(file["var"]),
         xy=np.asarray(file["obsm"][keys.SPATIAL][()], dtype=float)[:, :2],
         columns=_columns(obs, file["uns"]),
@@ -90,7 +91,7 @@ def marker_table(file: Any) -> list[Marker]:
     if table is None or not {"domain", "gene", "rank"} <= set(table):
         return []
     rows = zip(
-        *(_words(table[name]) for name in ("domain", "gene")), table["rank"][()].astype(int), strict=True
+        *(text_column(table[name]) for name in ("domain", "gene")), table["rank"][()].astype(int), strict=True
     )
     return [Marker(str(domain), str(gene), int(rank)) for domain, gene, rank in rows]
 
@@ -164,39 +165,16 @@ def _colours(node: Any, number: int) -> tuple[str, ...]:
 
 def _image(uns: Any) -> tuple[np.ndarray | None, float]:
     """The first library's hires image, else lowres, and its scale; None where all are blank."""
-    for library in uns.get(keys.SPATIAL, {}).values():
-        images, factors = library.get("images", {}), library.get("scalefactors", {})
-        for size in ("hires", "lowres"):
-            factor = _number(factors.get(f"tissue_{size}_scalef"))
-            if size in images and factor:
-                image = np.asarray(images[size][()])
-                if image.dtype != np.uint8:  # some tools store 0 to 1
-                    image = (np.clip(image, 0, 1) * 255).astype(np.uint8)
-                if image.ndim == 2:
-                    image = np.repeat(image[:, :, None], 3, axis=2)
-                if image.min() < image.max():
-                    return image[..., :3], factor
-    return None, 1.0
-
-
-def _index(frame: Any) -> np.ndarray:
-    return strings(frame[frame.attrs["_index"]])
+    pictures = pictures_of(uns.get(keys.SPATIAL, {}))
+    return next((found for found in pictures if found[0].min() < found[0].max()), (None, 1.0))
 
 
 def _symbols(var: Any) -> np.ndarray:
     """What people call each gene: its symbol, else its name in the file."""
-    names = _index(var)
+    names = index_of(var)
     node = var.get(keys.GENE_SYMBOL)
-    symbols = names if node is None else _words(node)
+    symbols = names if node is None else text_column(node)
     return np.where(symbols == "", names, symbols)
-
-
-def _words(node: Any) -> np.ndarray:
-    """A column of text, however it is stored; empty where it is missing."""
-    if not hasattr(node, "keys"):
-        return strings(node)
-    texts = strings(node["categories"] if "codes" in node else node["values"])
-    return np.append(texts, "")[node["codes"][()]] if "codes" in node else texts
 
 
 def _number(node: Any) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from tissuegraph.clustering.labels import membership
 from tissuegraph.explore.packing import BYTE, levels_of
 from tissuegraph.slices.preprocess import log_normalised
 
@@ -33,11 +34,7 @@ def moments(
     highest = np.zeros(n_genes)
     for rows, counts in pieces:
         values = log_normalised(counts)
-        own = domains[rows]
-        spots = np.flatnonzero(own >= 0)
-        member = sparse.csr_matrix(
-            (np.ones(len(spots)), (own[spots], spots)), shape=(n_domains, values.shape[0])
-        )
+        member = membership(domains[rows], n_domains)
         sums += (member @ values).toarray()
         squares += (member @ values.multiply(values)).toarray()
         highest = np.maximum(highest, values.max(axis=0).toarray().ravel())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,25 @@ def read_images(
 def is_blank(rgb: np.ndarray) -> bool:
     """Whether a picture is white all over: what our own results have where there is none."""
     return int(rgb.min(initial=255)) == 255
+
+
+def pictures_of(libraries: Any) -> Iterator[tuple[np.ndarray, float]]:
+    """Pictures (H, W, 3) uint8 of one of our own files, each with its pixels per full-resolution pixel.
+
+    Of every library hires before lowres; those without a scale factor are left out.
+    """
+    for library in libraries.values():
+        images, factors = library.get("images", {}), library.get("scalefactors", {})
+        for size in ("hires", "lowres"):
+            name = f"tissue_{size}_scalef"
+            factor = float(factors[name][()]) if name in factors else 0.0
+            if size in images and factor:
+                image = np.asarray(images[size][()])
+                if image.dtype != np.uint8:  # some tools store 0 to 1
+                    image = (np.clip(image, 0, 1) * 255).astype(np.uint8)
+                if image.ndim == 2:
+                    image = np.repeat(image[:, :, None], 3, axis=2)
+                yield image[..., :3], factor
 
 
 def _library(spatial: Any, sample: str, groups: Mapping[str, np.ndarray]) -> Any:

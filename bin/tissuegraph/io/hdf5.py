@@ -200,3 +200,19 @@ def decoded(value: Any, name: str) -> str:
 
 def _too_long(name: str) -> InputError:
     return InputError(f"{name} holds text longer than {MAX_CHARACTERS} characters; expected names or labels")
+
+
+def text_column(node: Any) -> np.ndarray:
+    """A column of text of an AnnData frame (N,), empty where it is missing: an array, nullable strings
+    (values, mask) or a categorical (codes, categories). Raises InputError for what is no text.
+    """
+    if not hasattr(node, "keys"):
+        return strings(node)
+    if "codes" in node:
+        return np.append(strings(node["categories"]), "")[node["codes"][()]]
+    return strings(node["values"])
+
+
+def index_of(frame: Any) -> np.ndarray:
+    """Names of the rows of a stored frame (N,)."""
+    return text_column(frame[frame.attrs["_index"]])

@@ -15,7 +15,7 @@ from scipy import sparse
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
-from tissuegraph.io.hdf5 import open_hdf5, strings
+from tissuegraph.io.hdf5 import index_of, open_hdf5, text_column
 from tissuegraph.io.intermediate import damaged, reading
 
 _CHUNK_SPOTS = 32_768  # rows of counts read at a time where only some are kept
@@ -55,7 +55,7 @@ def open_own(path: Path) -> Iterator[Any]:
 def read_stored(path: Path) -> StoredSlice:
     """Read what `ingest` wrote; raises InputError for anything else."""
     with open_own(path) as file:
-        return _stored(file, _index(file["obs"]))
+        return _stored(file, index_of(file["obs"]))
 
 
 def _stored(file: Any, barcodes: np.ndarray, keep: np.ndarray | None = None) -> StoredSlice:
@@ -65,9 +65,9 @@ def _stored(file: Any, barcodes: np.ndarray, keep: np.ndarray | None = None) -> 
     return StoredSlice(
         counts=_counts(file["X"], keep),
         barcodes=barcodes[spots],
-        genes=_index(file["var"]),
-        gene_ids=_text(file["var"][keys.GENE_ID]),
-        symbols=_text(file["var"][keys.GENE_SYMBOL]),
+        genes=index_of(file["var"]),
+        gene_ids=text_column(file["var"][keys.GENE_ID]),
+        symbols=text_column(file["var"][keys.GENE_SYMBOL]),
         xy=file["obsm"][keys.SPATIAL][()][spots],
         pitch=float(settings[keys.PITCH_PX][()]),
         um_per_px=_scale(settings),
@@ -103,17 +103,6 @@ def _scale(settings: Any) -> float | None:
     return float(settings[keys.UM_PER_PX][()]) if keys.UM_PER_PX in settings else None
 
 
-def _index(frame: Any) -> np.ndarray:
-    return _text(frame[frame.attrs["_index"]])
-
-
-def _text(node: Any) -> np.ndarray:
-    """A column of text: an array, nullable strings (values, mask), or a categorical (codes, categories)."""
-    if "codes" in node if hasattr(node, "keys") else False:
-        return _text(node["categories"])[node["codes"][()]]
-    return strings(node["values"] if hasattr(node, "keys") else node)
-
-
 @dataclass(frozen=True, eq=False)
 class Places:
     """Where the kept spots lie: xy (N, 2) and pitch in full-resolution pixels; um_per_px and who said so,
@@ -129,7 +118,7 @@ class Places:
 def read_places(slice_path: Path, spots_path: Path) -> Places:
     """As `read_kept`, without reading the counts."""
     with open_own(slice_path) as file:
-        barcodes, xy = _index(file["obs"]), file["obsm"][keys.SPATIAL][()]
+        barcodes, xy = index_of(file["obs"]), file["obsm"][keys.SPATIAL][()]
         settings = file["uns"][keys.TISSUEGRAPH]
         scale = _scale(settings)
         source = settings[keys.UM_PER_PX_SOURCE].asstr()[()] if keys.UM_PER_PX_SOURCE in settings else ""
@@ -159,7 +148,7 @@ def read_kept(slice_path: Path, spots_path: Path) -> StoredSlice:
     Raises InputError where the two files are not of the same slice or fewer than two spots are left.
     """
     with open_own(slice_path) as file:
-        barcodes = _index(file["obs"])
+        barcodes = index_of(file["obs"])
     keep = _kept(spots_path, barcodes, slice_path.name)
     if keep.sum() < 2:
         raise InputError(f"at least two spots are needed, QC kept {keep.sum()}; relax its thresholds")
@@ -186,10 +175,10 @@ def read_annotation(slice_path: Path, spots_path: Path) -> np.ndarray | None:
     annotation.
     """
     with open_own(slice_path) as file:
-        barcodes, obs = _index(file["obs"]), file["obs"]
+        barcodes, obs = index_of(file["obs"]), file["obs"]
         if keys.ANNOTATION not in obs:
             return None
         column = obs[keys.ANNOTATION]
-        names = np.append(_text(column["categories"]).astype(object), None)  # code -1 is the last
+        names = np.append(text_column(column["categories"]).astype(object), None)  # code -1 is the last
         labels = names[column["codes"][()]]
     return labels[_kept(spots_path, barcodes, slice_path.name)]

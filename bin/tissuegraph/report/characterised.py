@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -11,10 +11,26 @@ from tissuegraph.report.outcomes import Outcome
 BUDGET = 4_000_000  # characters of pictures of one chapter
 
 
-def found_in(outcomes: Sequence[Outcome], step: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Name of each slice that the step gave a result for, and what its record measured."""
+def found_in(
+    outcomes: Sequence[Outcome], step: str, what: str = "rows"
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name of each slice that the step gave a result for, and what its record measured.
+
+    what: the metric that a result has.
+    """
     found = ((o.sample, (o.metrics.get("characterised") or {}).get(step) or {}) for o in outcomes)
-    return [(sample, metrics) for sample, metrics in found if metrics.get("rows")]
+    return [(sample, metrics) for sample, metrics in found if metrics.get(what)]
+
+
+def behind_names(
+    found: Sequence[tuple[str, Mapping[str, Any]]], told: Callable[[Mapping[str, Any]], str]
+) -> str:
+    """What is told of each slice behind its name, the first one open; HTML."""
+    return "".join(
+        f"<details{'' if place else ' open'}><summary><strong>{escape(sample)}</strong></summary>"
+        f"{told(metrics)}</details>"
+        for place, (sample, metrics) in enumerate(found)
+    )
 
 
 def figures_of(found: Sequence[tuple[str, Mapping[str, Any]]], figure: str, budget: int = BUDGET) -> str:

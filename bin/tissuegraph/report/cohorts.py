@@ -10,7 +10,7 @@ from tissuegraph.cohorts.standing_out import LEAST_SECTIONS
 from tissuegraph.cohorts.verdict import MOST_ALONE, ONE_SECTION
 from tissuegraph.methods import METHODS, title_of
 from tissuegraph.report.cohort_gallery import composition_data, sections_side_by_side
-from tissuegraph.report.outcomes import CohortOutcome, Outcome
+from tissuegraph.report.outcomes import CohortOutcome, Outcome, cohorts_of
 from tissuegraph.report.section import Section, badge, count, html_table
 from tissuegraph.report.teaching import guard_of, teaching_words
 from tissuegraph.scores.table import CONTROLS
@@ -36,7 +36,7 @@ _OUTSTANDING = 3.0  # robust z from which a section is marked
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """One chapter per group of which there is more to say than of its slices; nothing without groups."""
     found = []
-    for cohort in {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None}.values():
+    for cohort in cohorts_of(outcomes):
         members = [outcome for outcome in outcomes if outcome.cohort is cohort]
         if cohort.metrics or cohort.reasons or any("regions" in o.metrics for o in members):
             found += _chapter(cohort, members, len(found))

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.report.outcomes import CohortOutcome, Outcome
-from tissuegraph.report.section import Section, count, html_table
+from tissuegraph.report.compared import figure_of, notes_of, p_text, pair_words
+from tissuegraph.report.outcomes import CohortOutcome, Outcome, cohorts_of
+from tissuegraph.report.section import Section, html_table
 
 STEP = "composition"
 _CAPTION = (
@@ -27,7 +28,7 @@ _HOW = (
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """A chapter per group whose shares were described; nothing where none was."""
     found = []
-    for cohort in {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None}.values():
+    for cohort in cohorts_of(outcomes):
         told = cohort.metrics.get(STEP, {})
         if told.get("sections"):
             found += _chapter(cohort, told, len(found))
@@ -39,14 +40,10 @@ def _chapter(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> list
     name = f"Composition of {cohort.group}"
     about = f"Shares of {by}s in the sections of the group {escape(cohort.group)}, between its conditions."
     parent = (f"tissuegraph_conditions_{place}", name, about)
-    picture = told.get("pictures", {}).get("composition")
-    image = (
-        f'<img alt="Shares of {by}s per section" src="{picture}" style="max-width:100%">' if picture else ""
-    )
-    extra = f"{image}<p>{_CAPTION.format(by=by, group=escape(cohort.group_id))}</p>" if image else ""
+    caption = _CAPTION.format(by=by, group=escape(cohort.group_id))
+    extra = figure_of(told, STEP, f"Shares of {by}s per section", caption)
     prefix = f"conditions_{place}"
-    notes = [note.partition(": ")[2] for note in cohort.notes if note.startswith(f"{STEP}: ")]
-    words = _verdict(told, by) + "".join(f"<p>{escape(note)}</p>" for note in notes)
+    words = _verdict(told, by) + notes_of(cohort, STEP)
     return [
         Section(f"{prefix}_shares", "Between conditions", parent, "html", words, extra=extra),
         Section(f"{prefix}_replicates", "Agreement of sections", parent, "html", _replicates(told)),
@@ -66,8 +63,8 @@ def _verdict(told: Mapping[str, Any], by: str) -> str:
             f"{row['n_patients_b']} and {row['n_patients_a']}",
             f"{row['mean_share_b']:.1%} and {row['mean_share_a']:.1%}",
             f"{row['effect']:+.2f}",
-            _p(row.get("p_value")),
-            _p(row.get("p_adjusted")),
+            p_text(row.get("p_value")),
+            p_text(row.get("p_adjusted")),
         ]
         for row in told["tests"]
     ]
@@ -75,10 +72,6 @@ def _verdict(told: Mapping[str, Any], by: str) -> str:
 
 
 def _of_pair(pair: Mapping[str, Any], told: Mapping[str, Any], by: str) -> str:
-    what = escape(f"{pair['condition_b']} against {pair['condition_a']}")
-    sides = f"{count(pair['n_patients_b'], 'patient')} against {pair['n_patients_a']}"
-    if not pair["tested"]:
-        return f"<strong>{what}</strong> ({sides}): described, not tested; the patients do not carry a test."
     least = pair.get("least_p")
     rows = [
         row
@@ -91,7 +84,7 @@ def _of_pair(pair: Mapping[str, Any], told: Mapping[str, Any], by: str) -> str:
         f"changed at an adjusted p of .05: {shown}" if found else f"no {by} changed at an adjusted p of .05"
     )
     limit = f"; no p below {least:.3f} is possible with so many patients" if least else ""
-    return f"<strong>{what}</strong> ({sides}): {says}{limit}."
+    return pair_words(pair, f"{says}{limit}")
 
 
 def _replicates(told: Mapping[str, Any]) -> str:
@@ -118,7 +111,3 @@ def _replicates(told: Mapping[str, Any]) -> str:
     else:
         lines.append("<p>No section stands out, or there are too few to tell.</p>")
     return "".join(lines)
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.report.outcomes import CohortOutcome, Outcome
-from tissuegraph.report.section import Section, count, html_table
+from tissuegraph.report.compared import figure_of, notes_of, p_text, pair_words
+from tissuegraph.report.outcomes import CohortOutcome, Outcome, cohorts_of
+from tissuegraph.report.section import Section, html_table
 
 STEP = "differential"
 _CAPTION = (
@@ -27,7 +28,7 @@ _HOW = (
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """A chapter per group whose genes were compared; nothing where none was."""
     found = []
-    for cohort in {o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None}.values():
+    for cohort in cohorts_of(outcomes):
         told = cohort.metrics.get(STEP, {})
         if told.get("pairs"):
             found.append(_section(cohort, told, len(found)))
@@ -41,19 +42,12 @@ def _section(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> Sect
         f"Genes within each {by} between the conditions of the group {escape(cohort.group)}; all in {file}."
     )
     parent = (f"tissuegraph_differential_{place}", f"Genes between conditions of {cohort.group}", about)
-    picture = told.get("pictures", {}).get("differential")
-    extra = ""
-    if picture:
-        extra = (
-            f'<img alt="Change of genes within each {by}" src="{picture}" style="max-width:100%">'
-            f"<p>{_CAPTION.format(by=by, rate=rate)}</p>"
-        )
-    notes = [note.partition(": ")[2] for note in cohort.notes if note.startswith(f"{STEP}: ")]
+    extra = figure_of(told, STEP, f"Change of genes within each {by}", _CAPTION.format(by=by, rate=rate))
     words = [
         *(f"<p>{_of_pair(pair, by, rate)}</p>" for pair in told["pairs"]),
         _domains(told, by, rate),
         _top(told, by),
-        *(f"<p>{escape(note)}</p>" for note in notes),
+        notes_of(cohort, STEP),
         _HOW.format(by=by),
     ]
     return Section(
@@ -62,13 +56,10 @@ def _section(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> Sect
 
 
 def _of_pair(pair: Mapping[str, Any], by: str, rate: float) -> str:
-    what = escape(f"{pair['condition_b']} against {pair['condition_a']}")
-    sides = f"{count(pair['n_patients_b'], 'patient')} against {pair['n_patients_a']}"
-    if not pair["tested"]:
-        return f"<strong>{what}</strong> ({sides}): described, not tested; the patients do not carry a test."
-    return (
-        f"<strong>{what}</strong> ({sides}): {pair['n_found']:,} of {pair['n_tests']:,} tests of a gene in "
-        f"a {by} have an adjusted p of {rate:g} or less; about {rate:.0%} of such findings are false."
+    return pair_words(
+        pair,
+        f"{pair['n_found']:,} of {pair['n_tests']:,} tests of a gene in a {by} have an adjusted p of "
+        f"{rate:g} or less; about {rate:.0%} of such findings are false",
     )
 
 
@@ -90,15 +81,11 @@ def _top(told: Mapping[str, Any], by: str) -> str:
             escape(f"{row['condition_b']} against {row['condition_a']}"),
             f"{row['log2_fold_change']:+.2f}",
             f"{row['base_mean']:,.0f}",
-            _p(row.get("p_value")),
-            _p(row.get("p_adjusted")),
+            p_text(row.get("p_value")),
+            p_text(row.get("p_adjusted")),
         ]
         for row in told["top"]
         if row.get("log2_fold_change") is not None
     ]
     head = [by.capitalize(), "Gene", "Conditions", "log2 fold change", "Mean counts", "p", "Adjusted p"]
     return html_table(head, rows) if rows else ""
-
-
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

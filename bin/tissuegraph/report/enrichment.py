@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.characterised import behind_names, found_in
 from tissuegraph.report.glossary import terms
 from tissuegraph.report.markers import p_text
 from tissuegraph.report.outcomes import Outcome
@@ -40,21 +41,11 @@ TERMS = (
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """Top sets of every domain of every slice; nothing where no slice was looked at."""
-    shown = [outcome for outcome in outcomes if _found(outcome).get("domains")]
+    shown = found_in(outcomes, "enrichment", "domains")
     if not shown:
         return []
-    text = terms(TERMS)
-    for place, outcome in enumerate(shown):
-        opened = " open" if place == 0 else ""
-        text += (
-            f"<details{opened}><summary><strong>{escape(outcome.sample)}</strong></summary>"
-            f"{_slice(_found(outcome))}</details>"
-        )
+    text = terms(TERMS) + behind_names(shown, _slice)
     return [Section("enriched_gene_sets", "Gene sets of each domain", PARENT, "html", text)]
-
-
-def _found(outcome: Outcome) -> Mapping[str, Any]:
-    return outcome.metrics.get("characterised", {}).get("enrichment", {})
 
 
 def _slice(found: Mapping[str, Any]) -> str:

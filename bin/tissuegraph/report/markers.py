@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.characterised import behind_names, found_in
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.glossary import terms
 from tissuegraph.report.outcomes import Outcome
@@ -53,35 +54,21 @@ TERMS = (
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """Top genes of every domain of every slice, and the figures; nothing where no slice has any."""
-    shown = [outcome for outcome in outcomes if _found(outcome).get("domains")]
+    shown = found_in(outcomes, "markers", "domains")
     if not shown:
         return []
-    found = [Section("marker_genes", "Markers of each domain", PARENT, "html", _tables(shown))]
+    text = terms(TERMS) + behind_names(shown, _slice)
+    chapter = [Section("marker_genes", "Markers of each domain", PARENT, "html", text)]
     pictured = [
-        (outcome.sample, "", {CAPTIONS[name]: picture for name, picture in own.items() if name in CAPTIONS})
-        for outcome in shown
-        if (own := _found(outcome).get("pictures"))
+        (sample, "", {CAPTIONS[name]: picture for name, picture in own.items() if name in CAPTIONS})
+        for sample, found in shown
+        if (own := found.get("pictures"))
     ]
     if pictured:
         parent = ("tissuegraph_marker_figures", "Figures of marker genes", "Of each slice, behind its name.")
         hint = "<!-- the figures stand above -->"  # a section without content would not be shown
-        found.append(Section("marker_figures", "Figures", parent, "html", hint, extra=gallery(pictured)))
-    return found
-
-
-def _found(outcome: Outcome) -> Mapping[str, Any]:
-    return outcome.metrics.get("characterised", {}).get("markers", {})
-
-
-def _tables(shown: Sequence[Outcome]) -> str:
-    text = terms(TERMS)
-    for place, outcome in enumerate(shown):
-        opened = " open" if place == 0 else ""
-        text += (
-            f"<details{opened}><summary><strong>{escape(outcome.sample)}</strong></summary>"
-            f"{_slice(_found(outcome))}</details>"
-        )
-    return text
+        chapter.append(Section("marker_figures", "Figures", parent, "html", hint, extra=gallery(pictured)))
+    return chapter
 
 
 def _slice(found: Mapping[str, Any]) -> str:

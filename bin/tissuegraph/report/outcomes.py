@@ -10,10 +10,9 @@ from typing import Any
 from tissuegraph.io.platforms import unit_of
 from tissuegraph.io.text import listed
 from tissuegraph.methods import title_of
-from tissuegraph.records import FAILED, PASSED, WARNED, Record, read_record, step_name, worst
+from tissuegraph.records import FAILED, GROUP, PASSED, WARNED, Record, read_record, step_name, worst
 
 ASSEMBLED = "assemble"  # the step whose record says that a slice went all the way
-GROUP = "group:"  # starts the sample of a group's records; no slice has a colon in its name
 EXPRESSION = "infer_expression"  # the step whose record stays apart: its slice may have been held out only
 EXPLORED = "explore"  # the step whose record names the page of a slice
 CHARACTERISING = ("markers", "spatial_genes", "trajectory", "interactions", "enrichment", "denoise")
@@ -197,6 +196,11 @@ def shared_unit(outcomes: Iterable[Outcome]) -> str:
     """The unit of the counts of all slices, `counts` where they differ."""
     units = {outcome.unit for outcome in outcomes}
     return units.pop() if len(units) == 1 else "counts"
+
+
+def cohorts_of(outcomes: Iterable[Outcome]) -> list[CohortOutcome]:
+    """Every group once, in the order first seen."""
+    return list({o.cohort.group_id: o.cohort for o in outcomes if o.cohort is not None}.values())
 
 
 def methods_of(outcomes: Iterable[Outcome]) -> dict[str, str]:

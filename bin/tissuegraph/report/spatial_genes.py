@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from tissuegraph.report.characterised import behind_names, found_in
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.glossary import terms
 from tissuegraph.report.markers import p_text
@@ -44,26 +45,16 @@ CAPTION = (
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """Top genes of every slice, over the tissue and within domains; nothing where no slice has any."""
-    shown = [outcome for outcome in outcomes if _found(outcome).get("top")]
+    shown = found_in(outcomes, "spatial_genes", "top")
     if not shown:
         return []
-    text = terms(TERMS)
-    for place, outcome in enumerate(shown):
-        opened = " open" if place == 0 else ""
-        text += (
-            f"<details{opened}><summary><strong>{escape(outcome.sample)}</strong></summary>"
-            f"{_slice(_found(outcome))}</details>"
-        )
+    text = terms(TERMS) + behind_names(shown, _slice)
     pictured = [
-        (outcome.sample, "", {CAPTION: own["spatial_genes"]})
-        for outcome in shown
-        if (own := _found(outcome).get("pictures"))
+        (sample, "", {CAPTION: own["spatial_genes"]})
+        for sample, found in shown
+        if (own := found.get("pictures"))
     ]
     return [Section("spatial_genes", "Spatial genes", PARENT, "html", text, extra=gallery(pictured))]
-
-
-def _found(outcome: Outcome) -> Mapping[str, Any]:
-    return outcome.metrics.get("characterised", {}).get("spatial_genes", {})
 
 
 def _slice(found: Mapping[str, Any]) -> str:

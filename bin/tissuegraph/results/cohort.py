@@ -14,7 +14,7 @@ from tissuegraph.figures.cohort import cohort_figure
 from tissuegraph.figures.domains import LabelPanel
 from tissuegraph.figures.palette import region_number
 from tissuegraph.figures.save import FORMATS, save
-from tissuegraph.records import Record
+from tissuegraph.records import GROUP, Record
 from tissuegraph.results.cohort_h5ad import write_cohort
 from tissuegraph.results.cohort_sections import (
     CohortSection,
@@ -26,7 +26,6 @@ from tissuegraph.results.cohort_sections import (
 )
 from tissuegraph.results.h5ad import storable, versions
 
-GROUP = "group:"  # starts the sample of a group's records
 _FEW_GENES = 0.5  # share of a section's genes below which the others cost it too many
 _FINE, _COARSE, _MANY = 200, 100, 12  # dots per inch of up to so many sections, and of more
 _TOLD = (

@@ -9,7 +9,7 @@ from typing import Any
 from tissuegraph.errors import TissuegraphError
 from tissuegraph.io.gene_sets import read_gene_sets
 from tissuegraph.io.ligand_receptor import read_pairs
-from tissuegraph.sheet.schema import show
+from tissuegraph.sheet.schema import comma_names, show, unknown_names
 
 STEPS = ("markers", "spatial_genes", "trajectory", "interactions", "enrichment", "denoise")
 NONE = "none"
@@ -23,18 +23,14 @@ def asked_of_domains(given: str) -> tuple[list[str], list[str]]:
 
     Enrichment is of the markers, which it brings along.
     """
-    names = [name.strip() for name in given.split(",") if name.strip()]
+    names = comma_names(given)
     expected = f"expected {' or '.join(STEPS)}, or several joined by commas, or {NONE}"
     if not names:
         return [], [f"parameter --characterise is empty - {expected}"]
     if NONE in names:
         alone = len(names) == 1
         return [], [] if alone else [f"parameter --characterise: {show(given)} - expected {NONE} alone"]
-    problems = [
-        f"parameter --characterise: {show(name)} - {expected}"
-        for name in dict.fromkeys(names)
-        if name not in STEPS
-    ]
+    problems = unknown_names("characterise", names, STEPS, expected)
     wanted = {*names, *(["markers"] if "enrichment" in names else [])}
     return [name for name in STEPS if name in wanted], problems
 
@@ -47,8 +43,7 @@ def characterise_problems(values: Mapping[str, Any], asked: Sequence[str]) -> It
     for name in _NEEDED:
         if _OWN[name] in asked and not values.get(name):
             yield f"parameter --{name} is missing - expected a file, as --characterise has {_OWN[name]}"
-    methods = [name.strip() for name in str(values.get("methods", "")).split(",")]
-    if "denoise" in asked and _DENOISES not in methods:
+    if "denoise" in asked and _DENOISES not in comma_names(str(values.get("methods", ""))):
         yield (
             f"parameter --methods: {show(values.get('methods'))} - expected {_DENOISES} among them, as "
             "--characterise has denoise, which is its decoder's"

@@ -13,7 +13,7 @@ from tissuegraph.presets.method import read_by
 from tissuegraph.sheet.characterise import asked_of_domains, characterise_problems
 from tissuegraph.sheet.exports import export_names
 from tissuegraph.sheet.genes import asked_genes
-from tissuegraph.sheet.schema import show
+from tissuegraph.sheet.schema import comma_names, show, unknown_names
 
 TEACHING = "stmfg"  # the method whose network learns regions from annotated sections
 TILE_UM = 100.0  # side of a tile where neither parameter nor preset says it
@@ -77,15 +77,11 @@ def _of_images(values: Mapping[str, Any], inferring: Any) -> dict[str, Any]:
 def _names(methods: str) -> tuple[list[str], list[str]]:
     """Names of the methods that find domains, known ones once each, and what is wrong with the others."""
     known = [name for name, method in METHODS.items() if method.answers == DOMAINS]
-    given = [name.strip() for name in methods.split(",") if name.strip()]
+    given = comma_names(methods)
     expected = f"expected {' or '.join(known)}, or several joined by commas"
     if not given:
         return [], [f"parameter --methods is empty - {expected}"]
-    problems = [
-        f"parameter --methods: {show(name)} - {expected}"
-        for name in dict.fromkeys(given)
-        if name not in known
-    ]
+    problems = unknown_names("methods", given, known, expected)
     repeated = sorted({name for name in given if given.count(name) > 1})
     problems += [f"parameter --methods: {show(name)} is named twice - {expected}" for name in repeated]
     return [name for name in dict.fromkeys(given) if name in known], problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tissuegraph.presets.plain_files import shorten
@@ -126,3 +126,17 @@ def spelling(name: str) -> str:
 def show(value: Any) -> str:
     """A received value as it appears in a message: quoted, on one line, printable, and not endless."""
     return f"'{shorten(str(value))}'"
+
+
+def comma_names(given: str) -> list[str]:
+    """Names of a list joined by commas."""
+    return [name.strip() for name in given.split(",") if name.strip()]
+
+
+def unknown_names(parameter: str, names: Sequence[str], known: Sequence[str], expected: str) -> list[str]:
+    """One line for each name of a parameter's list that is not known."""
+    return [
+        f"parameter --{parameter}: {show(name)} - {expected}"
+        for name in dict.fromkeys(names)
+        if name not in known
+    ]
