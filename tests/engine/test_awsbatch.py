@@ -15,7 +15,7 @@ from helpers.engine import JARS, is_bundled
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "modules" / "local"
-USES_GPU = {"TRAIN", "JOIN", "TEACH", "LEARN_EXPRESSION", "INFER_EXPRESSION"}
+USES_GPU = {"TRAIN", "DENOISE", "JOIN", "TEACH", "LEARN_EXPRESSION", "INFER_EXPRESSION"}
 # Of the options of a container those that AWS Batch's job definitions know; it drops all others
 TAKEN = ("--env", "--user", "--read-only", "--ulimit", "--shm-size", "--tmpfs", "--init", "--privileged")
 
