@@ -52,17 +52,28 @@ def characterised(folder, *options):
 
 @pytest.fixture(scope="module")
 def runs(cohort):
-    """As by default, then with every question, then with none."""
+    """As by default, with no question and with every one: what each left, and the last run."""
     folder, _ = cohort
     default = characterised(folder)
-    traces = [default.trace()]
-    files = {path.name for path in (default.outdir / "slices" / SECTIONS[0]).iterdir()}
+    assert default.code == 0, default.output
+    states = [state_of(default)]
+    none = characterised(folder, "--characterise", "none")
+    assert none.code == 0, none.output
+    states.append(state_of(none))
     everything = characterised(
         folder, "--characterise", f"markers,spatial_genes,{','.join(FEW)}",
         "--gene_sets", str(folder / "sets.gmt"), "--interaction_pairs", str(folder / "data" / "pairs.csv"),
     )  # fmt: skip
-    assert default.code == everything.code == 0, default.output + everything.output
-    return [*traces, everything.trace()], files, everything
+    assert everything.code == 0, everything.output
+    return [*states, state_of(everything)], everything
+
+
+def state_of(run):
+    """Trace of a run, endings of the files of the first section, and the tables in its h5ad."""
+    place = run.outdir / "slices" / SECTIONS[0]
+    kinds = {path.name.removeprefix(f"{SECTIONS[0]}.") for path in place.iterdir()}
+    data = anndata.read_h5ad(place / f"{SECTIONS[0]}.h5ad", backed="r")
+    return run.trace(), kinds, set(TABLES) & set(data.uns)
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +82,14 @@ def outdir(runs):
 
 
 def test_markers_and_spatial_genes_are_found_without_being_asked_for(runs):
-    _, files, _ = runs
-    found = {name.split(".", 1)[1] for name in files}
-    assert {"markers.csv", "domain_means.csv", "spatial_genes.csv", "marker_dots.png"} <= found
-    assert not {f"{name}.csv" for name in FEW} & found
+    (_, kinds, tables), *_ = runs[0]
+    assert {"markers.csv", "domain_means.csv", "spatial_genes.csv", "marker_dots.png"} <= kinds
+    assert tables == {"markers", "domain_means", "spatial_genes"}
+    assert not {f"{name}.csv" for name in set(TABLES) - tables} & kinds
 
 
 def test_more_questions_repeat_nothing_but_what_takes_the_answers_in(runs):
-    (_, trace), *_ = runs
+    *_, (trace, _, _) = runs[0]
     again = {name.split(" ")[0] for name, status in trace.items() if status != "CACHED"}
     added = {name.upper() for name in FEW} | {"COMPLETE", "EXPLORE"}
     assert again == added | {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
@@ -135,15 +146,12 @@ def test_the_group_is_described_and_not_tested_with_one_patient_a_side(outdir):
     assert "described, not tested" in report
 
 
-def test_none_leaves_the_slices_as_they_were_assembled(cohort):
-    folder, _ = cohort
-    run = characterised(folder, "--characterise", "none")
-    assert run.code == 0, run.output
-    names = {name.split(" ")[0] for name in run.trace()}
+def test_none_leaves_the_slices_as_they_were_assembled(runs):
+    _, (trace, kinds, tables), _ = runs[0]
+    names = {name.split(" ")[0] for name in trace}
     assert not names & {"MARKERS", "SPATIAL_GENES", "COMPLETE", "COMPOSITION", "DIFFERENTIAL"}
-    data = anndata.read_h5ad(run.outdir / "slices" / SECTIONS[0] / f"{SECTIONS[0]}.h5ad", backed="r")
-    assert not set(TABLES) & set(data.uns)
-    assert not (run.outdir / "slices" / SECTIONS[0] / f"{SECTIONS[0]}.markers.csv").exists()
+    assert not tables
+    assert not {f"{name}.csv" for name in TABLES} & kinds
 
 
 def test_files_that_are_no_sets_or_pairs_are_refused_before_anything_runs(cohort):
