@@ -56,8 +56,3 @@ def figures_of(found: Sequence[tuple[str, Mapping[str, Any]]], figure: str, budg
 def number(value: Any, digits: int = 2) -> str:
     """A number as text, nothing where there is none."""
     return "" if value is None else f"{value:.{digits}f}"
-
-
-def p_text(value: Any) -> str:
-    """A p value as text: `0.012`, `2e-05`; nothing where there is none."""
-    return "" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"

@@ -33,8 +33,3 @@ def figure_of(told: Mapping[str, Any], step: str, alt: str, caption: str) -> str
     if not picture:
         return ""
     return f'<img alt="{alt}" src="{picture}" style="max-width:100%"><p>{caption}</p>'
-
-
-def p_text(value: float | None) -> str:
-    """`0.012`, `2.0e-05`; nothing where there is none."""
-    return "" if value is None else f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.report.compared import figure_of, notes_of, p_text, pair_words
+from tissuegraph.report.compared import figure_of, notes_of, pair_words
 from tissuegraph.report.outcomes import CohortOutcome, Outcome, cohorts_of
-from tissuegraph.report.section import Section, html_table
+from tissuegraph.report.section import Section, html_table, p_text
 
 STEP = "differential"
 _CAPTION = (

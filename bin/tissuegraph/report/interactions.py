@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tissuegraph.report.characterised import figures_of, found_in, number, p_text
+from tissuegraph.report.characterised import figures_of, found_in, number
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section, count, html_table
+from tissuegraph.report.section import Section, count, html_table, p_text
 
 STEP = "interactions"
 _SHOWN = 10  # rows of a slice

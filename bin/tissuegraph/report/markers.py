@@ -10,7 +10,7 @@ from tissuegraph.report.characterised import behind_names, found_in
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.glossary import terms
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section, html_table
+from tissuegraph.report.section import Section, html_table, p_text
 
 PARENT = (
     "tissuegraph_markers",
@@ -105,10 +105,3 @@ def _gene(gene: Mapping[str, Any]) -> list[str]:
         p_text(gene.get("p_adjusted")),
         p_text(gene.get("p_adjusted_split")),
     ]
-
-
-def p_text(p: float | None) -> str:
-    """A p as tables show it; empty where there is none."""
-    if p is None or p != p:
-        return ""
-    return "&lt; 1e-300" if p < 1e-300 else f"{p:.2g}"

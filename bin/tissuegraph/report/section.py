@@ -97,3 +97,10 @@ def with_spread(value: float, spread: float | None) -> str:
 def signed(difference: float, spread: float | None) -> str:
     """`+0.02 ± 0.01`; without a spread just the difference."""
     return ("+" if difference >= 0 else "") + with_spread(difference, spread)
+
+
+def p_text(p: float | None) -> str:
+    """A p as tables show it, `0.012` or `2.0e-05`; empty where there is none. HTML."""
+    if p is None or p != p:
+        return ""
+    return "&lt; 1e-300" if p < 1e-300 else f"{p:.3f}" if p >= 0.001 else f"{p:.1e}"

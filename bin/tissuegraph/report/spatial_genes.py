@@ -9,9 +9,8 @@ from typing import Any
 from tissuegraph.report.characterised import behind_names, found_in
 from tissuegraph.report.gallery import gallery
 from tissuegraph.report.glossary import terms
-from tissuegraph.report.markers import p_text
 from tissuegraph.report.outcomes import Outcome
-from tissuegraph.report.section import Section, html_table
+from tissuegraph.report.section import Section, html_table, p_text
 
 PARENT = (
     "tissuegraph_spatial_genes",

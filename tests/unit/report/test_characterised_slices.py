@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from tissuegraph.report import denoise, interactions, trajectory
-from tissuegraph.report.characterised import figures_of, p_text
+from tissuegraph.report.characterised import figures_of
+from tissuegraph.report.section import p_text
 
 PICTURE = "data:image/webp;base64,AAAA"
 
@@ -64,7 +65,7 @@ def test_leading_pairs_are_told_with_effect_and_p():
         "1 → 2",
         "<td>1.23</td>",
         "<td>5.60</td>",
-        "<td>2e-05</td>",
+        "<td>2.0e-05</td>",
         "<td>0.012</td>",
     ):
         assert told in section.data
@@ -91,4 +92,5 @@ def test_pictures_stop_at_the_budget_and_the_rest_is_counted():
 
 
 def test_small_p_are_written_short():
-    assert [p_text(value) for value in (None, 0.5, 0.0004)] == ["", "0.500", "4e-04"]
+    shown = [p_text(value) for value in (None, float("nan"), 0.5, 0.00042, 0.0)]
+    assert shown == ["", "", "0.500", "4.2e-04", "&lt; 1e-300"]

@@ -52,7 +52,7 @@ def test_spatial_genes_are_counted_and_empty_where_nothing_was_tested():
     metrics = {"by": "domain", "n_genes": 900, "n_spatial": 30, "n_within": None, "top": [ROW]}
     (section,) = spatial_genes.sections([outcome("spatial_genes", **metrics, pictures={})], {})
     assert "30 of them vary over the tissue" in section.data
-    assert "<td>MBP</td><td>0.74</td><td>1e-09</td><td></td><td></td>" in section.data
+    assert "<td>MBP</td><td>0.74</td><td>1.0e-09</td><td></td><td></td>" in section.data
     metrics |= {"n_spatial": None}
     (section,) = spatial_genes.sections([outcome("spatial_genes", **metrics)], {})
     assert "none is tested" in section.data
