@@ -1,12 +1,12 @@
 // What processes ask for, as JSON: --asked is a list of [ process, [ slice: MB, ... ], task of an array?, attempt, device ],
 // --matrix one of [ path, [ bin_um: 16, table: name ] ].
-include { decodedMegabytes } from '../../subworkflows/local/resources/main'
-include { encoderMegabytes } from '../../subworkflows/local/resources/main'
-include { encoderRuns      } from '../../subworkflows/local/resources/main'
-include { hundredEpochs    } from '../../subworkflows/local/resources/main'
+include { decodedMegabytes } from '../../subworkflows/local/sizes/main'
+include { encoderMegabytes } from '../../subworkflows/local/sizes/main'
+include { encoderRuns      } from '../../subworkflows/local/sizes/main'
+include { hundredEpochs    } from '../../subworkflows/local/sizes/main'
 include { largest          } from '../../subworkflows/local/resources/main'
 include { memoryFor        } from '../../subworkflows/local/resources/main'
-include { matrixBytes      } from '../../subworkflows/local/resources/main'
+include { matrixBytes      } from '../../subworkflows/local/matrix/main'
 include { needs            } from '../../subworkflows/local/resources/main'
 include { timeFor          } from '../../subworkflows/local/resources/main'
 

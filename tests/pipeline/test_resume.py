@@ -18,6 +18,7 @@ pytestmark = pytest.mark.pipeline
 # Whatever changed in sheet or parameters: they are checked again, and the report says what they are
 ALWAYS = {"VALIDATE_SAMPLESHEET", "SUMMARISE", "MULTIQC"}
 TAKEN_HOME = ("ASSEMBLE", "MARKERS", "SPATIAL_GENES", "COMPLETE", "EXPLORE")
+QUESTIONS = ("TRAJECTORY", "INTERACTIONS", "ENRICHMENT", "DENOISE")  # that are not asked by default
 STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", *TAKEN_HOME)
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
 PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
@@ -151,9 +152,20 @@ def test_values_of_a_row_repeat_what_reads_them_and_a_new_teacher_repeats_the_te
 
 
 def test_a_row_removed_or_renamed_repeats_what_is_made_of_its_group_only(cohort):
-    """With one section left, a group is none: that section is assembled again."""
-    found = cohort.repeated(cohort.changed(one=None, three=cohort.row("three", sample="uno")))
-    assert found == ALWAYS | home("two") | of_group("b") | tasks("uno", *STEPS) | home("four")
+    """With one section left, a group is none: that section is assembled again.
+
+    More questions about all slices repeat nothing but what takes the answers in.
+    """
+    (cohort.folder / "sets.gmt").write_text("set\tours\tG1\tG2\n")
+    (cohort.folder / "pairs.csv").write_text("ligand,receptor\nG1,G2\n")
+    words = ("--gene_sets", str(cohort.folder / "sets.gmt"))
+    words += ("--interaction_pairs", str(cohort.folder / "pairs.csv"))
+    asked = ["markers", "spatial_genes", *(name.lower() for name in QUESTIONS)]
+    rows = cohort.changed(one=None, three=cohort.row("three", sample="uno"))
+    found = cohort.repeated(rows, "--characterise", ",".join(asked), *words)
+    answered = {name for row in rows for name in tasks(row["sample"], *QUESTIONS, "COMPLETE", "EXPLORE")}
+    removed = home("two") | of_group("b") | tasks("uno", *STEPS) | home("four")
+    assert found == ALWAYS | removed | answered
 
 
 def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
@@ -167,8 +179,13 @@ def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     assert training == always | of_both("TRAIN", "CLUSTER", *TAKEN_HOME)
     clustering = cohort.repeated(rows, preset=PRESET + "clustering:\n  clusterer: kmeans\n")
     assert clustering == always | of_both("CLUSTER", *TAKEN_HOME)
-    graphs = cohort.repeated(rows, preset=PRESET + "feature_graph:\n  k: 9\n")
-    assert graphs == always | of_both(*STEPS[3:])
+    # (without any question what was assembled is taken home, and answers of earlier runs are set aside)
+    tables = cohort.folder / "results" / "slices" / "one" / "one.markers.csv"
+    assert tables.exists()
+    words = ("--characterise", "none")
+    graphs = cohort.repeated(rows, *words, preset=PRESET + "feature_graph:\n  k: 9\n")
+    assert graphs == always - {"COMPOSITION (group:a)"} | of_both(*PER_METHOD, "ASSEMBLE", "EXPLORE")
+    assert not tables.exists()
 
 
 def test_new_code_repeats_everything(cohort, project):

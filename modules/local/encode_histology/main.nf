@@ -1,6 +1,6 @@
-include { decodedMegabytes } from '../../../subworkflows/local/resources/main'
-include { encoderMegabytes } from '../../../subworkflows/local/resources/main'
-include { encoderRuns      } from '../../../subworkflows/local/resources/main'
+include { decodedMegabytes } from '../../../subworkflows/local/sizes/main'
+include { encoderMegabytes } from '../../../subworkflows/local/sizes/main'
+include { encoderRuns      } from '../../../subworkflows/local/sizes/main'
 include { memoryFor        } from '../../../subworkflows/local/resources/main'
 include { timeFor          } from '../../../subworkflows/local/resources/main'
 

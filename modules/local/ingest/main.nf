@@ -1,4 +1,4 @@
-include { decodedMegabytes } from '../../../subworkflows/local/resources/main'
+include { decodedMegabytes } from '../../../subworkflows/local/sizes/main'
 include { memoryFor        } from '../../../subworkflows/local/resources/main'
 include { timeFor          } from '../../../subworkflows/local/resources/main'
 

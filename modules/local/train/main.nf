@@ -1,4 +1,4 @@
-include { hundredEpochs } from '../../../subworkflows/local/resources/main'
+include { hundredEpochs } from '../../../subworkflows/local/sizes/main'
 include { memoryFor     } from '../../../subworkflows/local/resources/main'
 include { timeFor       } from '../../../subworkflows/local/resources/main'
 

@@ -1,4 +1,4 @@
-include { matrixBytes } from '../resources/main'
+include { matrixBytes } from '../matrix/main'
 
 // The directories that a run writes to: that it can, that no other run does, and that there is room.
 

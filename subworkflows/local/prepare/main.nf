@@ -1,5 +1,5 @@
 include { INGEST      } from '../../../modules/local/ingest/main'
-include { matrixBytes } from '../resources/main'
+include { matrixBytes } from '../matrix/main'
 include { QC          } from '../../../modules/local/qc/main'
 include { readJson    } from '../read_json/main'
 include { stateOf     } from '../parameters/main'

@@ -1,8 +1,7 @@
-include { filesBelow } from '../parameters/main'
-
 // What each process asks for, from the sizes of its inputs: known when a task is submitted, so that a slice of 200 spots and
 // one of 500,000 cells both get what they need at the first attempt. docs/deployment.md has the peaks that these are
-// fitted to; a site's withName and withLabel go before them.
+// fitted to; a site's withName and withLabel go before them. (Some engines compile this file once for every module that includes it:
+// what few of them need is in sizes/ and matrix/.)
 //
 // megabytes and minutes: what a task takes of itself, then for each MB of the inputs that the module names, as the
 // pipeline writes them. A canonical slice of 400,000 bins and 18,000 genes has 623 MB, its table of spots 4.
@@ -44,43 +43,6 @@ def needs() {
         SUMMARISE           : [megabytes: [self: 400], minutes: [self: 60]],
         MULTIQC             : [megabytes: [self: 400], minutes: [self: 60]],
     ]
-}
-
-// MB beyond what a task takes of itself: the weights of a network twice while they are read, and a batch of tiles
-// (UNI2: 6 GB in all); the features of all spots, 4 bytes each, of each ring. Networks that are not named: 8 GB.
-def encoderMegabytes(Map options, spots) {
-    def gigabytes = [handcrafted: 2, colour: 2, phikon: 4, uni: 6, 'phikon-v2': 6, virchow2: 12, uni2: 12, 'h-optimus-0': 20, gigapath: 20]
-    def features  = isNetwork(options.encoder) ? (options.encoder == 'virchow2' ? 2560 : 1536) : 100
-    return 1024 * (gigabytes[options.encoder.toString()] ?: 8) - 400 + 0.5 * features * tilesPerSpot(options) * megabytesIn(spots)
-}
-
-// How many times as long as features made by hand; a network looks at some tiles a second on a core.
-def encoderRuns(Map options, device) {
-    return tilesPerSpot(options) * (isNetwork(options.encoder) && device != 'cuda' ? 80 : 1)
-}
-
-def isNetwork(encoder) {
-    return !(encoder.toString() in ['handcrafted', 'colour'])
-}
-
-def tilesPerSpot(Map options) {
-    return 1 + (options.context_rings ?: 0)
-}
-
-// Hundreds of epochs in the settings of a method: those of all its parts together.
-def hundredEpochs(Map settings) {
-    return (epochsIn(settings) ?: 100) / 100
-}
-
-def epochsIn(settings) {
-    return settings instanceof Map
-        ? settings.collect { name, value -> name.toString().endsWith('epochs') && value instanceof Number ? value : epochsIn(value) }.sum(0)
-        : 0
-}
-
-// MB of an image that is not stored in tiles, which is decoded whole: 3 bytes a pixel of at most 400 megapixels.
-def decodedMegabytes(image) {
-    return [40 * megabytesIn(image), 1500].min()
 }
 
 // The libraries of a GPU, which lie in the memory of the machine, where one may be used.
@@ -134,40 +96,4 @@ def megabytesIn(given) {
 
 def largest(files) {
     return [files].flatten().findAll().max { each -> each.size() } ?: []
-}
-
-// Bytes of the counts that INGEST reads, as the platform wrote them, compressed: those of a file, or of the largest form of
-// one matrix in a directory (10x writes each as h5, text and zarr). Of bins, those that the row asks for.
-def matrixBytes(path, Map row) {
-    if (!path || !path.isDirectory()) {
-        return path ? compressedBytes(path.name, path.size()) : 0
-    }
-    def sizes = filesBelow(path, 8)
-        .findAll { each -> isMatrix(each.place) && isAskedFor(each.place, row) }
-        .groupBy { each -> formOf(each.place) }
-        .collect { _form, found -> found.collect { each -> compressedBytes(each.place, each.file.size()) }.sum() }
-    return sizes.max() ?: 0
-}
-
-def isMatrix(String name) {
-    return name =~ /(?i)matrix|exprmat|cell_by_gene|expression|MappedDGE|\.gef$|\.h5ad$|^tables\// && !(name =~ /(^|\/)(raw_(feature|probe)|analysis\/)/)
-}
-
-// (8 um is the default of the readers)
-def isAskedFor(String name, Map row) {
-    def table = row.table?.toString()
-    def bin   = name =~ /square_(\d+)um/
-    def asked = table =~ /square_(\d+)um/
-    def um    = asked ? asked[0][1] as int : (row.bin_um ?: 8) as int
-    return name.startsWith('tables/') && table ? name.startsWith("tables/${table}/".toString()) : !bin || (bin[0][1] as int) == um
-}
-
-// One file, or what belongs together: the three of a MEX directory, the chunks of a table.
-def formOf(String name) {
-    return name.startsWith('tables/') || name.contains('.zarr/') ? name.tokenize('/').take(2).join('/') : name ==~ /.*_matrix\/[^\/]+/ ? name.replaceAll(/\/[^\/]+$/, '') : name
-}
-
-// (text is ten times as large as compressed; an h5ad may be either way)
-def compressedBytes(String name, long bytes) {
-    return name =~ /(?i)\.(csv|tsv|txt|mtx)$/ ? bytes.intdiv(10) : name =~ /(?i)\.h5ad$/ ? bytes.intdiv(2) : bytes
 }

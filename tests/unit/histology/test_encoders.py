@@ -12,7 +12,7 @@ import pytest
 from tissuegraph.errors import SettingsError
 from tissuegraph.histology.encoders import KNOWN, load_encoder, needs_weights
 
-RESOURCES = Path(__file__).resolve().parents[3] / "subworkflows" / "local" / "resources" / "main.nf"
+SIZES = Path(__file__).resolve().parents[3] / "subworkflows" / "local" / "sizes" / "main.nf"
 
 
 def some_tiles(side: int, n: int = 3) -> np.ndarray:
@@ -335,7 +335,7 @@ def test_on_a_cpu_features_are_those_of_float32_to_the_bit_and_in_bfloat16_close
 
 
 def test_the_task_that_encodes_has_memory_for_every_encoder_that_has_a_name():
-    (listed,) = re.findall(r"def gigabytes = \[([^\]]*)\]", RESOURCES.read_text())
+    (listed,) = re.findall(r"def gigabytes = \[([^\]]*)\]", SIZES.read_text())
     memory = {name: int(gb) for name, gb in re.findall(r"'?([\w-]+)'?: (\d+)", listed)}
     assert set(memory) == {name for name in KNOWN if ":" not in name} - {"transformers"}
     assert memory["handcrafted"] == memory["colour"] == 2
