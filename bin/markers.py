@@ -31,7 +31,7 @@ from tissuegraph.records import Record
 def main(record: Record, h5ad: Path, seed: int, outdir: Path, formats: tuple[str, ...]) -> None:
     """Write SAMPLE.markers.csv, SAMPLE.domain_means.csv and SAMPLE.marker_<figure>.png into OUTDIR."""
     know_own_fonts_only()
-    from tissuegraph.characterise.steps import write_markers
+    from tissuegraph.characterise.markers_files import write_markers
 
     write_markers(record, h5ad, outdir, formats, seed)
 

@@ -29,7 +29,7 @@ from tissuegraph.records import Record
 def main(record: Record, h5ad: Path, outdir: Path, formats: tuple[str, ...]) -> None:
     """Write SAMPLE.spatial_genes.csv and SAMPLE.spatial_genes.png into OUTDIR."""
     know_own_fonts_only()
-    from tissuegraph.characterise.steps import write_spatial_genes
+    from tissuegraph.characterise.spatial_genes_files import write_spatial_genes
 
     write_spatial_genes(record, h5ad, outdir, formats)
 

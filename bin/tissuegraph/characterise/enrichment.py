@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from tissuegraph.characterise.false_findings import benjamini_hochberg
-from tissuegraph.characterise.markers import ALPHA, LEAST_SPOTS
+from tissuegraph.characterise.false_findings import ALPHA, benjamini_hochberg
+from tissuegraph.characterise.markers import LEAST_SPOTS
 from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.io.gene_sets import read_gene_sets

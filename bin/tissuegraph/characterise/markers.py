@@ -17,7 +17,6 @@ from tissuegraph.slices.preprocess import log_normalised
 
 LEAST_SPOTS = 10  # of a domain, and with a count of a gene: fewer are not tested
 MOST_MARKERS = 200  # listed per domain
-ALPHA = 0.05
 COLUMNS = (
     "domain",
     "gene",
