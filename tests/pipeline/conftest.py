@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from helpers.engine import engine_environment
+from helpers.opening import write_opening
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -58,6 +59,12 @@ def run_pipeline(
         cwd=launch, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
     return Run(finished.returncode, finished.stdout, launch / "results")
+
+
+@pytest.fixture(scope="session")
+def opening(tmp_path_factory) -> Path:
+    """The pipeline up to where it touches a slice, as a project to run where runs are refused before."""
+    return write_opening(tmp_path_factory.mktemp("opening") / "project")
 
 
 @pytest.fixture(scope="session")

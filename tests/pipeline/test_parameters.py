@@ -28,45 +28,35 @@ def test_text_and_types_and_a_params_file_that_is_fed_back_are_one_run(tmp_path,
         assert done.code == 0, done.output
         return Run(done.code, done.output, outdir)
 
-    words = ("--input", sheet, "--outdir", "2024", "--image_view", "true", "--max_mito", "30")
-    first = run(*words)
+    words = ("--input", sheet, "--outdir", "2024", "--image_view", "TRUE", "--max_mito", "30")
+    first = run(*words, "--seed", "0", "--strict", "False", environment=AS_TEXT)
     assert first.trace()["ENCODE_HISTOLOGY (a)"] == "COMPLETED"  # the flag is on
     assert (outdir / "slices.csv").exists()
     written = (outdir / "pipeline_info" / "params.json").read_text()
     given = json.loads(written)
     assert (given["image_view"], given["max_mito"], given["seed"], given["genes"]) == (True, 30, 0, None)
+    assert given["strict"] is False
 
-    words = (
-        "--outdir",
-        "2024",
-        "--image_view",
-        "TRUE",
-        "--max_mito",
-        "30",
-        "--seed",
-        "0",
-        "--strict",
-        "False",
-    )
-    text = run("-resume", "--input", sheet, *words, environment=AS_TEXT)
-    assert set(text.trace().values()) == {"CACHED"}
+    # The sheet, a number, a flag and what has no value come from the file, the rest is typed by the engine
+    (tmp_path / "params.json").write_text(written)
+    words = ("--outdir", "2024", "--image_view", "true", "--max_mito", "30")
+    back = run("-resume", "-params-file", "params.json", *words)
+    assert set(back.trace().values()) == {"CACHED"}
     assert (outdir / "pipeline_info" / "params.json").read_text() == written
 
-    (tmp_path / "params.json").write_text(written)
-    back = run("-resume", "-params-file", "params.json", "--outdir", "2024")
-    assert set(back.trace().values()) == {"CACHED"}
 
-
-def test_options_without_a_value_are_told_by_engines_that_leave_text_alone(tmp_path):
-    run = run_pipeline(tmp_path, "-stub", "--input", "--outdir", environment=AS_TEXT)
+def test_options_without_a_value_are_told_by_engines_that_leave_text_alone(tmp_path, opening):
+    words = ("-stub", "--input", "--outdir")
+    run = run_pipeline(tmp_path, *words, environment=AS_TEXT, project=opening)
     assert run.code != 0
     said = [line.split()[1] for line in run.output.splitlines() if "has no value" in line]
     assert said == ["--input", "--outdir"]
     assert not (tmp_path / "true").exists()
 
 
-def test_a_second_place_for_results_is_refused_in_one_line(tmp_path, sheet):
-    run = run_pipeline(tmp_path, "-stub", "--input", sheet, "-output-dir", "elsewhere")
+def test_a_second_place_for_results_is_refused_in_one_line(tmp_path, sheet, opening):
+    words = ("-stub", "--input", sheet, "-output-dir", "elsewhere")
+    run = run_pipeline(tmp_path, *words, project=opening)
     assert run.code != 0
     (line,) = [line for line in run.output.splitlines() if "-output-dir" in line]
     assert line.startswith(f"-output-dir: '{tmp_path / 'elsewhere'}' - expected --outdir alone")

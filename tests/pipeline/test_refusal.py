@@ -66,7 +66,9 @@ def test_all_problems_of_rows_and_parameters_are_reported_at_once(tmp_path, shee
     assert "9 problem(s), nothing was run:" in output
 
 
-def test_contradictions_of_rows_are_lines_with_row_and_column_beside_those_of_presets(tmp_path, sheet):
+def test_contradictions_of_rows_are_lines_with_row_and_column_beside_those_of_presets(
+    tmp_path, sheet, opening
+):
     """Of groups and teachers, and of a target without the parameter that infers its expression."""
     preset = tmp_path / "mine.yaml"
     preset.write_text("extends: default\noptimiser:\n  epoch: 3\n")
@@ -81,7 +83,7 @@ def test_contradictions_of_rows_are_lines_with_row_and_column_beside_those_of_pr
         {**good, "sample": "unseen", "role": "target"},
     ]
     words = ("--input", str(write_sheet(tmp_path / "sheet.csv", rows)), "--cohort", "joint")
-    output = refused(run_pipeline(tmp_path, *words, "--stmfg_preset", str(preset)))
+    output = refused(run_pipeline(tmp_path, *words, "--stmfg_preset", str(preset), project=opening))
     for row, column, value in (
         (3, "annotation", "empty"),
         (4, "group", "empty"),
@@ -93,16 +95,11 @@ def test_contradictions_of_rows_are_lines_with_row_and_column_beside_those_of_pr
     assert lines_with(output, "--stmfg_preset", "'epoch'", "'epochs'"), output
 
 
-def test_missing_samplesheet_is_one_line(tmp_path):
-    output = refused(run_pipeline(tmp_path, "--input", "nowhere.csv"))
-    assert "nowhere.csv" in output
-
-
 PATHS = ("input", "outdir", "encoder_weights", "stain_reference", "multiqc_config")
 
 
-def test_parameters_without_a_value_are_one_line_each_and_nothing_is_written(tmp_path):
-    run = run_pipeline(tmp_path, "-stub", *(f"--{name}" for name in PATHS))
+def test_parameters_without_a_value_are_one_line_each_and_nothing_is_written(tmp_path, opening):
+    run = run_pipeline(tmp_path, "-stub", *(f"--{name}" for name in PATHS), project=opening)
     assert run.code != 0
     said = [line.split()[1] for line in lines_with(run.output, "has no value")]
     assert said == [f"--{name}" for name in PATHS]
@@ -126,6 +123,10 @@ def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
         f"--outdir: '{outdir}' is in use by the run calm_euler on elsewhere (process 1) - expected another "
         f"--outdir; if that run is gone, remove {outdir / 'pipeline_info' / '.running'}"
     )
+    cases["sheetFile", "nowhere.csv"] = (
+        "--input: 'nowhere.csv' - expected an existing samplesheet; "
+        "relative paths start where the run is launched"
+    )
     # Unquoted, the shell would take s[1].csv for the s1.csv beside it
     odd = tmp_path / "s[1].csv"
     odd.write_text("sample,path\n")
@@ -146,7 +147,13 @@ def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
     assert json.loads(said[1]) == list(cases.values())
 
 
-def test_a_configuration_of_the_report_that_is_not_there_is_refused(tmp_path, slices):
+def test_a_configuration_of_the_report_that_is_not_there_is_refused_in_one_line_before_any_task(
+    tmp_path, slices
+):
+    """By the whole pipeline; what it refuses before it touches a slice is tried with `opening` alone."""
     words = ("--input", str(slices / "samplesheet.csv"), "--multiqc_config", "nowhere.yml")
     output = refused(run_pipeline(tmp_path, "-stub", *words))
-    assert "--multiqc_config: 'nowhere.yml' - expected an existing file or directory" in output
+    assert lines_with(output, "--multiqc_config") == [
+        "--multiqc_config: 'nowhere.yml' - expected an existing file or directory"
+    ]
+    assert "Submitted" not in output
