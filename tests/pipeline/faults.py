@@ -19,6 +19,13 @@ FROM_IMAGE = ("encode_histology", "infer_expression")  # what a slice with count
 UNFORESEEN = "KeyError('unforeseen')"
 QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
+QUICK_SPAHGC = """extends: default
+method: spahgc
+panel: {n_genes: 60}
+model: {width: 16, layers: 1}
+optimiser: {epochs: 4}
+validation: {folds: 2, every: 2}
+"""
 
 # faults.json holds the shell text and the number of attempts that it strikes, by "slice step method" or
 # "slice step", or "step" alone where a task has no slice.
