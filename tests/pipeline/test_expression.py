@@ -9,7 +9,7 @@ import anndata
 import numpy as np
 import pytest
 
-from .conftest import run_pipeline, write_sheet
+from .conftest import Run, run_pipeline, write_sheet
 from .faults import QUICK, QUICK_SPAHGC, exit_with, write_faults
 
 pytestmark = pytest.mark.pipeline
@@ -49,15 +49,16 @@ def finished(tmp_path_factory, rows):
 
 
 @pytest.fixture(scope="module")
-def with_model(tmp_path_factory, finished, rows):
-    """The target alone, by the model that the run above published."""
-    launch = tmp_path_factory.mktemp("model")
-    (launch / "quick.yaml").write_text(QUICK)
-    return run_pipeline(
+def with_model(finished, rows):
+    """The target alone, by the model that the run above published, from its image as encoded there."""
+    launch = finished.outdir.parent
+    run = run_pipeline(
         launch,
-        *("--input", str(write_sheet(launch / "sheet.csv", rows[2:])), "--infer_expression", *FEW),
+        *("--input", str(write_sheet(launch / "target.csv", rows[2:])), "--infer_expression", *FEW),
         *("--reference_model", str(model_of(finished)), "--genes", "NOSUCHGENE"),
+        *("-resume", "--outdir", str(launch / "again")),
     )
+    return Run(run.code, run.output, launch / "again")
 
 
 def model_of(finished) -> Path:
