@@ -19,6 +19,13 @@ FROM_IMAGE = ("encode_histology", "infer_expression")  # what a slice with count
 UNFORESEEN = "KeyError('unforeseen')"
 QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
+QUICK_SPAHGC = """extends: default
+method: spahgc
+panel: {n_genes: 60}
+model: {width: 16, layers: 1}
+optimiser: {epochs: 4}
+validation: {folds: 2, every: 2}
+"""
 
 # faults.json holds the shell text and the number of attempts that it strikes, by "slice step method" or
 # "slice step", or "step" alone where a task has no slice.
@@ -91,18 +98,18 @@ def with_unreadable_image(folder: Path, row: dict[str, str]) -> dict[str, str]:
     return {**row, "image": str(folder / "cut.png"), "image_matrix": str(folder / "matrix.csv")}
 
 
-def rows_with_images(folder: Path) -> list[dict[str, str]]:
-    """Three slices with counts and an image, and two of an image alone."""
+def rows_with_images(folder: Path, group: str) -> list[dict[str, str]]:
+    """Three slices of a group with counts and an image, one of which teaches, and two of an image alone."""
     data = ROOT / "tests" / "data"
     outs = shutil.copytree(
         data / "layered" / "outs", folder / "outs", ignore=shutil.ignore_patterns("*feature_bc_matrix*")
     )
+    common = {"n_domains": "3", "group": group}
     references = {"unencoded": "layered", "uninferred": "layered", "raises_inferred": "old_layout"}
-    counted = [
-        {"sample": name, "path": str(data / of / "outs"), "n_domains": "3"} for name, of in references.items()
-    ]
+    counted = [{"sample": name, "path": str(data / of / "outs"), **common} for name, of in references.items()]
+    counted[1] |= {"annotation": str(data / "layered" / "annotation.csv"), "teaches": "true"}
     targets = [
-        {"sample": name, "path": str(outs), "n_domains": "3", "role": "target"}
+        {"sample": name, "path": str(outs), "role": "target", **common}
         for name in ("unencoded_target", "raises_target")
     ]
     return [*counted, *targets]
@@ -114,10 +121,12 @@ def run_with_faults(
     """A run of this sheet in `folder`, with short trainings and few figures."""
     (folder / "stmfg.yaml").write_text(QUICK)
     (folder / "multist.yaml").write_text(QUICK_MULTIST)
+    (folder / "spahgc.yaml").write_text(QUICK_SPAHGC)
     return run_pipeline(
         folder,
         *("-c", write_faults(folder, faults)),
         *("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1", "--figures", "png"),
         *("--stmfg_preset", str(folder / "stmfg.yaml"), "--multist_preset", str(folder / "multist.yaml")),
+        *("--spahgc_preset", str(folder / "spahgc.yaml")),
         *more,
     )

@@ -9,18 +9,13 @@ import anndata
 import numpy as np
 import pytest
 
-from .conftest import run_pipeline, write_sheet
-from .faults import exit_with, write_faults
+from .conftest import Run, run_pipeline, write_sheet
+from .faults import QUICK, QUICK_SPAHGC, exit_with, write_faults
 
 pytestmark = pytest.mark.pipeline
 
-PRESET = """extends: default
-method: spahgc
-panel: {n_genes: 2000}
-model: {width: 16, layers: 1}
-optimiser: {epochs: 4}
-validation: {every: 2}
-"""
+# Domains are no concern of this file, nor are figures in two formats
+FEW = ("--n_seeds", "1", "--stmfg_preset", "quick.yaml", "--figures", "png")
 
 
 @pytest.fixture(scope="module")
@@ -42,31 +37,28 @@ REFERENCES = ("layered", "old_layout")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, rows):
     launch = tmp_path_factory.mktemp("expression")
-    (launch / "quick.yaml").write_text(PRESET)
+    (launch / "quick.yaml").write_text(QUICK)
+    (launch / "spahgc.yaml").write_text(QUICK_SPAHGC)
     (launch / "genes.txt").write_text("NOSUCHGENE\n")
     return run_pipeline(
         launch,
-        *("--input", str(write_sheet(launch / "sheet.csv", rows)), "--n_seeds", "1", "--infer_expression"),
-        *("--evaluate", "loso", "--spahgc_preset", str(launch / "quick.yaml")),
+        *("--input", str(write_sheet(launch / "sheet.csv", rows)), "--infer_expression", *FEW),
+        *("--evaluate", "loso", "--spahgc_preset", str(launch / "spahgc.yaml")),
         *("--genes", "genes.txt"),
     )
 
 
 @pytest.fixture(scope="module")
-def with_model(tmp_path_factory, finished, rows):
-    """The target alone, by the model that the run above published."""
-    launch = tmp_path_factory.mktemp("model")
-    return run_pipeline(
+def with_model(finished, rows):
+    """The target alone, by the model that the run above published, from its image as encoded there."""
+    launch = finished.outdir.parent
+    run = run_pipeline(
         launch,
-        *(
-            "--input",
-            str(write_sheet(launch / "sheet.csv", rows[2:])),
-            "--n_seeds",
-            "1",
-            "--infer_expression",
-        ),
+        *("--input", str(write_sheet(launch / "target.csv", rows[2:])), "--infer_expression", *FEW),
         *("--reference_model", str(model_of(finished)), "--genes", "NOSUCHGENE"),
+        *("-resume", "--outdir", str(launch / "again")),
     )
+    return Run(run.code, run.output, launch / "again")
 
 
 def model_of(finished) -> Path:
@@ -170,7 +162,7 @@ def planned(tmp_path_factory, rows):
     launch = tmp_path_factory.mktemp("planned")
     rows = [*rows, {**rows[2], "sample": "another"}]
     lost = write_faults(launch, {"group:ungrouped learn_expression without": exit_with(1)})
-    words = ("--infer_expression", "--evaluate", "loso", "-stub", "-resume")
+    words = ("--infer_expression", "--evaluate", "loso", "--characterise", "none", "-stub", "-resume")
     sheets = (write_sheet(launch / "sheet.csv", rows), write_sheet(launch / "reversed.csv", rows[::-1]))
     first = run_pipeline(launch, "-c", lost, "--input", str(sheets[0]), *words)
     assert first.code == 0, first.output
