@@ -40,8 +40,15 @@ SMALL = [
     ("GRAPH", {"slice": 1.0, "spots": 0.03}, 158),
     ("TRAIN", {"arrays": 2.8}, 650),
 ]
+CHARACTERISED = [  # cortex: 3,639 spots of Visium, 1,049 cells of 166 genes of STARmap
+    ("MARKERS", {"slice": 17.8}, 537),
+    ("SPATIAL_GENES", {"slice": 17.8}, 425),
+    ("MARKERS", {"slice": 1.1}, 254),
+    ("SPATIAL_GENES", {"slice": 1.1}, 225),
+    ("COMPLETE", {"found": 0.9}, 106),
+]
 LITTLE = 100  # MB that are not worth a second attempt
-MEASURED = [*XENIUM, *VISIUM_HD, *SMALL]
+MEASURED = [*XENIUM, *VISIUM_HD, *SMALL, *CHARACTERISED]
 
 
 def matrices(folder: Path) -> list[tuple[str, dict[str, object]]]:
