@@ -68,9 +68,9 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def run_on_store(launch: Path, store, *arguments: str) -> Run:
+def run_on_store(launch: Path, store, *arguments: str, project: Path = ROOT) -> Run:
     """A stub run from `launch`."""
-    return run_pipeline(launch, "-stub", *arguments, environment=store[0])
+    return run_pipeline(launch, "-stub", *arguments, project=project, environment=store[0])
 
 
 def test_a_run_reads_and_publishes_in_a_bucket_and_a_next_one_resumes_until_a_file_there_changes(
@@ -139,11 +139,11 @@ def test_sheet_slices_and_presets_are_read_over_http(tmp_path, web):
 
 
 def test_what_is_neither_in_the_bucket_nor_on_the_server_is_named_with_its_whole_address(
-    tmp_path, store, web
+    tmp_path, store, web, opening
 ):
     rows = ("sample,path", "a,store://bucket/no/outs", "b,gone.h5ad", f"c,{web}/gone.h5ad")
     (store[1] / "sheets" / "wrong.csv").write_text("\n".join(rows) + "\n")
-    run = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/wrong.csv")
+    run = run_on_store(tmp_path, store, "--input", "store://bucket/sheets/wrong.csv", project=opening)
     assert run.code != 0
     assert "samplesheet row 2, column path: 'store://bucket/no/outs' - expected an existing" in run.output
     assert "samplesheet row 3, column path: " in run.output
@@ -151,10 +151,10 @@ def test_what_is_neither_in_the_bucket_nor_on_the_server_is_named_with_its_whole
     assert "Unexpected error" not in run.output
 
 
-def test_a_model_has_to_be_a_whole_directory_and_a_server_has_none(tmp_path, store, web):
+def test_a_model_has_to_be_a_whole_directory_and_a_server_has_none(tmp_path, store, web, opening):
     words = ("--input", "store://bucket/sheets/sheet.csv", "--infer_expression")
     models = ("--reference_model", "store://bucket/slices/", "--region_model", f"{web}/model")
-    run = run_on_store(tmp_path, store, *words, *models)
+    run = run_on_store(tmp_path, store, *words, *models, project=opening)
     assert run.code != 0
     assert "it has no model.json and no model.safetensors" in run.output
     assert f"parameter --region_model: '{web}/model' - expected a directory" in run.output
