@@ -30,7 +30,11 @@ WAITING: Mapping[str, frozenset[str]] = {
     "scipy.stats": frozenset({"chi2", "gmean", "rankdata", "spearmanr"}),
 }
 # Modules, each with the libraries that it does without where they are not loaded when it is
-WITHOUT: Mapping[str, tuple[str, ...]] = {"sklearn": ("pandas",), "sklearn.callback": ("rich",)}
+WITHOUT: Mapping[str, tuple[str, ...]] = {
+    "sklearn": ("pandas",),
+    "sklearn.callback": ("rich",),
+    "torch_geometric": ("numba", "pandas", "transformers"),
+}
 # What anndata looks for, or names in its tables of types, and files in HDF5 need not
 NOT_FOR_HDF5 = ("dask", "pyarrow", "xarray", "zarr")
 _LOADING = threading.RLock()
