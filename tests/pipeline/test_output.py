@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -24,8 +25,11 @@ pytestmark = pytest.mark.pipeline
 PATCHY = str(ROOT / "tests" / "data" / "patchy.h5ad")
 QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 ENDLESS = "extends: default\noptimiser:\n  epochs: 100000\n"
-# Trainings that last, of a run in which nothing else takes long
-SLEEPING = "process { withName: TRAIN { beforeScript = 'sleep 120 & wait $!' } }\n"
+# A training that lasts, of a run in which nothing else takes long
+SLEEPING = (
+    "process { withName: TRAIN { beforeScript = "
+    "{ task.tag.startsWith('one ') ? 'sleep 300 & wait $!' : 'true' } } }\n"
+)
 # Results of a size, of a stub run
 LARGE = (
     "process { withName: COMPLETE { afterScript = 'for f in *.h5ad; do head -c 3M /dev/zero > $f; done' } }\n"
@@ -54,7 +58,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         )  # fmt: skip
 
 
-def wait_for(condition, seconds: float = 180):
+def wait_for(condition, seconds: float = 300):
     """What the condition gives, once it gives something."""
     until = time.monotonic() + seconds
     while not (found := condition()):
@@ -80,11 +84,10 @@ def small_disk(path: Path, size: str, *options: str):
         subprocess.run(["umount", str(path)], check=True)
 
 
-def test_an_outdir_that_is_a_file_is_refused_in_one_line_before_any_task(tmp_path):
+def test_an_outdir_that_is_a_file_is_refused_in_one_line_before_any_task(tmp_path, opening):
     (tmp_path / "file").touch()
-    run = run_pipeline(
-        tmp_path, "-stub", "--input", sheet_of(tmp_path, "one"), "--outdir", str(tmp_path / "file")
-    )
+    words = ("--input", sheet_of(tmp_path, "one"), "--outdir", str(tmp_path / "file"))
+    run = run_pipeline(tmp_path, "-stub", *words, project=opening)
     assert run.code != 0
     assert lines_with(run.output, "--outdir") == [
         f"--outdir: '{tmp_path / 'file'}' is a file - expected a directory"
@@ -92,22 +95,22 @@ def test_an_outdir_that_is_a_file_is_refused_in_one_line_before_any_task(tmp_pat
     assert "Submitted" not in run.output
 
 
-def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path):
+def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path, opening):
     """There the engine's own records go; test_refusal has the others."""
     place = tmp_path / "results" / "pipeline_info"
     place.parent.mkdir()
     place.touch()
-    run = run_pipeline(tmp_path, "-stub", "--input", sheet_of(tmp_path, "one"))
+    run = run_pipeline(tmp_path, "-stub", "--input", sheet_of(tmp_path, "one"), project=opening)
     assert run.code != 0
     assert f"--outdir: '{place}' is a file - expected a directory" in run.output.splitlines()
     assert "Submitted" not in run.output
 
 
-def test_a_directory_that_cannot_be_written_is_refused_before_any_task(tmp_path):
+def test_a_directory_that_cannot_be_written_is_refused_before_any_task(tmp_path, opening):
     with small_disk(tmp_path / "disk", "1m", "ro") as disk:
-        sheet = sheet_of(tmp_path, "one")
-        run = run_pipeline(tmp_path, "-stub", "--input", sheet, "--outdir", str(disk))
-        work = run_pipeline(tmp_path, "-stub", "--input", sheet, "-work-dir", str(disk / "work"))
+        words = ("-stub", "--input", sheet_of(tmp_path, "one"))
+        run = run_pipeline(tmp_path, *words, "--outdir", str(disk), project=opening)
+        work = run_pipeline(tmp_path, *words, "-work-dir", str(disk / "work"), project=opening)
     assert run.code != 0
     assert len(lines_with(run.output, f"--outdir: '{disk}' cannot be written (Read-only file system)")) == 1
     assert "Submitted" not in run.output
@@ -116,13 +119,14 @@ def test_a_directory_that_cannot_be_written_is_refused_before_any_task(tmp_path)
     assert "Submitted" not in work.output
 
 
-def test_room_that_cannot_do_is_refused_and_one_that_is_tight_is_warned_about(tmp_path):
+def test_room_that_cannot_do_is_refused_and_one_that_is_tight_is_warned_about(tmp_path, opening):
+    """The warning is that of the next test."""
     sheet = sheet_of(tmp_path, "one", "two")
     with small_disk(tmp_path / "tiny", "1m") as disk:
-        run = run_pipeline(tmp_path, "-stub", "--input", sheet, "--outdir", str(disk))
+        run = run_pipeline(tmp_path, "-stub", "--input", sheet, "--outdir", str(disk), project=opening)
     assert run.code != 0
     assert len(lines_with(run.output, f"--outdir '{disk}': 1 MB free where this cohort needs about")) == 1
-    assert "INGEST" not in run.output
+    assert run.output.count("Submitted process") == 1  # the check of the sheet
 
 
 def test_a_disk_that_fills_while_publishing_names_the_file_and_the_cause(tmp_path):
@@ -137,78 +141,139 @@ def test_a_disk_that_fills_while_publishing_names_the_file_and_the_cause(tmp_pat
     assert re.search(rf"{disk}/slices/(one|two)/(one|two)\.", run.output)
 
 
-@pytest.fixture
-def training(tmp_path):
-    """A stub run of two slices that train, and will for long; it is stopped at the end where it goes on."""
-    sleeping = written(tmp_path / "sleeping.config", SLEEPING)
-    run = start(tmp_path, "-stub", "-c", sleeping, "--input", sheet_of(tmp_path, "one", "two"))
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    """How a run ended that was told to stop."""
+
+    code: int
+    seconds: float
+    output: str
+    locked: bool  # whether its lock is there still
+
+
+def stop(run: subprocess.Popen[str], folder: Path, number: int) -> Stop:
+    told = time.monotonic()
+    run.send_signal(number)
+    code = run.wait(timeout=30)
+    seconds = time.monotonic() - told
+    locked = (folder / "results" / LOCK).exists()
+    return Stop(code=code, seconds=seconds, output=(folder / "log").read_text(), locked=locked)
+
+
+@contextmanager
+def training(folder: Path, *arguments: str):
+    """A stub run of the slices of folder/sheet.csv, of which one trains, and will for long."""
+    sleeping = written(folder / "sleeping.config", SLEEPING)
+    run = start(folder, "-stub", "-c", sleeping, "--input", str(folder / "sheet.csv"), *arguments)
     try:
-        log = tmp_path / "log"
-        steps = ("TRAIN", "BASELINE")
-        wait_for(lambda: all(len(lines_with(log.read_text(), step)) == 2 for step in steps))
-        time.sleep(3)  # what was finished is noted
+        log = folder / "log"
+        wait_for(lambda: lines_with(log.read_text(), ":TRAIN (one "))
+        wait_for(lambda: time.time() - log.stat().st_mtime > 3 and running(folder) == 1)
+        time.sleep(3)  # what was finished is noted and published
         yield run
     finally:
         run.terminate()
         run.wait()
 
 
-def stop(run: subprocess.Popen[str], folder: Path, number: int) -> None:
-    """Tell a run to stop, which it does soon and without untrue words."""
-    told = time.monotonic()
-    run.send_signal(number)
-    assert run.wait(timeout=30) != 0
-    assert time.monotonic() - told < 10
-    said = (folder / "log").read_text()
-    assert "No slice is left" not in said
-    assert "slices failed" not in said
-    assert "ERROR" not in said
-    assert not (folder / "results" / LOCK).exists()
+def running(folder: Path) -> int:
+    """How many tasks of a run have begun and not ended."""
+    begun = re.findall(r"(?:Submitted|Cached) process > ", (folder / "log").read_text())
+    ended = (folder / "results" / "pipeline_info" / "execution_trace.txt").read_text().splitlines()[1:]
+    return len(begun) - len(ended)
 
 
-def test_a_second_run_into_the_same_outdir_is_refused_while_the_first_goes_on_until_interrupted(
-    training, tmp_path
-):
-    trace = tmp_path / "results" / "pipeline_info" / "execution_trace.txt"
-    assert "QC" in trace.read_text()
-    (tmp_path / "second").mkdir()
-    words = ("--input", str(tmp_path / "sheet.csv"), "--outdir", str(tmp_path / "results"))
-    second = run_pipeline(tmp_path / "second", "-stub", *words)
-    assert second.code != 0
-    told = lines_with(second.output, "is in use by the run")
+@dataclass(frozen=True, kw_only=True)
+class Stopped:
+    """A run beside which a second was started; interrupted, resumed, terminated and resumed again."""
+
+    process: int
+    traces: tuple[str, str]  # before the second run and after it
+    second: Run
+    locked: bool  # after the second run
+    interrupted: Stop
+    terminated: Stop
+    resumed: Run
+    statuses: dict[str, str]  # of the tasks of the run that was resumed last
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory, opening) -> Stopped:
+    folder = tmp_path_factory.mktemp("stopped")
+    rows = [
+        {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "layer"}
+        | {"teaches": "true" if name == "one" else "false"}
+        for name in ("one", "two", "three.b")
+    ]
+    sheet = str(write_sheet(folder / "sheet.csv", rows))
+    out = folder / "results"
+    trace = out / "pipeline_info" / "execution_trace.txt"
+    with training(folder) as run:
+        before = trace.read_text()
+        (folder / "second").mkdir()
+        words = ("-stub", "--input", sheet, "--outdir", str(out))
+        second = run_pipeline(folder / "second", *words, project=opening)
+        after, locked = trace.read_text(), (out / LOCK).exists()
+        interrupted = stop(run, folder, signal.SIGINT)
+    with training(folder, "-resume") as again:
+        terminated = stop(again, folder, signal.SIGTERM)
+    resumed = run_pipeline(folder, "-stub", "-resume", "--input", sheet)
+    return Stopped(
+        process=run.pid, traces=(before, after), second=second, locked=locked, interrupted=interrupted,
+        terminated=terminated, resumed=resumed, statuses=resumed.trace(),
+    )  # fmt: skip
+
+
+def test_a_second_run_into_the_same_outdir_is_refused_while_the_first_goes_on(stopped):
+    assert stopped.second.code != 0
+    told = lines_with(stopped.second.output, "is in use by the run")
     assert len(told) == 1
-    assert f"on {platform.node()} (process {training.pid})" in told[0]
-    assert "Submitted" not in second.output
-    assert "QC" in trace.read_text()  # not emptied by the run that was refused
-    assert (tmp_path / "results" / LOCK).exists()
-    stop(training, tmp_path, signal.SIGINT)
+    assert f"on {platform.node()} (process {stopped.process})" in told[0]
+    assert "Submitted" not in stopped.second.output
+    assert "QC" in stopped.traces[0]
+    assert "QC" in stopped.traces[1]  # not emptied by the run that was refused
+    assert stopped.locked
 
 
-def test_a_run_that_is_terminated_resumes(training, tmp_path):
-    stop(training, tmp_path, signal.SIGTERM)
-    again = run_pipeline(tmp_path, "-stub", "-resume", "--input", str(tmp_path / "sheet.csv"))
-    assert again.code == 0, again.output
-    trace = again.trace()
+@pytest.mark.parametrize("how", ["interrupted", "terminated"])
+def test_a_run_that_is_told_to_stop_does_so_soon_and_without_untrue_words(stopped, how):
+    told = getattr(stopped, how)
+    assert told.code != 0
+    assert told.seconds < 10
+    assert "No slice is left" not in told.output
+    assert "slices failed" not in told.output
+    assert "ERROR" not in told.output
+    assert not told.locked
+
+
+def test_a_run_that_is_stopped_resumes(stopped):
+    assert stopped.resumed.code == 0, stopped.resumed.output
     for step in ("INGEST (one)", "QC (two)", "BASELINE (one)", "GRAPH (two stmfg)"):
-        assert trace[step] == "CACHED", step
-    assert trace["TRAIN (one stmfg)"] == "COMPLETED"
+        assert stopped.statuses[step] == "CACHED", step
+    assert stopped.statuses["TRAIN (one stmfg)"] == "COMPLETED"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> tuple[Path, Run, dict[str, object]]:
     """Launch directory of a finished real run of one slice with image, the run, and what it published."""
     folder = tmp_path_factory.mktemp("finished")
+    write_inputs(folder)
     run = run_one(folder)
     return folder, run, published(run)
 
 
+OUTS = str(ROOT / "tests" / "data" / "layered" / "outs")
+ONE = ("--input", "sheet.csv", "--n_seeds", "1", "--image_view", "--outdir", "results")
+
+
+def write_inputs(folder: Path) -> None:
+    """What runs of one slice read; a file that is written again is another one for the engine."""
+    write_sheet(folder / "sheet.csv", [{"sample": "one", "path": OUTS, "n_domains": "3"}])
+    (folder / "quick.yaml").write_text(QUICK)
+
+
 def run_one(folder: Path, *more: str) -> Run:
-    outs = str(ROOT / "tests" / "data" / "layered" / "outs")
-    if not (folder / "quick.yaml").exists():  # a file written again is another one for the engine
-        write_sheet(folder / "sheet.csv", [{"sample": "one", "path": outs, "n_domains": "3"}])
-        (folder / "quick.yaml").write_text(QUICK)
-    arguments = ("--n_seeds", "1", "--stmfg_preset", "quick.yaml", "--image_view", "--outdir", "results")
-    return run_pipeline(folder, "--input", "sheet.csv", *arguments, *more)
+    return run_pipeline(folder, *ONE, "--stmfg_preset", "quick.yaml", *more)
 
 
 def published(run: Run) -> dict[str, object]:
@@ -243,50 +308,114 @@ def values_of(path: Path) -> dict[str, object]:
     return found
 
 
-def test_two_equal_runs_publish_the_same(finished, tmp_path):
+@dataclass(frozen=True, kw_only=True)
+class Killed:
+    """A run that was killed while it trained, and two that resumed it: with a damaged file, and without."""
+
+    left: list[int]  # trainings that went on
+    locked: bool
+    arrays: Path  # the damaged file
+    damaged: Run
+    row: dict[str, str]  # of the table of the run with the damaged file
+    statuses: dict[str, str]
+    places: set[str]  # of files of the slice in outdir after it
+    unlocked: bool
+    command: str  # that the run gave
+    again: Run
+
+
+@pytest.fixture(scope="module")
+def killed(finished, tmp_path_factory) -> Killed:
+    """Of the slice of `finished`, and into a directory with what that published of it."""
+    folder = tmp_path_factory.mktemp("killed")
+    write_inputs(folder)
+    (folder / "endless.yaml").write_text(ENDLESS)
+    out = folder / "results"
+    shutil.copytree(finished[0] / "results" / "slices", out / "slices")
+    engine = start(folder, *ONE, "--stmfg_preset", "endless.yaml", "--characterise", "none")
+    try:
+        wait_for(lambda: trainings(folder))
+        time.sleep(5)  # it trains
+    finally:
+        engine.kill()
+        engine.wait()
+    until = time.monotonic() + 10
+    while (left := trainings(folder)) and time.monotonic() < until:
+        time.sleep(0.1)
+    locked = (out / LOCK).exists()
+
+    arrays = next(path for path in folder.glob("work/*/*/stmfg.arrays.npz") if not path.is_symlink())
+    with arrays.open("r+b") as file:
+        file.truncate(1000)
+    damaged = run_one(folder, "-resume")
+    row, statuses = damaged.table()["one"], damaged.trace()
+    places = {str(path.relative_to(out)) for path in out.rglob("one/one.h5ad")}
+    unlocked = not (out / LOCK).exists()
+    command = re.search(r"rm -r (\S+) and run with -resume", row["reason"])[1]
+    assert Path(command).is_relative_to(folder)
+    subprocess.run(["rm", "-r", command], check=True)
+    return Killed(
+        left=left, locked=locked, arrays=arrays, damaged=damaged, row=row, statuses=statuses, places=places,
+        unlocked=unlocked, command=command, again=run_one(folder, "-resume"),
+    )  # fmt: skip
+
+
+def test_two_equal_runs_publish_the_same(finished, killed):
+    """One in one go; of the other every step ran too, in three goes and in another directory."""
     _, one, first = finished
-    other = run_one(tmp_path)
-    assert one.code == other.code == 0, other.output
-    second = published(other)
+    assert one.code == killed.again.code == 0, killed.again.output
+    second = {
+        name: held for name, held in published(killed.again).items() if not name.startswith("outdated/")
+    }
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
     assert {Path(name).suffix for name in first} >= {".h5ad", ".png", ".svg", ".csv", ".html"}
     assert b"coloured by" in first["slices/one/one.html"]
 
 
-def test_a_damaged_file_of_a_task_is_named_and_made_again_by_the_command_given(finished):
-    folder, _, _ = finished
-    arrays = next(path for path in folder.glob("work/*/*/stmfg.arrays.npz") if not path.is_symlink())
-    with arrays.open("r+b") as file:
-        file.truncate(1000)
-    damaged = run_one(folder, "-resume")
-    row = damaged.table()["one"]
-    assert row["status"] == "failed"
-    assert f"{arrays} is damaged" in row["reason"]
-    command = re.search(r"rm -r (\S+) and run with -resume", row["reason"])[1]
-    assert command == str(arrays.parent)
+def test_a_damaged_file_of_a_task_is_named_and_made_again_by_the_command_given(killed):
+    assert killed.row["status"] == "failed"
+    assert f"{killed.arrays} is damaged" in killed.row["reason"]
+    assert killed.command == str(killed.arrays.parent)
     # What the run before published of the slice is not current any more, nor gone
-    assert not (damaged.outdir / "slices" / "one").exists()
-    assert (damaged.outdir / "outdated" / "one" / "one.h5ad").exists()
+    assert killed.places == {"outdated/one/one.h5ad"}
 
-    subprocess.run(["rm", "-r", command], check=True)
-    again = run_one(folder, "-resume")
-    assert again.code == 0, again.output
-    assert again.table()["one"]["status"] != "failed"
-    assert (again.outdir / "slices" / "one" / "one.h5ad").exists()
+    assert killed.again.code == 0, killed.again.output
+    assert killed.again.table()["one"]["status"] != "failed"
+    assert (killed.again.outdir / "slices" / "one" / "one.h5ad").exists()
+
+
+def test_a_killed_engine_leaves_no_training_behind_and_no_lock_in_the_way(killed):
+    assert killed.left == []
+    assert killed.locked
+    assert "was killed; this one takes over" in killed.damaged.output
+    assert killed.statuses["GRAPH (one stmfg)"] == "CACHED"
+    assert killed.unlocked
+    assert killed.again.code == 0, killed.again.output
+    assert not (killed.again.outdir / LOCK).exists()
+
+
+def trainings(folder: Path) -> list[int]:
+    """Running processes of train.py of the runs of a directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            if any(word.endswith("train.py") for word in words) and (
+                process / "cwd"
+            ).resolve().is_relative_to(folder):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
 
 
 @pytest.fixture(scope="module")
-def set_aside(tmp_path_factory) -> tuple[Path, Run]:
+def set_aside(stopped) -> tuple[Path, Run]:
     """Where results lie, and a run of one slice that follows one of a group and files of the user."""
-    folder = tmp_path_factory.mktemp("set_aside")
-    rows = [
-        {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "layer"}
-        | {"teaches": "true" if name == "one" else "false"}
-        for name in ("one", "two", "three.b")
-    ]
-    first = run_pipeline(folder, "-stub", "--input", str(write_sheet(folder / "sheet.csv", rows)))
+    first = stopped.resumed
     assert first.code == 0, first.output
+    folder = first.outdir.parent
     out = first.outdir
     assert (out / "cohort" / "a" / "a.h5ad").exists()
     assert (out / "models" / "a" / "model.json").exists()
@@ -335,34 +464,3 @@ def test_cohorts_and_models_of_groups_that_left_the_sheet_are_set_aside(set_asid
     assert {path.name for path in (out / "models").iterdir()} == {"mine", "b"}
     assert (out / "outdated_cohort" / "a" / "a.h5ad").exists()
     assert (out / "outdated_models" / "a" / "model.safetensors").exists()
-
-
-def trainings(folder: Path) -> list[int]:
-    """Running processes of train.py of the runs of a directory."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (process / "cmdline").read_text().split("\0")
-            if any(word.endswith("train.py") for word in words) and (
-                process / "cwd"
-            ).resolve().is_relative_to(folder):
-                found.append(int(process.name))
-        except OSError:
-            continue
-    return found
-
-
-def test_a_killed_engine_leaves_no_training_behind_and_no_lock_in_the_way(tmp_path):
-    endless = written(tmp_path / "endless.yaml", ENDLESS)
-    sheet = sheet_of(tmp_path, "one")
-    engine = start(tmp_path, "--input", sheet, "--stmfg_preset", endless, "--n_seeds", "1")
-    wait_for(lambda: trainings(tmp_path))
-    time.sleep(5)  # it trains
-    engine.kill()
-    engine.wait()
-    wait_for(lambda: not trainings(tmp_path), 10)
-    assert (tmp_path / "results" / LOCK).exists()
-    again = run_pipeline(tmp_path, "-stub", "-resume", "--input", sheet)
-    assert again.code == 0, again.output
-    assert "was killed; this one takes over" in again.output
-    assert not (tmp_path / "results" / LOCK).exists()
