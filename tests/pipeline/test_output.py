@@ -25,11 +25,8 @@ pytestmark = pytest.mark.pipeline
 PATCHY = str(ROOT / "tests" / "data" / "patchy.h5ad")
 QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 ENDLESS = "extends: default\noptimiser:\n  epochs: 100000\n"
-# A training that lasts, of a run in which nothing else takes long
-SLEEPING = (
-    "process { withName: TRAIN { beforeScript = "
-    "{ task.tag.startsWith('one ') ? 'sleep 300 & wait $!' : 'true' } } }\n"
-)
+# Trainings that last, of a run in which nothing else takes long
+SLEEPING = "process { withName: TRAIN { beforeScript = 'sleep 300 & wait $!' } }\n"
 # Results of a size, of a stub run
 LARGE = (
     "process { withName: COMPLETE { afterScript = 'for f in *.h5ad; do head -c 3M /dev/zero > $f; done' } }\n"
@@ -162,30 +159,25 @@ def stop(run: subprocess.Popen[str], folder: Path, number: int) -> Stop:
 
 @contextmanager
 def training(folder: Path, *arguments: str):
-    """A stub run of the slices of folder/sheet.csv, of which one trains, and will for long."""
+    """A stub run of the two slices of folder/sheet.csv that train, and will for long."""
     sleeping = written(folder / "sleeping.config", SLEEPING)
     run = start(folder, "-stub", "-c", sleeping, "--input", str(folder / "sheet.csv"), *arguments)
     try:
         log = folder / "log"
-        wait_for(lambda: lines_with(log.read_text(), ":TRAIN (one "))
-        wait_for(lambda: time.time() - log.stat().st_mtime > 3 and running(folder) == 1)
-        time.sleep(3)  # what was finished is noted and published
+        steps = ("TRAIN", "BASELINE")
+        wait_for(lambda: all(len(lines_with(log.read_text(), step)) == 2 for step in steps))
+        time.sleep(3)  # what was finished is noted
         yield run
     finally:
         run.terminate()
         run.wait()
 
 
-def running(folder: Path) -> int:
-    """How many tasks of a run have begun and not ended."""
-    begun = re.findall(r"(?:Submitted|Cached) process > ", (folder / "log").read_text())
-    ended = (folder / "results" / "pipeline_info" / "execution_trace.txt").read_text().splitlines()[1:]
-    return len(begun) - len(ended)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """A run beside which a second was started; interrupted, resumed, terminated and resumed again."""
+    """A run beside which a second was started; interrupted, resumed, terminated and resumed again, then with
+    another slice and as a group.
+    """
 
     process: int
     traces: tuple[str, str]  # before the second run and after it
@@ -201,11 +193,10 @@ class Stopped:
 def stopped(tmp_path_factory, opening) -> Stopped:
     folder = tmp_path_factory.mktemp("stopped")
     rows = [
-        {"sample": name, "path": PATCHY, "n_domains": "3", "group": "a", "annotation": "layer"}
-        | {"teaches": "true" if name == "one" else "false"}
+        {"sample": name, "path": PATCHY, "n_domains": "3", "annotation": "layer"}
         for name in ("one", "two", "three.b")
     ]
-    sheet = str(write_sheet(folder / "sheet.csv", rows))
+    sheet = str(write_sheet(folder / "sheet.csv", rows[:2]))
     out = folder / "results"
     trace = out / "pipeline_info" / "execution_trace.txt"
     with training(folder) as run:
@@ -217,6 +208,8 @@ def stopped(tmp_path_factory, opening) -> Stopped:
         interrupted = stop(run, folder, signal.SIGINT)
     with training(folder, "-resume") as again:
         terminated = stop(again, folder, signal.SIGTERM)
+    grouped = [row | {"group": "a", "teaches": str(row["sample"] == "one").lower()} for row in rows]
+    write_sheet(folder / "sheet.csv", grouped)
     resumed = run_pipeline(folder, "-stub", "-resume", "--input", sheet)
     return Stopped(
         process=run.pid, traces=(before, after), second=second, locked=locked, interrupted=interrupted,
