@@ -1,6 +1,7 @@
 include { decodedMegabytes } from '../../../subworkflows/local/sizes/main'
 include { encoderMegabytes } from '../../../subworkflows/local/sizes/main'
 include { encoderRuns      } from '../../../subworkflows/local/sizes/main'
+include { megabytesIn      } from '../../../subworkflows/local/resources/main'
 include { memoryFor        } from '../../../subworkflows/local/resources/main'
 include { timeFor          } from '../../../subworkflows/local/resources/main'
 
@@ -8,7 +9,7 @@ include { timeFor          } from '../../../subworkflows/local/resources/main'
 process ENCODE_HISTOLOGY {
     tag "${meta.id}"
     label 'process_low'
-    memory { memoryFor(task) { [more: encoderMegabytes(options, spots) + decodedMegabytes(image)] } }
+    memory { memoryFor(task) { [more: encoderMegabytes(options, megabytesIn(spots)) + decodedMegabytes(megabytesIn(image))] } }
     time { timeFor(task) { [spots: spots, runs: encoderRuns(options, task.ext?.device)] } }
 
     input:

@@ -1,4 +1,5 @@
 include { decodedMegabytes } from '../../../subworkflows/local/sizes/main'
+include { megabytesIn      } from '../../../subworkflows/local/resources/main'
 include { memoryFor        } from '../../../subworkflows/local/resources/main'
 include { timeFor          } from '../../../subworkflows/local/resources/main'
 
@@ -6,7 +7,7 @@ include { timeFor          } from '../../../subworkflows/local/resources/main'
 process INGEST {
     tag "${meta.id}"
     label 'process_low'
-    memory { memoryFor(task) { [matrix: n_bytes, more: decodedMegabytes(image)] } }
+    memory { memoryFor(task) { [matrix: n_bytes, more: decodedMegabytes(megabytesIn(image))] } }
     time { timeFor(task) { [matrix: n_bytes, image: image] } }
 
     input:
