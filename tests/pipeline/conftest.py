@@ -14,6 +14,11 @@ from helpers.engine import engine_environment
 from helpers.opening import write_opening
 
 ROOT = Path(__file__).resolve().parents[2]
+# That every question together leaves in a slice
+TABLES = (
+    "markers", "domain_means", "spatial_genes", "trajectory", "paga", "interactions", "enrichment",
+    "denoised",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .conftest import ROOT, run_pipeline, write_sheet
+from .conftest import ROOT, TABLES, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
 SECTIONS = ("P01_S1", "P02_S1")
-TABLES = (
-    "markers", "domain_means", "spatial_genes", "trajectory", "paga", "interactions", "enrichment",
-    "denoised",
-)  # fmt: skip
 FEW = ("trajectory", "interactions", "enrichment", "denoise")
 
 
@@ -43,10 +39,10 @@ def cohort(tmp_path_factory):
     return folder, truth
 
 
-def characterised(folder, *options):
+def characterised(folder, *options, **where):
     return run_pipeline(
         folder, "--input", str(folder / "sheet.csv"), "--n_seeds", "1", "--figures", "png", "--stmfg_preset",
-        str(folder / "few.yaml"), *options, characterise=True,
+        str(folder / "few.yaml"), *options, characterise=True, **where,
     )  # fmt: skip
 
 
@@ -113,13 +109,13 @@ def test_the_group_is_described_and_not_tested_with_one_patient_a_side(outdir):
     assert "described, not tested" in report
 
 
-def test_files_that_are_no_sets_or_pairs_are_refused_before_anything_runs(cohort):
+def test_files_that_are_no_sets_or_pairs_are_refused_before_anything_runs(cohort, opening):
     folder, _ = cohort
     (folder / "bad.gmt").write_text("alone\n")
     (folder / "bad.csv").write_text("ligand,other\nA,B\n")
     options = ["--characterise", "enrichment,interactions", "--root", "1"]
     options += ["--gene_sets", str(folder / "bad.gmt"), "--interaction_pairs", str(folder / "bad.csv")]
-    run = characterised(folder, *options)
+    run = characterised(folder, *options, project=opening)
     assert run.code != 0
     lines = [line.strip() for line in run.output.splitlines() if "parameter --" in line]
     assert [line.split(":")[0] for line in lines] == [

@@ -15,7 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from tissuegraph import __version__
 
-from .conftest import ROOT, run_pipeline, write_sheet
+from .conftest import ROOT, TABLES, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
 
@@ -55,6 +55,14 @@ def test_broken_slice_is_named_in_the_table_and_the_report_and_keeps_its_path(fi
     assert row["reason"]
     assert "broken" in (finished.outdir / "multiqc" / "multiqc_report.html").read_text()
     assert not (finished.outdir / "slices" / "broken").exists()
+
+
+def test_without_questions_slices_are_as_they_were_assembled(finished, final):
+    steps = {name.split(" ")[0] for name in finished.trace()}
+    assert not steps & {"MARKERS", "SPATIAL_GENES", "COMPLETE", "COMPOSITION", "DIFFERENTIAL"}
+    for sample, slice_ in final.items():
+        assert not set(TABLES) & set(slice_.uns)
+        assert not (finished.outdir / "slices" / sample / f"{sample}.markers.csv").exists()
 
 
 def test_final_h5ad_holds_raw_counts_domains_embedding_and_graphs(final, sheet):
