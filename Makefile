@@ -3,6 +3,7 @@
 #
 #   make demo                                              set up, run on generated slices, say where to look
 #   make test                                              set up, lint, unit tests, pipeline tests
+#   make test-long                                         set up, the tests that take many minutes: before a release
 #   make run ARGS="--input sheet.csv --outdir results"     set up, run the pipeline
 #   make benchmark DATA=../shared/data                     set up, accuracy on annotated slices, time and memory by size
 #   make docs                                              set up, pages of the package from its docstrings
@@ -26,11 +27,12 @@ DATA     ?= ../shared/data
 TESTS    ?=
 # Processes that share the test files; each pipeline that they run uses up to 2 cores and 4 GB
 WORKERS  ?= 2
+PYTEST    = .venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)
 
-.PHONY: help demo test benchmark docs agreement run setup engine lint image image-cuda test-containers lock licences clean distclean
+.PHONY: help demo test test-long benchmark docs agreement run setup engine lint image image-cuda test-containers lock licences clean distclean
 
 help:
 	@sed -nE 's/^#   (make .*)/\1/p' Makefile
@@ -90,7 +92,11 @@ demo: setup
 # --- check ----------------------------------------------------------------------------------------------------------
 
 test: lint
-	@.venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
+	@$(PYTEST) -m "not long" $(TESTS)
+
+# Every platform, every tutorial, a strict run of slices that break, an engine that is killed, more about -resume
+test-long: setup
+	@$(PYTEST) -m long $(TESTS)
 
 lint: setup
 	@.venv/bin/ruff check .

@@ -11,15 +11,15 @@ sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]  # the package; `helpers
 
 
 # Below tests/pipeline, the files that take more than a minute, longest first
-LONG = ("biology", "faults", "resume", "output", "expression", "slurm", "platforms", "domains", "tutorials",
-        "cohorts", "store", "refusal", "parameters", "inputs")  # fmt: skip
+SLOWEST = ("slurm", "biology", "faults", "resume", "output", "expression", "platforms", "domains",
+           "tutorials", "cohorts", "store", "refusal", "parameters", "inputs")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):
     """Long files first, so that at the end no worker is left alone with one (`--no-loadscope-reorder`)."""
-    places = {f"test_{name}.py": place for place, name in enumerate(LONG)}
+    places = {f"test_{name}.py": place for place, name in enumerate(SLOWEST)}
     pipeline = ROOT / "tests" / "pipeline"
-    items.sort(key=lambda item: places[item.path.name] if item.path.parent == pipeline else len(LONG))
+    items.sort(key=lambda item: places[item.path.name] if item.path.parent == pipeline else len(SLOWEST))
 
 
 @pytest.fixture(scope="session")

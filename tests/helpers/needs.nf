@@ -7,7 +7,7 @@ include { hundredEpochs    } from '../../subworkflows/local/sizes/main'
 include { largest          } from '../../subworkflows/local/resources/main'
 include { megabytesIn      } from '../../subworkflows/local/resources/main'
 include { memoryFor        } from '../../subworkflows/local/resources/main'
-include { matrixBytes      } from '../../subworkflows/local/matrix/main'
+include { matrixBytes      } from '../../subworkflows/local/folders/main'
 include { needs            } from '../../subworkflows/local/resources/main'
 include { timeFor          } from '../../subworkflows/local/resources/main'
 

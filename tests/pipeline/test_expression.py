@@ -176,6 +176,7 @@ def expression_tasks(trace) -> dict[str, str]:
     return {name: status for name, status in trace.items() if "_EXPRESSION" in name}
 
 
+@pytest.mark.long
 def test_targets_of_the_same_references_share_what_is_learned_and_others_are_told_that_theirs_is_lost(
     planned,
 ):
@@ -188,6 +189,7 @@ def test_targets_of_the_same_references_share_what_is_learned_and_others_are_tol
     }
 
 
+@pytest.mark.long
 def test_a_resumed_run_learns_what_was_lost_and_nothing_else_whatever_the_order_of_rows(planned):
     _, second = planned
     assert expression_tasks(second.trace()) == {

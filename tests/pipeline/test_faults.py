@@ -182,6 +182,7 @@ def strict(tmp_path_factory):
     return run_with_faults(folder, sheet, faults, "--strict", "--infer_expression", "--evaluate", "loso")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sample", "reason"),
     [
@@ -199,6 +200,7 @@ def test_a_slice_with_counts_keeps_its_domains_where_its_image_or_expression_is_
     assert ("X_histology" in slice_.obsm) == (sample != "unencoded")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sample", "reason"),
     [
@@ -213,6 +215,7 @@ def test_a_slice_without_counts_fails_where_its_image_or_expression_is_lost(stri
     assert not list((strict.outdir / "slices").glob(f"{sample}/*"))
 
 
+@pytest.mark.long
 def test_losing_the_tasks_over_a_group_costs_none_of_its_sections_and_is_told_of_the_group(strict):
     for sample in ("uninferred", "raises_inferred"):  # the first teaches
         assert strict.table()[sample]["status"] != "failed"
@@ -224,6 +227,7 @@ def test_losing_the_tasks_over_a_group_costs_none_of_its_sections_and_is_told_of
         assert f"{step}: the task left no result, exit status 1" in report
 
 
+@pytest.mark.long
 def test_a_strict_run_publishes_everything_and_ends_with_an_error(strict):
     assert strict.code != 0
     assert "4 of 7 slices failed" in strict.output
@@ -232,12 +236,14 @@ def test_a_strict_run_publishes_everything_and_ends_with_an_error(strict):
     assert (strict.outdir / "multiqc" / "multiqc_report.html").exists()
 
 
+@pytest.mark.long
 def test_a_training_that_diverges_is_a_failed_slice_in_one_line(strict):
     row = strict.table()["diverging"]
     assert row["status"] == "failed"
     assert row["reason"].startswith("train: stMFG diverged with seed 0: its loss is inf in epoch 2 of 2")
 
 
+@pytest.mark.long
 def test_an_unforeseen_exception_in_assembly_costs_that_slice(strict):
     row = strict.table()["unforeseen"]
     assert row["status"] == "failed"
@@ -246,6 +252,7 @@ def test_an_unforeseen_exception_in_assembly_costs_that_slice(strict):
     assert not list((strict.outdir / "slices").glob("unforeseen/*"))
 
 
+@pytest.mark.long
 def test_a_chapter_that_cannot_be_made_says_so_in_its_place_and_costs_no_other(strict):
     report = (strict.outdir / "multiqc" / "multiqc_report.html").read_text()
     assert "This chapter could not be made (ValueError: &lt;no&gt; numbers)" in report

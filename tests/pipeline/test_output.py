@@ -353,6 +353,7 @@ def killed(finished, tmp_path_factory) -> Killed:
     )  # fmt: skip
 
 
+@pytest.mark.long
 def test_two_equal_runs_publish_the_same(finished, killed):
     """One in one go; of the other every step ran too, in three goes and in another directory."""
     _, one, first = finished
@@ -366,6 +367,7 @@ def test_two_equal_runs_publish_the_same(finished, killed):
     assert b"coloured by" in first["slices/one/one.html"]
 
 
+@pytest.mark.long
 def test_a_damaged_file_of_a_task_is_named_and_made_again_by_the_command_given(killed):
     assert killed.row["status"] == "failed"
     assert f"{killed.arrays} is damaged" in killed.row["reason"]
@@ -378,6 +380,7 @@ def test_a_damaged_file_of_a_task_is_named_and_made_again_by_the_command_given(k
     assert (killed.again.outdir / "slices" / "one" / "one.h5ad").exists()
 
 
+@pytest.mark.long
 def test_a_killed_engine_leaves_no_training_behind_and_no_lock_in_the_way(killed):
     assert killed.left == []
     assert killed.locked

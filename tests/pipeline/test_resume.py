@@ -151,6 +151,7 @@ def test_values_of_a_row_repeat_what_reads_them_and_a_new_teacher_repeats_the_te
     assert found == ALWAYS | number | threshold | teacher | taught
 
 
+@pytest.mark.long
 def test_a_row_removed_or_renamed_repeats_what_is_made_of_its_group_only(cohort):
     """With one section left, a group is none: that section is assembled again.
 
@@ -168,6 +169,7 @@ def test_a_row_removed_or_renamed_repeats_what_is_made_of_its_group_only(cohort)
     assert found == ALWAYS | removed | answered
 
 
+@pytest.mark.long
 def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     rows = cohort.rows[:2]
     always = ALWAYS | of_group("a") - {"COHORT (group:a)"}

@@ -11,7 +11,8 @@ from torch import Tensor
 class Adam:
     """Adam with L2 weight decay (Kingma and Ba, 2015), equal to torch.optim.Adam.
 
-    lr: step size; weight_decay: added to the gradient as weight_decay * parameter.
+    lr: step size; weight_decay: added to the gradient as weight_decay * parameter or, decoupled (Loshchilov
+    and Hutter, 2019; torch.optim.AdamW), taken off the parameter as lr * weight_decay * parameter.
     """
 
     def __init__(
@@ -20,11 +21,13 @@ class Adam:
         *,
         lr: float,
         weight_decay: float = 0.0,
+        decoupled: bool = False,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ):
         self.parameters = list(parameters)
         self.lr, self.weight_decay, self.betas, self.eps = lr, weight_decay, betas, eps
+        self.decoupled = decoupled
         self.steps = 0
         self.mean = [torch.zeros_like(p) for p in self.parameters]
         self.square = [torch.zeros_like(p) for p in self.parameters]
@@ -45,7 +48,9 @@ class Adam:
             [every[place] for place in moved] for every in (self.parameters, self.mean, self.square)
         )
         gradients = [parameter.grad for parameter in parameters]
-        if self.weight_decay:
+        if self.weight_decay and self.decoupled:
+            torch._foreach_mul_(parameters, 1 - self.lr * self.weight_decay)
+        elif self.weight_decay:
             gradients = torch._foreach_add(gradients, parameters, alpha=self.weight_decay)
         beta1, beta2 = self.betas
         torch._foreach_lerp_(mean, gradients, 1 - beta1)

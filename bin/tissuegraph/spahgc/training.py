@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch_geometric.data import HeteroData
 
+from tissuegraph.nn.optimiser import Adam
 from tissuegraph.nn.random import drawing_from, generator
 from tissuegraph.spahgc.losses import pearson_loss, view_agreement
 from tissuegraph.spahgc.masking import CLEAN, draw_views
@@ -54,7 +55,13 @@ def train_network(
     frozen = None
     if settings.losses.second_encoder == "frozen":  # built again: generators cannot be copied
         frozen = build_network(settings, n_features, n_genes, seed).to(device).requires_grad_(False).eval()
-    optimiser = _optimiser(network, settings)
+    chosen = settings.optimiser
+    optimiser = Adam(
+        network.parameters(),
+        lr=chosen.lr,
+        weight_decay=chosen.weight_decay,
+        decoupled=chosen.name == "adamw",
+    )
     draws = generator(seed)
     losses: dict[str, list[float]] = {term: [] for term in TERMS}
     for epoch in range(epochs + 1):
@@ -67,7 +74,7 @@ def train_network(
         found = []
         for place in torch.randperm(len(graphs), generator=draws).tolist():
             terms = loss_terms(network, graphs[place](), settings, draws, frozen)
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_grad()
             terms["total"].backward()
             optimiser.step()
             found.append({term: float(value.detach()) for term, value in terms.items()})
@@ -127,8 +134,3 @@ def _contrast(first, second, kind: str, symmetric: bool) -> torch.Tensor:
     if not symmetric:
         return view_agreement(a, b)
     return (view_agreement(a, b) + view_agreement(b, a)) / 2
-
-
-def _optimiser(network: Spahgc, settings: Settings) -> torch.optim.Optimizer:
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser.name]
-    return kind(network.parameters(), lr=settings.optimiser.lr, weight_decay=settings.optimiser.weight_decay)

@@ -16,6 +16,7 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
+from tissuegraph.nn.gradients import hand_on
 from tissuegraph.nn.sparse import sparse_operator
 from tissuegraph.slices.partition import spatial_parts, with_halo
 from tissuegraph.stmfg.layers import View
@@ -110,7 +111,7 @@ class PartwiseEncoder:
                 for rows, leaf in zip(self._own_rows(part), leaves, strict=True)
                 if leaf is not None and leaf.grad is not None
             ]
-            torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
+            hand_on(pairs)
 
     def _own_rows(self, part: Part) -> list[Tensor]:
         encoding = self.model(part.views, part.presence)

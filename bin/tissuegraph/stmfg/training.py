@@ -15,6 +15,7 @@ from torch import Tensor
 
 from tissuegraph.nn.allocator import return_freed_memory
 from tissuegraph.nn.device import resolve_device
+from tissuegraph.nn.gradients import hand_on
 from tissuegraph.nn.optimiser import Adam
 from tissuegraph.nn.progress import Progress, Teller
 from tissuegraph.nn.random import drawing_from, generator
@@ -164,5 +165,5 @@ def backward_one_step(
     values = backward_by_term(model, leaves, problem, settings, draws)
     gathered = zip(encoding.differentiable, leaves.differentiable, strict=True)
     pairs = [(made, leaf.grad) for made, leaf in gathered if leaf.grad is not None]
-    torch.autograd.backward(*map(list, zip(*pairs, strict=True)))
+    hand_on(pairs)
     return values

@@ -1,7 +1,7 @@
 include { COHORT   } from '../../../modules/local/cohort/main'
 include { JOIN     } from '../../../modules/local/join/main'
 include { MATCH    } from '../../../modules/local/match/main'
-include { cohortOf } from '../numbers/main'
+include { cohortOf } from '../groups/main'
 
 // The sections of a group as one analysis: shared components, and the same number for the same tissue.
 workflow COHORTS {

@@ -1,7 +1,7 @@
 include { INFER_EXPRESSION } from '../../../modules/local/infer_expression/main'
 include { LEARN_EXPRESSION } from '../../../modules/local/learn_expression/main'
 include { readJson         } from '../read_json/main'
-include { stateOf          } from '../parameters/main'
+include { stateOf          } from '../folders/main'
 include { withoutCode      } from '../parameters/main'
 
 // Expression from histology: of every target, and with an evaluation of every reference as if it were one.

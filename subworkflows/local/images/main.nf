@@ -1,4 +1,6 @@
-include { answerOf } from '../commands/main'
+include { answerOf       } from '../commands/main'
+include { imageNames     } from '../image_names/main'
+include { inspectCommand } from '../image_names/main'
 
 // The images that tasks run in, looked for before any task starts.
 
@@ -33,12 +35,6 @@ def ownImages(given) {
     return imageNames(given).findAll { name -> name.startsWith('localhost/') }
 }
 
-// Names of all images, each once: `workflow.container` is one name, or names by selector.
-def imageNames(given) {
-    def names = given instanceof Map ? given.values() : [given]
-    return names.findAll().collect { name -> name.toString() }.unique().toSorted()
-}
-
 // Name of the executor of all tasks; empty where it depends on the task.
 def executorOf(Map config) {
     def name = config.process?.executor ?: config.executor?.name ?: System.getenv('NXF_EXECUTOR') ?: 'local'
@@ -60,13 +56,6 @@ def isHere(String engine, String name) {
         error("-profile ${engine}: '${told.error.readLines().find() ?: 'no answer'}' - expected a ${engine} that answers `${command.join(' ')}`")
     }
     return told.code == 0
-}
-
-// What asks a container engine about an image, as its profile calls it; null under sudo, whose question for a password
-// would wait for ever.
-def inspectCommand(String engine, String name) {
-    def settings = (nextflow.Global.config ?: [:])[engine] ?: [:]
-    return settings.sudo ? null : [engine] + (settings.engineOptions ?: '').toString().tokenize() + ['image', 'inspect', name]
 }
 
 def targetOf(String name) {

@@ -1,5 +1,6 @@
 include { ESTIMATE     } from '../../../modules/local/estimate/main'
 include { POOL_NUMBERS } from '../../../modules/local/pool_numbers/main'
+include { cohortOf     } from '../groups/main'
 include { readJson     } from '../read_json/main'
 
 // The number of domains of every slice: given in its row or by its group, else estimated and pooled over the group.
@@ -60,11 +61,6 @@ def wantedNumbers(List rows, cohort) {
         def asked = sections.findAll { row -> !row.n_domains }
         sections.collect { row -> [row.meta, [cohort: name, size: asked.size(), n_domains: row.n_domains]] }
     }
-}
-
-// The name under which tasks and records of a group go, that of the slice where it stands alone.
-def cohortOf(Map row, cohort) {
-    return row.group_id && cohort != 'off' ? "group:${row.group_id}".toString() : row.meta.id
 }
 
 def numberIn(record) {

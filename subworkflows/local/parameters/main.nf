@@ -46,36 +46,6 @@ def fileOrNone(String parameter, name) {
     return found
 }
 
-// What tells that files in a directory changed. The engine compares the time of the directory, which a file that is
-// written over leaves as it was (and which an object store does not have), so that -resume would go on with results of
-// the old one. Empty for files.
-def stateOf(path) {
-    if (!path || !path.isDirectory()) {
-        return ''
-    }
-    def found = filesBelow(path, 4).collect { each -> "${each.place} ${each.file.size()} ${each.file.lastModified()}".toString() }
-    return found.toSorted().join('\n').md5()
-}
-
-// Files of a directory and of those below it, [ place: 'spatial/image.png', file: path ]. Links are followed: a core links
-// slices from where the platform wrote them.
-def filesBelow(path, int depth) {
-    try {
-        return filesOf(path, java.nio.file.Files.walk(path, depth, java.nio.file.FileVisitOption.FOLLOW_LINKS))
-    }
-    catch (java.io.UncheckedIOException _loop) {
-        // (a link to a directory above it)
-        def real = path.toRealPath()
-        return filesOf(real, java.nio.file.Files.walk(real, depth))
-    }
-}
-
-def filesOf(root, walked) {
-    return walked.withCloseable { paths ->
-        paths.filter { each -> each.isFile() }.map { each -> [place: root.relativize(each).toString(), file: each] }.toList()
-    }
-}
-
 // The engine stages such a path unquoted, so that the shell takes s[1].csv for s1.csv where there is one.
 def isPattern(path) {
     return path.toString() =~ /[*?\[\]{}]/ ? true : false

@@ -1,8 +1,8 @@
 include { INGEST      } from '../../../modules/local/ingest/main'
-include { matrixBytes } from '../matrix/main'
+include { matrixBytes } from '../folders/main'
 include { QC          } from '../../../modules/local/qc/main'
 include { readJson    } from '../read_json/main'
-include { stateOf     } from '../parameters/main'
+include { stateOf     } from '../folders/main'
 
 // From whatever the platform wrote to one canonical slice with its quality control.
 workflow PREPARE {

@@ -3,7 +3,7 @@ include { readJson             } from '../read_json/main'
 include { fileOrNone           } from '../parameters/main'
 include { asText               } from '../parameters/main'
 include { isPattern            } from '../parameters/main'
-include { roomProblems         } from '../outdir/main'
+include { roomProblems         } from '../room/main'
 include { withoutPattern       } from '../parameters/main'
 
 // Samplesheet and parameters, checked as a whole before any slice is touched.

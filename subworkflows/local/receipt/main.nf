@@ -1,6 +1,6 @@
 include { answerOf       } from '../commands/main'
-include { imageNames     } from '../images/main'
-include { inspectCommand } from '../images/main'
+include { imageNames     } from '../image_names/main'
+include { inspectCommand } from '../image_names/main'
 include { readJson       } from '../read_json/main'
 
 // What made the results of a run: facts that only the engine knows. A task writes them down with all others, so that

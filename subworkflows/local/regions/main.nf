@@ -1,6 +1,6 @@
 include { NAME_REGIONS } from '../../../modules/local/name_regions/main'
 include { TEACH        } from '../../../modules/local/teach/main'
-include { stateOf      } from '../parameters/main'
+include { stateOf      } from '../folders/main'
 include { withoutCode  } from '../parameters/main'
 
 // Regions taught by the annotated sections of a group, or by a model of an earlier run, to all its other sections.

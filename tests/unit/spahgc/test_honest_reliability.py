@@ -52,6 +52,7 @@ def test_reliability_is_that_of_a_new_patient_where_patients_differ(slices, by_p
     assert [found[0].history["validated_by"] for found in (by_patient, as_before)] == ["patient", "slice"]
 
 
+@pytest.mark.long
 def test_slices_left_out_give_the_reliability_of_a_further_slice_of_the_same_patients(slices):
     references = of_unknown_patients([slices[place] for place in (0, 2, 3, 4, 5)])
     found = protocol.infer(references, [slices[1].without_counts()], SETTINGS, seed=0)

@@ -1,10 +1,6 @@
 """Training: reproducible, unbiased by labels, and the same in parts as on the whole graph."""
 
 import dataclasses
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +9,6 @@ from scipy import sparse
 
 from tissuegraph.errors import SettingsError
 from tissuegraph.nn.device import resolve_device
-from tissuegraph.nn.optimiser import Adam
 from tissuegraph.nn.result import save_embeddings
 from tissuegraph.presets import load_settings
 from tissuegraph.slices.arrays import SliceArrays
@@ -159,27 +154,6 @@ def test_unknown_device_and_missing_gpu_are_refused(monkeypatch):
         resolve_device("cuda")
     with pytest.raises(SettingsError, match="must be auto, cpu or cuda, got 'tpu'"):
         resolve_device("tpu")
-
-
-def test_adam_takes_the_steps_of_torch_adam():
-    start = torch.arange(6.0).reshape(2, 3)
-    ours, theirs, idle = start.clone().requires_grad_(), start.clone().requires_grad_(), start.clone()
-    our_adam = Adam([ours, idle], lr=0.1, weight_decay=0.02)
-    their_adam = torch.optim.Adam([theirs], lr=0.1, weight_decay=0.02)
-    for _ in range(20):
-        for optimiser, parameter in ((our_adam, ours), (their_adam, theirs)):
-            optimiser.zero_grad()
-            (parameter - 1).pow(4).sum().backward()
-            optimiser.step()
-    torch.testing.assert_close(ours, theirs)
-    assert torch.equal(idle, start)
-
-
-def test_training_does_not_import_the_compiler_that_torch_optimisers_drag_in(arrays):
-    """Run in a fresh interpreter, since other tests may have imported it."""
-    code = "import sys, tissuegraph.stmfg.training; assert 'torch._dynamo' not in sys.modules, 'dynamo'"
-    package = Path(training.__file__).parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": str(package)})
 
 
 # ---- parts -----------------------------------------------------------------------------------------

@@ -1,4 +1,35 @@
-include { filesBelow } from '../parameters/main'
+// Directories that a platform wrote. (A file that two others include includes none itself: the newer parser of 25.10
+// would take its functions for defined twice.)
+
+// What tells that files in a directory changed. The engine compares the time of the directory, which a file that is
+// written over leaves as it was (and which an object store does not have), so that -resume would go on with results of
+// the old one. Empty for files.
+def stateOf(path) {
+    if (!path || !path.isDirectory()) {
+        return ''
+    }
+    def found = filesBelow(path, 4).collect { each -> "${each.place} ${each.file.size()} ${each.file.lastModified()}".toString() }
+    return found.toSorted().join('\n').md5()
+}
+
+// Files of a directory and of those below it, [ place: 'spatial/image.png', file: path ]. Links are followed: a core links
+// slices from where the platform wrote them.
+def filesBelow(path, int depth) {
+    try {
+        return filesOf(path, java.nio.file.Files.walk(path, depth, java.nio.file.FileVisitOption.FOLLOW_LINKS))
+    }
+    catch (java.io.UncheckedIOException _loop) {
+        // (a link to a directory above it)
+        def real = path.toRealPath()
+        return filesOf(real, java.nio.file.Files.walk(real, depth))
+    }
+}
+
+def filesOf(root, walked) {
+    return walked.withCloseable { paths ->
+        paths.filter { each -> each.isFile() }.map { each -> [place: root.relativize(each).toString(), file: each] }.toList()
+    }
+}
 
 // Bytes of the counts that INGEST reads, as the platform wrote them, compressed: those of a file, or of the largest form of
 // one matrix in a directory (10x writes each as h5, text and zarr). Of bins, those that the row asks for.
@@ -34,4 +65,8 @@ def formOf(String name) {
 // (text is ten times as large as compressed; an h5ad may be either way)
 def compressedBytes(String name, long bytes) {
     return name =~ /(?i)\.(csv|tsv|txt|mtx)$/ ? bytes.intdiv(10) : name =~ /(?i)\.h5ad$/ ? bytes.intdiv(2) : bytes
+}
+
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.default
 }
