@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.compared import figure_of, notes_of, pair_words
+from tissuegraph.report.glossary import terms
 from tissuegraph.report.outcomes import CohortOutcome, Outcome, cohorts_of
 from tissuegraph.report.section import Section, html_table, p_text
 
@@ -15,14 +16,17 @@ _CAPTION = (
     "Each bar is a section, sorted by condition and patient; its colours are the shares of spots that each "
     "{by} takes, as in <code>cohort/{group}/composition.csv</code>."
 )
-_HOW = (
-    "<p>The unit is the patient: shares of its sections are averaged first. As shares sum to one, one {by} "
-    "that grows makes all others smaller; so <em>change</em> is the log2 factor by which a {by} changed "
-    "against the median {by}: +1 means twice as large beside it, 0 that it changed as the median one did. "
-    "With two {by}s only their ratio is known, not which of them changed. <em>p</em> is how often patients "
-    "dealt to the conditions at random would differ as much; <em>adjusted p</em> holds the share of false "
-    "findings over all rows (Benjamini and Hochberg).</p>"
+TERMS = (
+    (
+        "Change",
+        "log2 factor by which a part changed against the median part: +1 means twice as large beside it, 0 "
+        "that it changed as the median one did. Shares sum to one, so that one part that grows makes all "
+        "others smaller; of two parts only the ratio is known, not which of them changed.",
+    ),
+    ("p", "how often patients dealt to the conditions at random would differ as much."),
+    ("Adjusted p", "holds the share of false findings over all rows (Benjamini and Hochberg)."),
 )
+_HOW = "<p>The unit is the patient: shares of its sections are averaged first.</p>"
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -68,7 +72,7 @@ def _verdict(told: Mapping[str, Any], by: str) -> str:
         ]
         for row in told["tests"]
     ]
-    return "".join(lines) + html_table(head, rows) + _HOW.format(by=by)
+    return "".join(lines) + terms(TERMS) + html_table(head, rows) + _HOW
 
 
 def _of_pair(pair: Mapping[str, Any], told: Mapping[str, Any], by: str) -> str:

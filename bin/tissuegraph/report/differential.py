@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.compared import figure_of, notes_of, pair_words
+from tissuegraph.report.glossary import terms
 from tissuegraph.report.outcomes import CohortOutcome, Outcome, cohorts_of
 from tissuegraph.report.section import Section, html_table, p_text
 
@@ -15,13 +16,21 @@ _CAPTION = (
     "One panel per {by}: each dot is a gene, to the right where it is higher in the first-named condition, "
     "and the higher the surer; coloured genes are those whose adjusted p is at most {rate:g}."
 )
+TERMS = (
+    ("log2 fold change", "of the first-named condition over the other: 1 is twice as much, -1 half."),
+    (
+        "Mean counts",
+        "of the gene in all patients, at the same depth: where few are counted little can be said.",
+    ),
+    ("p", "from Student's t, as few patients do not tell how much genes vary."),
+    ("Adjusted p", "holds the share of false findings over all rows together (Benjamini and Hochberg)."),
+)
 _HOW = (
     "<p>Counts are summed over all spots of a patient in a {by}, so that the patient is the unit, and "
     "compared by a negative-binomial model (PyDESeq2). A patient with fewer than 10 spots in a {by} is left "
-    "out there, and so is a gene without 10 counts in as many patients as the smaller condition has. p is "
-    "from Student's t, as few patients do not tell how much genes vary. <em>Adjusted p</em> holds the share "
-    "of false findings over all {by}s and genes together. A {by} is found from the same counts: a gene that "
-    "changes where its border is drawn can look changed within it.</p>"
+    "out there, and so is a gene without 10 counts in as many patients as the smaller condition has. A {by} "
+    "is found from the same counts: a gene that changes where its border is drawn can look changed within "
+    "it.</p>"
 )
 
 
@@ -45,6 +54,7 @@ def _section(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> Sect
     extra = figure_of(told, STEP, f"Change of genes within each {by}", _CAPTION.format(by=by, rate=rate))
     words = [
         *(f"<p>{_of_pair(pair, by, rate)}</p>" for pair in told["pairs"]),
+        terms(TERMS),
         _domains(told, by, rate),
         _top(told, by),
         notes_of(cohort, STEP),

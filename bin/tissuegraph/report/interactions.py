@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.characterised import figures_of, found_in, number
+from tissuegraph.report.glossary import terms
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, count, html_table, p_text
 
@@ -20,12 +21,18 @@ _PARENT = (
     "held against are the same genes moved along their own domains, so that high means of two domains are"
     " no finding. Side by side is not yet an interaction: spots on a border hold cells of both sides.",
 )
-_CAPTION = (
-    "Ranked by score and by specificity, log2 of the score over what the tissue's means give, alike. "
-    "<em>Effect</em>: standard deviations above the moved genes. p is of moving whole patterns "
-    "and is small only for patterns of many parts; adjusted (Benjamini-Hochberg) within a slice. It says "
-    "nothing about other sections or patients."
+TERMS = (
+    ("Score", "mean over neighbours on the two sides of the root of ligand times receptor, from 0."),
+    ("Specificity", "log2 of the score over what the tissue's means give: 0 is no more than those, 1 twice."),
+    ("Effect", "how many standard deviations the score is above those of the moved genes."),
+    (
+        "p",
+        "of moving whole patterns: small only for patterns of many parts. It says nothing about other "
+        "sections or patients.",
+    ),
+    ("p adjusted", "the same for all tests of a slice together (Benjamini and Hochberg)."),
 )
+_CAPTION = "Ranked by score and by specificity alike."
 
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
@@ -47,7 +54,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     ]
     head = ["Slice", "From → to", "Ligand – receptor", "Score", "Specificity", "Effect", "p", "p adjusted"]
     facts = "; ".join(_facts(sample, each) for sample, each in found)
-    body = f"<p>{_CAPTION}</p><p>{facts}.</p>{html_table(head, rows)}"
+    body = f"{terms(TERMS)}<p>{_CAPTION}</p><p>{facts}.</p>{html_table(head, rows)}"
     return [Section("interactions", "Leading pairs", _PARENT, "html", body, extra=figures_of(found, STEP))]
 
 

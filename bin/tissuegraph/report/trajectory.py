@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from tissuegraph.report.characterised import figures_of, found_in, number
+from tissuegraph.report.glossary import terms
 from tissuegraph.report.outcomes import Outcome
 from tissuegraph.report.section import Section, html_table, with_spread
 
@@ -18,12 +19,22 @@ _PARENT = (
     "in what the embedding tells of its expression, from 0 to 1. It is an order by likeness: whether one "
     "domain became another, and in which direction, is not in the data of one slice.",
 )
+TERMS = (
+    ("Pseudotime", "distance of a spot from the root, 0 to 1; of a domain the median of its spots."),
+    (
+        "Ranks",
+        "those that a domain had where the whole was repeated on a random 80 % of the spots; rank 1 is "
+        "nearest the root. Shown where they differ.",
+    ),
+    (
+        "Stability",
+        "Spearman correlation of the repeats with the answer, mean ± standard deviation: 1 is the same "
+        "order, below 0.8 the order is not to be built on.",
+    ),
+)
 _CAPTION = (
-    "Rank 1 is nearest the root; in brackets the ranks that a domain had where the whole was repeated on "
-    "a random 80 % of the spots. <em>Stability</em> is the Spearman correlation of the repeats with the "
-    "answer, mean ± standard deviation: below 0.8 the order is not to be built on. In the figure grey "
-    "spots are not reached from the root, and lines join domains that PAGA finds connected, the thicker "
-    "the more."
+    "In the figure grey spots are not reached from the root, and lines join domains that PAGA finds "
+    "connected, the thicker the more."
 )
 
 
@@ -46,7 +57,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     table = html_table(
         ["Slice", "Starts at", "Stability", "Domains in their order (median pseudotime)"], rows
     )
-    body = f"<p>{_CAPTION}</p>{table}"
+    body = f"{terms(TERMS)}<p>{_CAPTION}</p>{table}"
     return [
         Section(
             "trajectory", "Domains along pseudotime", _PARENT, "html", body, extra=figures_of(found, STEP)
