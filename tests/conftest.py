@@ -8,6 +8,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]  # the package; `helpers`
+# Before a library is loaded: threads for every core in each of the processes that share the tests wait for
+# each other, many times longer than they compute (a test of training: 101 s, with one thread 7)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # Below tests/pipeline, the files that take more than a minute, longest first
