@@ -33,7 +33,7 @@ def run(folder: Path, profile: str, stand_in: str) -> list[str]:
     """Lines that a run with a profile prints where docker and podman are the given shell script."""
     shutil.copy(ROOT / "nextflow.config", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
-    for name in ("images", "commands"):
+    for name in ("images", "image_names", "commands"):
         place = Path("subworkflows/local", name)
         shutil.copytree(ROOT / place, folder / place)
     (folder / "main.nf").write_text(SCRIPT)
