@@ -13,7 +13,7 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, compared_genes, described
 from tissuegraph.characterise.false_findings import benjamini_hochberg
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pseudobulk import Pseudobulk, pseudobulk
 from tissuegraph.characterise.sections import (
     Group,
@@ -22,6 +22,7 @@ from tissuegraph.characterise.sections import (
     read_group,
     say_what_is_compared,
 )
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.cohorts.design import Member, Pair, pairs_of
 from tissuegraph.figures.volcano import Volcano, volcano_figure
 from tissuegraph.io.text import listed

@@ -12,8 +12,8 @@ from scipy import sparse
 
 from tissuegraph.characterise.false_findings import ALPHA, benjamini_hochberg
 from tissuegraph.characterise.markers import LEAST_SPOTS
-from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import read_csv, write_csv
 from tissuegraph.io.gene_sets import read_gene_sets
 from tissuegraph.io.text import listed
 from tissuegraph.records import Record
@@ -186,10 +186,7 @@ def write_enrichment(
 ) -> None:
     """Write SAMPLE.enrichment.csv from the table of markers; fill the record."""
     subject, sets = read_subject(h5ad), read_gene_sets(gene_sets)
-    texts = {"domain": str, "gene": str, "symbol": str}
-    table = pd.read_csv(markers, dtype=texts, keep_default_na=False, na_values={
-        name: [""] for name in ("auc", "p_adjusted", "p_adjusted_split")
-    })  # fmt: skip
+    table = read_csv(markers)
     seen = np.bincount(subject.counts.indices[subject.counts.data > 0], minlength=len(subject.genes))
     background = np.flatnonzero(seen >= LEAST_SPOTS)
     matched = match_sets(

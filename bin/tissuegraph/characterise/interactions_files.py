@@ -15,8 +15,9 @@ from tissuegraph.characterise.interactions import (
     interactions,
     matched_pairs,
 )
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.subject import read_subject
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.figures.interactions import interaction_figure
 from tissuegraph.io.ligand_receptor import read_pairs
 from tissuegraph.io.text import listed

@@ -10,9 +10,10 @@ import numpy as np
 
 from tissuegraph.characterise.false_findings import ALPHA, INFERRED
 from tissuegraph.characterise.markers import LEAST_SPOTS, Markers, domain_means, find_markers, is_counted
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_colours, read_tissue
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import write_csv
 from tissuegraph.figures.markers import GeneMap, Panel, dot_figure, gene_figure, heat_figure
 from tissuegraph.records import Record
 from tissuegraph.slices.preprocess import log_normalised

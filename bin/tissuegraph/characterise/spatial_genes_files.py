@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph.characterise.false_findings import ALPHA, INFERRED
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_tissue
 from tissuegraph.characterise.spatial_genes import (
     LEAST_SPOTS,
@@ -19,6 +19,7 @@ from tissuegraph.characterise.spatial_genes import (
     spatial_table,
 )
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import write_csv
 from tissuegraph.figures.markers import GeneMap, gene_figure
 from tissuegraph.records import Record
 from tissuegraph.slices.preprocess import log_normalised

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_colours, read_tissue
 from tissuegraph.characterise.roots import asked_root
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.characterise.trajectory import (
     LEAST_SPOTS,
     Order,

@@ -70,6 +70,20 @@ def test_regions_go_before_domains(tmp_path):
     assert set(table(tmp_path, "markers")["domain"]) == {"WM, deep", "L1"}
 
 
+def test_regions_may_be_called_like_columns_and_formulas(tmp_path):
+    data = planted_slice()
+    names = {"1": "gene", "2": "=WM", "3": "-L2/3"}
+    data.obs["region"] = pd.Categorical(data.obs["domain"].map(names))
+    assert characterised("markers", tmp_path, data).status == PASSED
+    header = (tmp_path / "s.domain_means.csv").read_text().partition("\n")[0]
+    assert header == "gene,gene (region),'=WM,'-L2/3"
+    options = gmt(tmp_path, ("of 2", [f"Gene{k}" for k in range(7, 60, 3)]))
+    record = characterised("enrichment", tmp_path, data, *options)
+    assert [domain["n_markers"] > 0 for domain in record.metrics["domains"]] == [True] * 3
+    found = pd.read_csv(tmp_path / "s.enrichment.csv")
+    assert found[found["p_adjusted"] < 0.01]["domain"].tolist() == ["'=WM"]
+
+
 def test_inferred_expression_has_no_p(tmp_path):
     data = planted_slice()
     data.uns["tissuegraph"]["inferred"] = True
