@@ -203,6 +203,11 @@ def test_what_is_wrong_with_a_table_is_told_by_line_and_column(tmp_path, text, t
         read_pairs(tmp_path / "p.csv")
 
 
+def test_columns_are_parted_by_what_gives_a_ligand_and_a_receptor(tmp_path):
+    (tmp_path / "p.txt").write_text('"Ligand"\treceptor\tnotes, sources, years\nA\tB\tx, y, z\n')
+    assert read_pairs(tmp_path / "p.txt") == [Pair("A", "B")]
+
+
 def test_a_table_that_is_not_there_is_told(tmp_path):
     with pytest.raises(InputError, match=r"table of pairs p\.csv does not exist"):
         read_pairs(tmp_path / "p.csv")

@@ -160,6 +160,18 @@ def test_the_set_of_a_domain_is_found_in_it_alone(tmp_path):
     assert record.metrics["n_sets"] == 1
 
 
+def test_the_background_is_of_the_spots_that_are_in_a_domain(tmp_path):
+    data = planted_slice()
+    counts = data.layers["counts"].toarray()
+    unsure = np.arange(data.n_obs) % 3 == 0
+    data.obs["region"] = pd.Categorical(np.where(unsure, None, data.obs["domain"].astype(object)))
+    counts[~unsure, 59] = 0  # seen in spots of no region only, so it can be no marker
+    data.layers["counts"] = sparse.csr_matrix(counts)
+    characterised("markers", tmp_path, data)
+    record = characterised("enrichment", tmp_path, data, *gmt(tmp_path, ("s", ["Gene6", "Gene9", "Gene12"])))
+    assert record.metrics["n_background"] == 59
+
+
 def test_no_set_and_no_marker_leave_an_empty_table(tmp_path):
     data = planted_slice()
     data.obs["domain"] = pd.Categorical(["1"] * data.n_obs)
