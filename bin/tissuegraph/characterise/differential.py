@@ -94,13 +94,13 @@ def differential_table(
 ) -> pd.DataFrame:
     """One row per domain, pair of conditions and expressed gene; p adjusted over all rows together.
 
-    A patient with fewer than LEAST_SPOTS spots in a domain is left out there. A pair with too few patients
-    in a domain, or too few genes, has rows without p-values.
+    A patient with fewer than LEAST_SPOTS spots in a domain, or without a count there, is left out there. A
+    pair with too few patients in a domain, or too few genes, has rows without p-values.
     """
     condition = {str(section.member.patient): str(section.member.condition) for section in sections}
     parts = []
     for k, name in enumerate(names):
-        rows = np.flatnonzero(bulk.spots[:, k] >= LEAST_SPOTS)
+        rows = np.flatnonzero((bulk.spots[:, k] >= LEAST_SPOTS) & bulk.counts[:, k].any(axis=1))
         domain = DomainCounts(
             counts=bulk.counts[rows, k],
             patients=tuple(bulk.patients[i] for i in rows),
