@@ -43,9 +43,9 @@ def write_trajectory(
     record.metrics["by"] = subject.by
     asked = asked_root(subject, root)  # first: a wrong name is told even where nothing can be ordered
     if subject.sizes.size < 2 or len(subject.codes) < LEAST_SPOTS:
+        divided = f"{len(subject.names)} {subject.by}" + "s" * (len(subject.names) != 1)
         record.note(
-            f"no trajectory: {len(subject.names)} {subject.by} and {len(subject.codes)} spots; two and "
-            f"{LEAST_SPOTS} are needed"
+            f"no trajectory: {divided} and {len(subject.codes)} spots; two and {LEAST_SPOTS} are needed"
         )
         return
     name, embedding = read_embedding(h5ad)

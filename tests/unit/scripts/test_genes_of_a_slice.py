@@ -116,6 +116,20 @@ def test_too_little_to_work_on_is_a_note_and_no_crash(tmp_path, step, odd):
     assert (tmp_path / f"s.{step}.csv").exists()
 
 
+@pytest.mark.parametrize("step", ["markers", "spatial_genes"])
+def test_a_slice_of_which_no_spot_is_in_a_region_is_said_to_be_so(tmp_path, step):
+    data = planted_slice()
+    data.obs["region"] = pd.Categorical([None] * data.n_obs, categories=["WM"])
+    assert characterised(step, tmp_path, data).notes == ["no spot is in a region"]
+
+
+def test_without_neighbours_nothing_is_said_of_where_genes_lie(tmp_path):
+    data = planted_slice()
+    data.obsp["spatial_graph"] = sparse.csr_matrix((data.n_obs, data.n_obs), dtype=np.float32)
+    record = characterised("spatial_genes", tmp_path, data)
+    assert record.notes == ["no spot has a neighbour in the tissue: nothing is said of where genes lie"]
+
+
 def test_spatial_genes_are_found_and_their_domains_explain_them(tmp_path):
     record = characterised("spatial_genes", tmp_path)
     found = table(tmp_path, "spatial_genes")
