@@ -11,10 +11,10 @@ import pandas as pd
 from scipy import sparse
 
 from tissuegraph.characterise.false_findings import ALPHA, benjamini_hochberg
-from tissuegraph.characterise.genes import without_version
 from tissuegraph.characterise.markers import LEAST_SPOTS
 from tissuegraph.characterise.subject import Subject, read_subject
 from tissuegraph.characterise.tables import read_csv, write_csv
+from tissuegraph.io.gene_names import without_version
 from tissuegraph.io.gene_sets import read_gene_sets
 from tissuegraph.io.text import listed
 from tissuegraph.records import Record

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from tissuegraph.characterise.subject import Subject
-
-_VERSIONED = re.compile(r"(ENS[A-Z]*\d+)\.\d+(_PAR_Y)?", re.IGNORECASE)
-
-
-def without_version(name: str) -> str:
-    """An Ensembl id without its version; any other name as it is, dots and all."""
-    found = _VERSIONED.fullmatch(name)
-    return found[1] + (found[2] or "") if found else name
+from tissuegraph.io.gene_names import without_version
 
 
 def gene_places(subject: Subject) -> dict[str, int]:

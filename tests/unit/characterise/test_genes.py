@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tissuegraph.characterise.genes import gene_places, place_of, without_version
+from tissuegraph.characterise.genes import gene_places, place_of
+from tissuegraph.io.gene_names import without_version
 
 NAMES = SimpleNamespace(
     genes=np.array(["TP53", "Nkx2", "RP11-34P13", "tp53", "PAR"]),
