@@ -44,10 +44,11 @@ def write_interactions(
     subject = read_subject(h5ad)
     matched = matched_pairs(subject, pairs)
     record.metrics |= {"by": subject.by, "n_pairs": len(pairs), "n_measured": len(matched.pairs)}
-    if len(matched.pairs) < _FEW * len(pairs):
+    n_whole = len(pairs) - matched.missing
+    if n_whole < _FEW * len(pairs):
         names = listed([str(name) for name in subject.symbols[:3]], 3)
         record.note(
-            f"interactions: {len(matched.pairs)} of {len(pairs)} pairs have all their genes in the slice, "
+            f"interactions: {n_whole} of {len(pairs)} pairs have all their genes in the slice, "
             f"whose genes are called {names}, ..."
         )
     touching = borders(subject)

@@ -141,6 +141,8 @@ def test_names_are_matched_by_symbol_identifier_case_and_complex():
     assert found.ligands == ((0,), (0,))
     assert found.receptors == ((1, 2), (3,))
     assert found.missing == 1
+    again = [*asked, Pair("tgfb1", "B_A"), Pair("A&B", "TGFB1"), Pair("Tgfb1", "B & A")]
+    assert matched_pairs(subject, again).pairs == (*asked[:2], Pair("A&B", "TGFB1"))
 
 
 # Moves -----------------------------------------------------------------------------------------------------
