@@ -131,7 +131,9 @@ def _tell(record: Record, subject: Subject, order: Order, repeats: Repeats, why:
     if subject.inferred:
         record.note("pseudotime is of expression inferred from the image, not measured")
     if "arbitrary" in why and len(set(repeats.roots.tolist())) > 1:
-        record.note("pseudotime: the rule chose other roots in some of the repeats; name one with --root")
+        record.note(
+            "pseudotime: the rule would choose other roots in some of the repeats; name one with --root"
+        )
 
 
 def _whole(values: np.ndarray) -> list[int | None]:
