@@ -33,8 +33,9 @@ RULE = "the end of the tree of {by}s with more spots, as no root was given: the 
 def write_trajectory(
     record: Record, h5ad: Path, root: str | None, seeds: range, outdir: Path, formats: Sequence[str]
 ) -> None:
-    """Write SAMPLE.trajectory.csv, SAMPLE.paga.csv, trajectory.npz and the figure; seeds: of the answer and,
-    one each, of its repeats.
+    """Write SAMPLE.trajectory.csv, SAMPLE.paga_edges.csv, trajectory.npz and the figure.
+
+    seeds: of the answer and, one each, of its repeats.
 
     Where there is nothing to order, a note says so and nothing is written. Raises InputError for a root that
     the slice does not have.
@@ -54,7 +55,7 @@ def write_trajectory(
     repeats = repeated(order, embedding, subject.codes, asked, n_domains, seeds)
     frame = trajectory_table(subject, order, repeats)
     write_csv(frame, outdir / f"{record.sample}.trajectory.csv")
-    write_csv(paga_table(subject.names, order.connectivities), outdir / f"{record.sample}.paga.csv")
+    write_csv(paga_table(subject.names, order.connectivities), outdir / f"{record.sample}.paga_edges.csv")
     with open(outdir / "trajectory.npz", "wb") as file:
         np.savez(file, pseudotime=order.pseudotime)
     why = asked.why or f"{subject.by} {subject.names[order.domain]}, " + RULE.format(by=subject.by)
