@@ -51,7 +51,7 @@ def main(
     outdir: Path,
     formats: tuple[str, ...],
 ) -> None:
-    """Write SAMPLE.trajectory.csv, SAMPLE.paga.csv, trajectory.npz and SAMPLE.trajectory.png into OUTDIR."""
+    """Write SAMPLE.trajectory.csv, SAMPLE.paga_edges.csv, trajectory.npz and the figure into OUTDIR."""
     if root is None and root_file is not None:
         root = json.loads(root_file.read_text())
     know_own_fonts_only()

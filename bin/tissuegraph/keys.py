@@ -54,7 +54,7 @@ CHARACTERISED = (  # uns: tables of what domains mean, as in the CSV files of th
     "domain_means",
     "spatial_genes",
     "trajectory",
-    "paga",
+    "paga_edges",  # (scanpy keeps its own in uns["paga"])
     "interactions",
     "enrichment",
     "denoised",

@@ -16,7 +16,7 @@ from helpers.opening import write_opening
 ROOT = Path(__file__).resolve().parents[2]
 # That every question together leaves in a slice
 TABLES = (
-    "markers", "domain_means", "spatial_genes", "trajectory", "paga", "interactions", "enrichment",
+    "markers", "domain_means", "spatial_genes", "trajectory", "paga_edges", "interactions", "enrichment",
     "denoised",
 )  # fmt: skip
 

@@ -12,10 +12,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tissuegraph import keys
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.replicates import agreement, distances, section_table
 from tissuegraph.characterise.sections import Group, numbers_match, read_group, say_what_is_compared
 from tissuegraph.characterise.shares import compare, log_shares, mean_by_patient, shares_of
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.cohorts.design import Member, Pair, levels_in_order, pairs_of
 from tissuegraph.figures.palette import domain_colour, region_number
 from tissuegraph.figures.shares import Bar, shares_figure

@@ -35,7 +35,10 @@ class DomainCounts:
 
     def of(self, wanted: Sequence[str]) -> DomainCounts:
         """The patients of some conditions."""
-        rows = [i for i, condition in enumerate(self.conditions) if condition in wanted]
+        return self.rows([i for i, condition in enumerate(self.conditions) if condition in wanted])
+
+    def rows(self, rows: Sequence[int]) -> DomainCounts:
+        """Some of the patients, by their places."""
         return DomainCounts(
             counts=self.counts[rows],
             patients=tuple(self.patients[i] for i in rows),
@@ -56,8 +59,9 @@ def expressed(counts: np.ndarray, conditions: Sequence[str]) -> np.ndarray:
 def compared_genes(domain: DomainCounts, pairs: Sequence[Pair]) -> dict[tuple[str, str], pd.DataFrame]:
     """Per pair of conditions (a, b) a table of COLUMNS, one row per expressed gene.
 
-    One model over the patients of all conditions with enough of them; a p-value is missing where one patient
-    alone makes the result (Cook's distance) or the model of a gene did not converge.
+    One model over the patients of all conditions with enough of them; one without a count of any expressed
+    gene has no depth and is left out. A p-value is missing where one patient alone makes the result (Cook's
+    distance) or the model of a gene did not converge.
     """
     enough = [c for c in dict.fromkeys(domain.conditions) if domain.conditions.count(c) >= LEAST_PATIENTS]
     wanted = [pair for pair in pairs if pair.a in enough and pair.b in enough]
@@ -67,6 +71,9 @@ def compared_genes(domain: DomainCounts, pairs: Sequence[Pair]) -> dict[tuple[st
     kept = expressed(part.counts, part.conditions)
     if kept.sum() < LEAST_GENES:
         return {}
+    counted = np.flatnonzero(part.counts[:, kept].any(axis=1))
+    if len(counted) < len(part.patients):
+        return compared_genes(part.rows(counted.tolist()), pairs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return _fitted(part, kept, wanted)
@@ -154,12 +161,13 @@ def _p_values(statistic: np.ndarray, freedom: np.ndarray) -> np.ndarray:
 def degrees_of_freedom(n_patients: int, n_conditions: int, prior_variance: float | None) -> float:
     """Of a gene's dispersion: those of its own patients and those that it borrows from the other genes.
 
-    prior_variance: of log dispersions about their trend, None where nothing is borrowed. The logarithm of a
+    prior_variance: of log dispersions about their trend, None or NaN where nothing is borrowed, as where no
+    gene varies more than a Poisson does. The logarithm of a
     variance known with d degrees of freedom has the variance trigamma(d / 2) (Smyth 2004,
     doi:10.2202/1544-6115.1027).
     """
     own = n_patients - n_conditions
-    if prior_variance is None:
+    if prior_variance is None or np.isnan(prior_variance):
         return own
     low, high = 1e-3, 1e6
 

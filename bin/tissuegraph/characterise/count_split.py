@@ -67,11 +67,14 @@ def split_test(
 
 
 def dice(first: np.ndarray, second: np.ndarray, n_domains: int) -> np.ndarray:
-    """(K,) twice the shared spots over the spots of both, for two labellings (N,) with equal numbers."""
-    shared = np.bincount(first[(first == second) & (first >= 0)], minlength=n_domains)[:n_domains]
-    sizes = [
-        np.bincount(each[(each >= 0) & (each < n_domains)], minlength=n_domains) for each in (first, second)
-    ]
+    """(K,) twice the shared spots over the spots of both, for two labellings (N,) with equal numbers.
+
+    Only of spots that both have in a domain: that one says nothing of a spot is no disagreement.
+    """
+    both = (first >= 0) & (second >= 0)
+    first, second = first[both], second[both]
+    shared = np.bincount(first[first == second], minlength=n_domains)[:n_domains]
+    sizes = [np.bincount(each[each < n_domains], minlength=n_domains) for each in (first, second)]
     return 2 * shared / np.maximum(sizes[0] + sizes[1], 1)
 
 

@@ -101,7 +101,8 @@ def compared(
 
     Each seed sets aside other counts and trains another network. Beside it: the counts that were kept, and
     their average over each spot and its neighbours in the spatial graph. Genes with fewer than 50 held-out
-    counts in any seed are left out of the means over genes, and have no figures.
+    counts in any seed, or of which a predictor says the same of all spots, are left out of the means over
+    genes, and have no figures.
     """
     tables = []
     for seed in seeds:
@@ -109,8 +110,10 @@ def compared(
         again = _without(arrays, kept, columns, settings)
         expected = train_expected(again, settings, seed=seed, device=device, image=image, note=note)
         tables.append(_judged(again, held, columns, expected))
-    enough = np.min([table["held_out_counts"] for table in tables], axis=0) >= LEAST_HELD
     names = [name for name in tables[0] if name != "held_out_counts"]
+    enough = np.min([table["held_out_counts"] for table in tables], axis=0) >= LEAST_HELD
+    for table in tables:  # means of other genes for one predictor than for another would be no comparison
+        enough &= np.isfinite([table[name] for name in names]).all(axis=0)
     frame = pd.DataFrame({"gene": subject.genes[columns]})
     for name in tables[0]:
         frame[name] = np.mean([table[name] for table in tables], axis=0)
@@ -197,8 +200,8 @@ def verdict(by_seed: pd.DataFrame) -> tuple[str, str]:
     """`better`, `as good` or `worse`, the network against plain smoothing, and the sentence that says so."""
     if not len(by_seed):
         return "unknown", (
-            f"No gene has {LEAST_HELD} held-out counts: whether the network tells more than smoothing is not "
-            "known."
+            f"No gene has {LEAST_HELD} held-out counts and expectations that vary: whether the network tells "
+            "more than smoothing is not known."
         )
     difference = by_seed["pearson_network"] - by_seed["pearson_smoothing"]
     gain = float(difference.mean())

@@ -22,9 +22,10 @@ from tissuegraph.characterise.denoise import (
     verdict,
 )
 from tissuegraph.characterise.held_out import TARGET
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_tissue
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.figures.denoise import Denoised, denoise_figure
 from tissuegraph.records import Record
 from tissuegraph.slices.arrays import SliceArrays

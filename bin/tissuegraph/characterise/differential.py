@@ -13,7 +13,7 @@ import pandas as pd
 from tissuegraph import keys
 from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, compared_genes, described
 from tissuegraph.characterise.false_findings import benjamini_hochberg
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pseudobulk import Pseudobulk, pseudobulk
 from tissuegraph.characterise.sections import (
     Group,
@@ -22,6 +22,7 @@ from tissuegraph.characterise.sections import (
     read_group,
     say_what_is_compared,
 )
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.cohorts.design import Member, Pair, pairs_of
 from tissuegraph.figures.volcano import Volcano, volcano_figure
 from tissuegraph.io.text import listed
@@ -93,13 +94,13 @@ def differential_table(
 ) -> pd.DataFrame:
     """One row per domain, pair of conditions and expressed gene; p adjusted over all rows together.
 
-    A patient with fewer than LEAST_SPOTS spots in a domain is left out there. A pair with too few patients
-    in a domain, or too few genes, has rows without p-values.
+    A patient with fewer than LEAST_SPOTS spots in a domain, or without a count there, is left out there. A
+    pair with too few patients in a domain, or too few genes, has rows without p-values.
     """
     condition = {str(section.member.patient): str(section.member.condition) for section in sections}
     parts = []
     for k, name in enumerate(names):
-        rows = np.flatnonzero(bulk.spots[:, k] >= LEAST_SPOTS)
+        rows = np.flatnonzero((bulk.spots[:, k] >= LEAST_SPOTS) & bulk.counts[:, k].any(axis=1))
         domain = DomainCounts(
             counts=bulk.counts[rows, k],
             patients=tuple(bulk.patients[i] for i in rows),

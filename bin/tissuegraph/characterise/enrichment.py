@@ -12,8 +12,9 @@ from scipy import sparse
 
 from tissuegraph.characterise.false_findings import ALPHA, benjamini_hochberg
 from tissuegraph.characterise.markers import LEAST_SPOTS
-from tissuegraph.characterise.output import write_csv
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import read_csv, write_csv
+from tissuegraph.io.gene_names import without_version
 from tissuegraph.io.gene_sets import read_gene_sets
 from tissuegraph.io.text import listed
 from tissuegraph.records import Record
@@ -61,15 +62,14 @@ def match_sets(
     for column in (genes, gene_ids, symbols):
         for gene, name in enumerate(map(str, column)):
             place.setdefault(name, set()).add(gene)
-            if name.startswith("ENS"):
-                place.setdefault(name.partition(".")[0], set()).add(gene)
+            place.setdefault(without_version(name), set()).add(gene)
     folded = {name.casefold() for name in place}
     other_case: set[str] = set()
     names, rows, unmeasured, small = [], [], [], []
     for title, wanted in sets.items():
         own: set[int] = set()
         for name in wanted:
-            known = place.get(name) or place.get(name.partition(".")[0] if name.startswith("ENS") else name)
+            known = place.get(name) or place.get(without_version(name))
             if known:
                 own |= known
             elif name.casefold() in folded:
@@ -186,11 +186,9 @@ def write_enrichment(
 ) -> None:
     """Write SAMPLE.enrichment.csv from the table of markers; fill the record."""
     subject, sets = read_subject(h5ad), read_gene_sets(gene_sets)
-    texts = {"domain": str, "gene": str, "symbol": str}
-    table = pd.read_csv(markers, dtype=texts, keep_default_na=False, na_values={
-        name: [""] for name in ("auc", "p_adjusted", "p_adjusted_split")
-    })  # fmt: skip
-    seen = np.bincount(subject.counts.indices[subject.counts.data > 0], minlength=len(subject.genes))
+    table = read_csv(markers)
+    counts = subject.counts[subject.codes >= 0]  # as the markers: of the spots that are in a domain
+    seen = np.bincount(counts.indices[counts.data > 0], minlength=len(subject.genes))
     background = np.flatnonzero(seen >= LEAST_SPOTS)
     matched = match_sets(
         sets, subject.genes[background], subject.gene_ids[background], subject.symbols[background]

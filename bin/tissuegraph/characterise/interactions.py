@@ -51,16 +51,22 @@ class Matched:
 
 
 def matched_pairs(subject: Subject, pairs: Sequence[Pair]) -> Matched:
-    """Pairs by any name of their genes. A gene's name may have an underscore and is no complex then."""
+    """Pairs by any name of their genes. A gene's name may have an underscore and is no complex then.
+
+    Pairs of the same genes under other names, or in another order, are one, called as the first of them is.
+    """
     places = gene_places(subject)
-    found, ligands, receptors = [], [], []
+    found: dict[tuple[frozenset[int], frozenset[int]], Pair] = {}
+    ligands, receptors, missing = [], [], 0
     for pair in pairs:
         ligand, receptor = (_columns(name, places) for name in (pair.ligand, pair.receptor))
-        if ligand is not None and receptor is not None:
-            found.append(pair)
+        if ligand is None or receptor is None:
+            missing += 1
+        elif (same := (frozenset(ligand), frozenset(receptor))) not in found:
+            found[same] = pair
             ligands.append(ligand)
             receptors.append(receptor)
-    return Matched(tuple(found), tuple(ligands), tuple(receptors), len(pairs) - len(found))
+    return Matched(tuple(found.values()), tuple(ligands), tuple(receptors), missing)
 
 
 def _columns(name: str, places: dict[str, int]) -> tuple[int, ...] | None:

@@ -15,8 +15,9 @@ from tissuegraph.characterise.interactions import (
     interactions,
     matched_pairs,
 )
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.subject import read_subject
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.figures.interactions import interaction_figure
 from tissuegraph.io.ligand_receptor import read_pairs
 from tissuegraph.io.text import listed
@@ -43,10 +44,11 @@ def write_interactions(
     subject = read_subject(h5ad)
     matched = matched_pairs(subject, pairs)
     record.metrics |= {"by": subject.by, "n_pairs": len(pairs), "n_measured": len(matched.pairs)}
-    if len(matched.pairs) < _FEW * len(pairs):
+    n_whole = len(pairs) - matched.missing
+    if n_whole < _FEW * len(pairs):
         names = listed([str(name) for name in subject.symbols[:3]], 3)
         record.note(
-            f"interactions: {len(matched.pairs)} of {len(pairs)} pairs have all their genes in the slice, "
+            f"interactions: {n_whole} of {len(pairs)} pairs have all their genes in the slice, "
             f"whose genes are called {names}, ..."
         )
     touching = borders(subject)

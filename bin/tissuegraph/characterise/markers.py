@@ -74,11 +74,16 @@ def is_counted(counts: sparse.csr_matrix) -> bool:
 
 
 def domain_means(subject: Subject) -> pd.DataFrame:
-    """Mean raw counts per spot of each gene (rows) in each domain (columns); the first column is `gene`."""
+    """Mean raw counts per spot of each gene (rows) in each domain (columns); the first column is `gene`.
+
+    A region of that name has the column `gene (region)`.
+    """
     member = membership(subject.codes, len(subject.names))
     means = (member @ subject.counts).toarray() / np.maximum(subject.sizes, 1)[:, None]
-    table = pd.DataFrame(means.T, columns=list(subject.names))
-    table.insert(0, "gene", subject.genes, allow_duplicates=True)  # (a region may be called gene)
+    table = pd.DataFrame(means.T, columns=list(subject.names)).rename(
+        columns={"gene": f"gene ({subject.by})"}
+    )
+    table.insert(0, "gene", subject.genes)
     return table
 
 

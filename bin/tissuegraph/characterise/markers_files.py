@@ -10,15 +10,18 @@ import numpy as np
 
 from tissuegraph.characterise.false_findings import ALPHA, INFERRED
 from tissuegraph.characterise.markers import LEAST_SPOTS, Markers, domain_means, find_markers, is_counted
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_colours, read_tissue
-from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.subject import Subject, read_subject, without_others
+from tissuegraph.characterise.tables import write_csv
 from tissuegraph.figures.markers import GeneMap, Panel, dot_figure, gene_figure, heat_figure
+from tissuegraph.io.text import listed
 from tissuegraph.records import Record
 from tissuegraph.slices.preprocess import log_normalised
 
 DOTS, HEAT, SHOWN = 3, 8, 5  # genes of each domain in the dot plot, in the heat map, in the report
 MOST_MAPS = 16
+_NAMED = 20  # domains named in a sentence
 
 
 def write_markers(record: Record, h5ad: Path, outdir: Path, formats: Sequence[str], seed: int) -> None:
@@ -48,11 +51,11 @@ def write_markers(record: Record, h5ad: Path, outdir: Path, formats: Sequence[st
 
 def _note_markers(record: Record, subject: Subject, found: Markers) -> None:
     if len(subject.names) < 2:
-        record.note(f"there is one {subject.by} only: nothing to compare it with")
+        record.note(without_others(subject, "nothing to compare it with"))
         return
     small = [name for name, enough in zip(subject.names, found.tested, strict=True) if not enough]
     if small:
-        record.note(f"fewer than {LEAST_SPOTS} spots on a side, so no markers: {', '.join(small)}")
+        record.note(f"fewer than {LEAST_SPOTS} spots on a side, so no markers: {listed(small, _NAMED)}")
     if not found.genes.any():
         record.note(f"no gene has counts in at least {LEAST_SPOTS} spots; none was tested")
     if subject.inferred:
@@ -69,7 +72,7 @@ def _note_markers(record: Record, subject: Subject, found: Markers) -> None:
         ]
         if alone:
             record.note(
-                f"half of the counts does not show {subject.by} {', '.join(alone)} again: "
+                f"half of the counts does not show {subject.by} {listed(alone, _NAMED)} again: "
                 f"p_adjusted_split is left empty there"
             )
 

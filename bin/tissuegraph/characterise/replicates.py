@@ -90,14 +90,15 @@ def _standing(
     n = len(shares)
     composition, quality = np.full(n, np.nan), np.full(n, np.nan)
     reasons: list[list[str]] = [[] for _ in range(n)]
-    for rows in _peers(condition):
-        if len(rows) < LEAST_SECTIONS:
+    for rows, peers in _peers(condition):
+        if len(peers) < LEAST_SECTIONS:
             continue
-        typical = np.median(shares[rows], axis=0)
-        off = shares[rows] - typical
-        composition[rows] = robust(np.abs(off).sum(axis=1) / 2, "composition")
-        quality[rows] = robust(np.log(np.maximum(depth[rows], 1e-9)), "quality")
-        for row, apart in zip(rows, off, strict=True):
+        told = np.isin(peers, rows)
+        typical = np.median(shares[peers], axis=0)
+        off = shares[peers] - typical
+        composition[rows] = robust(np.abs(off).sum(axis=1) / 2, "composition")[told]
+        quality[rows] = robust(np.log(np.maximum(depth[peers], 1e-9)), "quality")[told]
+        for row, apart in zip(rows, off[told], strict=True):
             if composition[row] > LIMIT:
                 k = int(np.argmax(np.abs(apart)))
                 share, usual = f"{shares[row, k]:.0%}", f"{typical[k]:.0%}"
@@ -108,11 +109,16 @@ def _standing(
     return composition, quality, reasons
 
 
-def _peers(condition: np.ndarray) -> list[np.ndarray]:
-    """Rows of each condition where all have enough of them, else all rows as one."""
-    levels = sorted({str(c) for c in condition})
-    parts = [np.flatnonzero([str(c) == level for c in condition]) for level in levels]
-    return parts if min(map(len, parts)) >= LEAST_SECTIONS else [np.arange(len(condition))]
+def _peers(condition: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Ascending rows, and the rows that these are held against: those of one condition against each other
+    where they are enough, all others against the group.
+    """
+    levels = sorted({str(c) for c in condition if c is not None})
+    parts = [np.flatnonzero([c is not None and str(c) == level for c in condition]) for level in levels]
+    parts = [part for part in parts if len(part) >= LEAST_SECTIONS]
+    everyone = np.arange(len(condition))
+    rest = np.setdiff1d(everyone, np.concatenate(parts) if parts else [])
+    return [*((part, part) for part in parts), *([(rest, everyone)] if len(rest) else [])]
 
 
 def _who(group: Group) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -40,7 +40,8 @@ class Section:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
     """by: `region` or `domain`; names: (K,) of all sections, places: (K,) of each name among all that the
-    column knows, from 0; sections: those that can be compared; left_out: those that cannot, by name.
+    column knows, from 0; sections: those that can be compared; left_out: those that were neither named nor
+    taught, empty: those of which no spot is in any domain, by name.
     """
 
     by: str
@@ -48,6 +49,7 @@ class Group:
     places: tuple[int, ...]
     sections: tuple[Section, ...]
     left_out: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
 
     @property
     def n_domains(self) -> int:
@@ -58,7 +60,8 @@ def read_group(folder: Path, design: Mapping[str, Member]) -> Group:
     """Every `<sample>.h5ad` of a folder by name, with its regions where the group was taught, else domains.
 
     A section that taught has no regions but its annotation, which stands for them: of the names that were
-    taught. One that was neither named nor taught is left out. Raises InputError where there is no section.
+    taught. One that was neither named nor taught is left out, and so is one of which no spot is in any:
+    its shares are not known. Raises InputError where there is no section.
     """
     paths = sorted(folder.glob("*.h5ad"))
     if not paths:
@@ -117,19 +120,27 @@ def say_what_is_compared(record: Record, group: Group) -> None:
             f"{', '.join(group.left_out)} was neither named nor taught and is left out of what is compared "
             "by region"
         )
+    if group.empty:
+        record.warn(
+            f"no spot of {', '.join(group.empty)} is in a {group.by}: left out, as its shares are not known"
+        )
 
 
 def _without_empty(by: str, known: Sequence[str], sections: Sequence[Section], left_out: list[str]) -> Group:
-    """The group, of the names that have a spot anywhere."""
-    used = np.unique(np.concatenate([section.codes[section.codes >= 0] for section in sections]))
+    """The group, of the names that have a spot anywhere, and of the sections that have one of any name."""
+    filled = [section for section in sections if (section.codes >= 0).any()]
+    if not filled:
+        raise InputError(f"no spot of any section of the group is in a {by}; see what their own steps say")
+    used = np.unique(np.concatenate([section.codes[section.codes >= 0] for section in filled]))
     place = np.full(len(known) + 1, -1)  # (the last is that of -1)
     place[used] = np.arange(len(used))
     return Group(
         by=by,
         names=tuple(known[k] for k in used),
         places=tuple(int(k) for k in used),
-        sections=tuple(replace(section, codes=place[section.codes]) for section in sections),
+        sections=tuple(replace(section, codes=place[section.codes]) for section in filled),
         left_out=tuple(left_out),
+        empty=tuple(section.name for section in sections if not (section.codes >= 0).any()),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph.characterise.false_findings import ALPHA, INFERRED
-from tissuegraph.characterise.output import add_figure, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_tissue
 from tissuegraph.characterise.spatial_genes import (
     LEAST_SPOTS,
@@ -18,7 +18,8 @@ from tissuegraph.characterise.spatial_genes import (
     row_normalised,
     spatial_table,
 )
-from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.subject import Subject, read_subject, without_others
+from tissuegraph.characterise.tables import write_csv
 from tissuegraph.figures.markers import GeneMap, gene_figure
 from tissuegraph.records import Record
 from tissuegraph.slices.preprocess import log_normalised
@@ -43,10 +44,12 @@ def write_spatial_genes(record: Record, h5ad: Path, outdir: Path, formats: Seque
     if (subject.symbols != subject.genes).any():
         table["symbol"] = table["gene"].map(symbols)
     write_csv(table, outdir / f"{record.sample}.spatial_genes.csv")
-    if table.empty:
+    if not weights.nnz:
+        record.note("no spot has a neighbour in the tissue: nothing is said of where genes lie")
+    elif table.empty:
         record.note(f"no gene has counts in at least {LEAST_SPOTS} spots and varies; none was tested")
     if not divided:
-        record.note(f"there is one {subject.by} only: nothing can vary beyond it")
+        record.note(without_others(subject, "nothing can vary beyond it"))
     left = table.sort_values("morans_i_within_domains", ascending=False, kind="stable").dropna(
         subset="morans_i_within_domains"
     )

@@ -64,6 +64,13 @@ def read_subject(path: Path) -> Subject:
         )
 
 
+def without_others(subject: Subject, so: str) -> str:
+    """What a record says of a slice that has no two domains; so: of one, what that means."""
+    if not subject.names:
+        return f"no spot is in a {subject.by}"
+    return f"there is one {subject.by} only: {so}"
+
+
 def _division(file: Any) -> tuple[str, np.ndarray, tuple[str, ...]]:
     """`region` of an open h5ad, else `domain`: the column's name, codes (N,) and names (K,).
 

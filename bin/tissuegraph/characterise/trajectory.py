@@ -43,8 +43,9 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Repeats:
-    """What the same procedure gives on random shares of the spots: spearman (R,) with the answer over the
-    spots of each, medians (R, K) of the pseudotime, roots (R,) the domain that each started from.
+    """What the same procedure gives on random shares of the spots, from the domain of the answer: spearman
+    (R,) with it over the spots of each, medians (R, K) of the pseudotime; roots (R,) the domain that the rule
+    would have started from, where none was asked for.
     """
 
     spearman: np.ndarray
@@ -78,18 +79,27 @@ def ordered(embedding: np.ndarray, codes: np.ndarray, root: Root, n_domains: int
     connectivities = _paga(data, codes, n_domains)
     domain = root.domain
     if domain is None:
-        sizes = np.bincount(codes[codes >= 0], minlength=n_domains)
-        domain = end_of_tree(connectivities, _centres(embedding, codes, n_domains), sizes)
+        domain = _by_rule(connectivities, embedding, codes)
     spot = middle_spot(embedding, np.flatnonzero(codes == domain))
     return Order(
         pseudotime=_pseudotime(data, spot, seed), connectivities=connectivities, root=spot, domain=domain
     )
 
 
+def _by_rule(connectivities: np.ndarray, embedding: np.ndarray, codes: np.ndarray) -> int:
+    n_domains = len(connectivities)
+    sizes = np.bincount(codes[codes >= 0], minlength=n_domains)
+    return end_of_tree(connectivities, _centres(embedding, codes, n_domains), sizes)
+
+
 def repeated(
     order: Order, embedding: np.ndarray, codes: np.ndarray, root: Root, n_domains: int, seeds: range
 ) -> Repeats:
-    """The whole procedure, the choice of a root included, on a random share of the spots for each seed."""
+    """The whole procedure on a random share of the spots for each seed.
+
+    All start in the domain of the answer: a repeat from the other end of the same order is no disagreement
+    about the order. Which domain the rule would have chosen is told apart.
+    """
     from scipy.stats import spearmanr
 
     agreement, medians, roots = [], [], []
@@ -97,15 +107,16 @@ def repeated(
     size = min(max(int(SHARE * n_spots), 2), MOST_REPEATED)
     for seed in seeds:
         chosen = np.sort(np.random.default_rng([seed, 1]).choice(n_spots, size, replace=False))
-        if root.domain is not None and not (codes[chosen] == root.domain).any():
-            chosen = np.union1d(chosen, np.flatnonzero(codes == root.domain))
-        again = ordered(embedding[chosen], codes[chosen], root, n_domains, seed)
+        if not (codes[chosen] == order.domain).any():
+            chosen = np.union1d(chosen, np.flatnonzero(codes == order.domain))
+        part, own = embedding[chosen], codes[chosen]
+        again = ordered(part, own, Root(order.domain, ""), n_domains, seed)
         both = np.isfinite(again.pseudotime) & np.isfinite(order.pseudotime[chosen])
         told = both.sum() > 2
         pair = again.pseudotime[both], order.pseudotime[chosen][both]
         agreement.append(float(spearmanr(*pair).statistic) if told else np.nan)
-        medians.append(quantiles(again.pseudotime, codes[chosen], n_domains)[:, 1])
-        roots.append(again.domain)
+        medians.append(quantiles(again.pseudotime, own, n_domains)[:, 1])
+        roots.append(_by_rule(again.connectivities, part, own) if root.domain is None else order.domain)
     return Repeats(
         spearman=np.array(agreement),
         medians=np.array(medians).reshape(len(agreement), n_domains),

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tissuegraph.characterise.output import add_figure, rows_of, write_csv
+from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pictured import read_colours, read_tissue
 from tissuegraph.characterise.roots import asked_root
 from tissuegraph.characterise.subject import Subject, read_subject
+from tissuegraph.characterise.tables import rows_of, write_csv
 from tissuegraph.characterise.trajectory import (
     LEAST_SPOTS,
     Order,
@@ -32,8 +33,9 @@ RULE = "the end of the tree of {by}s with more spots, as no root was given: the 
 def write_trajectory(
     record: Record, h5ad: Path, root: str | None, seeds: range, outdir: Path, formats: Sequence[str]
 ) -> None:
-    """Write SAMPLE.trajectory.csv, SAMPLE.paga.csv, trajectory.npz and the figure; seeds: of the answer and,
-    one each, of its repeats.
+    """Write SAMPLE.trajectory.csv, SAMPLE.paga_edges.csv, trajectory.npz and the figure.
+
+    seeds: of the answer and, one each, of its repeats.
 
     Where there is nothing to order, a note says so and nothing is written. Raises InputError for a root that
     the slice does not have.
@@ -42,9 +44,9 @@ def write_trajectory(
     record.metrics["by"] = subject.by
     asked = asked_root(subject, root)  # first: a wrong name is told even where nothing can be ordered
     if subject.sizes.size < 2 or len(subject.codes) < LEAST_SPOTS:
+        divided = f"{len(subject.names)} {subject.by}" + "s" * (len(subject.names) != 1)
         record.note(
-            f"no trajectory: {len(subject.names)} {subject.by} and {len(subject.codes)} spots; two and "
-            f"{LEAST_SPOTS} are needed"
+            f"no trajectory: {divided} and {len(subject.codes)} spots; two and {LEAST_SPOTS} are needed"
         )
         return
     name, embedding = read_embedding(h5ad)
@@ -53,7 +55,7 @@ def write_trajectory(
     repeats = repeated(order, embedding, subject.codes, asked, n_domains, seeds)
     frame = trajectory_table(subject, order, repeats)
     write_csv(frame, outdir / f"{record.sample}.trajectory.csv")
-    write_csv(paga_table(subject.names, order.connectivities), outdir / f"{record.sample}.paga.csv")
+    write_csv(paga_table(subject.names, order.connectivities), outdir / f"{record.sample}.paga_edges.csv")
     with open(outdir / "trajectory.npz", "wb") as file:
         np.savez(file, pseudotime=order.pseudotime)
     why = asked.why or f"{subject.by} {subject.names[order.domain]}, " + RULE.format(by=subject.by)
@@ -130,7 +132,9 @@ def _tell(record: Record, subject: Subject, order: Order, repeats: Repeats, why:
     if subject.inferred:
         record.note("pseudotime is of expression inferred from the image, not measured")
     if "arbitrary" in why and len(set(repeats.roots.tolist())) > 1:
-        record.note("pseudotime: the rule chose other roots in some of the repeats; name one with --root")
+        record.note(
+            "pseudotime: the rule would choose other roots in some of the repeats; name one with --root"
+        )
 
 
 def _whole(values: np.ndarray) -> list[int | None]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tissuegraph import keys
 from tissuegraph.errors import InputError
+from tissuegraph.io.gene_names import without_version
 
 
 def shared_genes(tables: Sequence[pd.DataFrame]) -> tuple[str | None, list[str]]:
@@ -30,10 +31,11 @@ def shared_genes(tables: Sequence[pd.DataFrame]) -> tuple[str | None, list[str]]
 
 
 def gene_keys(var: pd.DataFrame, by: str | None) -> pd.Index:
-    """What tells the genes of a section apart; a repeated or empty identifier is the gene's own name."""
-    if by is None or by not in var:
-        return var.index
-    found = var[by].astype(str)
+    """What tells the genes of a section apart, Ensembl ids without their versions, which say of what release
+    the annotation was; a repeated or empty identifier is the gene's own name.
+    """
+    given = var.index if by is None or by not in var else var[by].astype(str)
+    found = pd.Index(given).map(without_version)
     return pd.Index(np.where(found.duplicated(keep=False) | (found == ""), var.index, found))
 
 

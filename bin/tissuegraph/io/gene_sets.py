@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tissuegraph.errors import InputError
@@ -19,7 +20,8 @@ def read_gene_sets(path: Path, name: str | None = None) -> dict[str, tuple[str, 
     name = name or path.name
     found: dict[str, tuple[str, ...]] = {}
     lines: dict[str, int] = {}
-    for number, line in enumerate(read_text(path, name).splitlines(), start=1):
+    # (no splitlines: descriptions hold what only Unicode takes for the end of a line)
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", read_text(path, name)), start=1):
         if not line.strip():
             continue
         title, *rest = (cell.strip() for cell in line.split("\t"))

@@ -63,8 +63,7 @@ def read_pairs(path: Path) -> list[Pair]:
 
 def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
     """Lines that are not empty: their number and their cells."""
-    first = text.lstrip("\r\n").partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=first.count))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     rows, line = [], 1
     try:
         for cells in reader:
@@ -75,6 +74,16 @@ def _rows(text: str, name: str) -> list[tuple[int, list[str]]]:
     except csv.Error as error:
         raise InputError(f"{name}: line {line} is not readable ({error}); check its quotes") from error
     return rows
+
+
+def _delimiter(text: str) -> str:
+    """What parts the columns of the header: with it both are found, else that which it has most of."""
+    first = re.split(r"[\r\n]+", text.lstrip("\r\n"), maxsplit=1)[0]
+
+    def names(delimiter: str) -> set[str]:
+        return {cell.strip().strip('"').casefold() for cell in first.split(delimiter)}
+
+    return max(_DELIMITERS, key=lambda each: ({LIGAND, RECEPTOR} <= names(each), first.count(each)))
 
 
 def _columns(header: Sequence[str], name: str) -> dict[str, int]:

@@ -87,7 +87,7 @@ def _of_pair(pair: Mapping[str, Any], told: Mapping[str, Any], by: str) -> str:
     says = (
         f"changed at an adjusted p of .05: {shown}" if found else f"no {by} changed at an adjusted p of .05"
     )
-    limit = f"; no p below {least:.3f} is possible with so many patients" if least else ""
+    limit = f"; no p below {p_text(least)} is possible with so many patients" if least else ""
     return pair_words(pair, f"{says}{limit}")
 
 

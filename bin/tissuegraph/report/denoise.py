@@ -41,7 +41,7 @@ _SCORES = [
 
 def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[Section]:
     """A row per slice, with the verdict in words, and the figures."""
-    found = found_in(outcomes, STEP)
+    found = found_in(outcomes, STEP, "sentence")
     if not found:
         return []
     rows = [

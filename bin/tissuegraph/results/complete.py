@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,12 @@ import pandas as pd
 from scipy import sparse
 
 from tissuegraph import keys
+from tissuegraph.characterise.tables import TEXTS, read_csv
 from tissuegraph.errors import InputError
 from tissuegraph.io.intermediate import read_arrays, reading
-from tissuegraph.sheet.tables import without_guard
 
 _TRAJECTORY, _DENOISED = "trajectory.npz", "denoised.npz"
-_NAMES = (
-    "domain",
-    "domain_a",
-    "domain_b",
-    "sender",
-    "receiver",
-    "gene",
-    "symbol",
-    "gene_set",
-    "ligand",
-    "receptor",
-)  # text always
+_MEANS = "domain_means"  # its columns are called as domains are
 
 
 def complete_slice(assembled: Path, found: Path, sample: str, target: Path) -> list[str]:
@@ -58,23 +48,30 @@ def _tables(found: Path, sample: str) -> Iterator[tuple[str, pd.DataFrame]]:
         path = found / f"{sample}.{name}.csv"
         if path.is_file():
             with reading(path, f"table of {name}"):
-                yield name, _storable(_read(path))
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """A table as it was before it was written: a domain may be called NA, or look like a number."""
-    texts = dict.fromkeys(_NAMES, str)
-    table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
-    for name in table.columns.intersection(_NAMES):
-        table[name] = table[name].map(without_guard, na_action="ignore")
-    return table
+                yield name, _storable(read_csv(path, ("gene",) if name == _MEANS else TEXTS))
 
 
 def _storable(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as HDF5 can hold it: text without gaps, rows numbered as text."""
-    text = table.select_dtypes(exclude="number").columns
+    """The table as HDF5 can hold it: text without gaps, rows numbered as text, names without a slash."""
+    text = table.select_dtypes(exclude=["number", "bool"]).columns
     table[text] = table[text].astype(object).where(table[text].notna(), "").astype(str)
-    return table.set_index(table.index.astype(str))
+    return table.set_axis(_stored_names(table.columns), axis=1).set_index(table.index.astype(str))
+
+
+def _stored_names(names: Iterable[str]) -> list[str]:
+    """Names of columns of an h5ad: a region may be called L2/3, and a slash would make a folder of it.
+
+    One that another column has then is numbered.
+    """
+    found: list[str] = []
+    taken = {name for name in names if "/" not in name}
+    for name in names:
+        plain = name.replace("/", "_")
+        spellings = chain([plain], (f"{plain}_{number}" for number in count(2)))
+        kept = name if plain == name else next(each for each in spellings if each not in taken)
+        taken.add(kept)
+        found.append(kept)
+    return found
 
 
 def _add_column(file: h5py.File, name: str, values: np.ndarray, write_elem: Any) -> None:

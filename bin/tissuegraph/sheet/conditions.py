@@ -15,7 +15,9 @@ LEAST_PATIENTS = 3  # of a condition, to be tested against another one
 
 
 def condition_problems(groups: Mapping[str, Sequence[Row]]) -> Iterator[str]:
-    """Rows of groups of two conditions or more whose patient is not known, or is of another one too."""
+    """Rows of groups of two conditions or more whose patient is not known, is of another condition too, or is
+    spelt in two ways: each spelling would count as one more replicate.
+    """
     for members in groups.values():
         given = [row for row in members if row.get("condition") is not None]
         if len({row["condition"] for row in given}) < 2:
@@ -26,8 +28,12 @@ def condition_problems(groups: Mapping[str, Sequence[Row]]) -> Iterator[str]:
                 expected = "expected the patient, as sections of one patient never count as replicates"
                 yield problem_line(row, "patient", None, expected)
                 continue
-            other = first.setdefault(row["patient"], row)
-            if other["condition"] != row["condition"]:
+            other = first.setdefault(plain(row["patient"]), row)
+            if other["patient"] != row["patient"]:
+                same = f"expected {show(other['patient'])} as in row {other['row']}"
+                expected = f"{same}, or a name that differs by more than case and blanks"
+                yield problem_line(row, "patient", row["patient"], expected)
+            elif other["condition"] != row["condition"]:
                 yield problem_line(
                     row,
                     "condition",

@@ -69,9 +69,12 @@ def _records(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[s
 
 
 def guarded(text: str) -> str:
-    """Text for a cell of a table; an apostrophe marks as text what a spreadsheet would run as a formula."""
+    """Text for a cell of a table; an apostrophe marks as text what a spreadsheet would run as a formula.
+
+    Text that looks as if it were marked already gets a mark too, so that each text has a cell of its own.
+    """
     starts = text.lstrip().startswith(FORMULA) or text.startswith(("\t", "\r", "\n"))
-    return f"'{text}" if starts else text
+    return f"'{text}" if starts or (text[:1] == "'" and guarded(text[1:]) == text) else text
 
 
 def without_guard(cell: str) -> str:

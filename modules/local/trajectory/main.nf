@@ -40,7 +40,7 @@ process TRAJECTORY {
 
     stub:
     """
-    touch '${meta.id}.trajectory.csv' '${meta.id}.paga.csv' trajectory.npz '${meta.id}.trajectory.png' '${meta.id}.trajectory.svg'
+    touch '${meta.id}.trajectory.csv' '${meta.id}.paga_edges.csv' trajectory.npz '${meta.id}.trajectory.png' '${meta.id}.trajectory.svg'
     echo '{}' > trajectory.json
     """
 }

@@ -86,7 +86,7 @@ def setFolderAside(folder, List current, outdated, List only = []) {
 // What a run publishes for a slice; other files beside are the user's own.
 def isResult(String name, String sample) {
     return name.startsWith("${sample}.") &&
-        name.substring(sample.length() + 1) ==~ /((inferred|cellxgene)\.)?h5ad|html|spatialdata\.zarr|(loupe|xenium_explorer)\..+\.csv|(markers|domain_means|spatial_genes|trajectory|paga|interactions|enrichment|denoised)\.csv|.+\.(png|svg)/
+        name.substring(sample.length() + 1) ==~ /((inferred|cellxgene)\.)?h5ad|html|spatialdata\.zarr|(loupe|xenium_explorer)\..+\.csv|(markers|domain_means|spatial_genes|trajectory|paga_edges|interactions|enrichment|denoised)\.csv|.+\.(png|svg)/
 }
 
 def isOfGroup(file) {

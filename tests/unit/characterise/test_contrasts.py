@@ -95,8 +95,20 @@ def test_too_few_genes_are_not_modelled():
     assert compared_genes(domain_of(drawn(3, 9), 5), [pair_of(5, 5)]) == {}
 
 
+def test_a_patient_without_a_count_is_left_out():
+    counts = drawn(5, 20, n_side=4)
+    without = domain_of(np.vstack([counts, np.zeros_like(counts[:1])]), 4)  # a fifth of side b
+    found, alone = (compared_genes(each, [pair_of(4, 4)]) for each in (without, domain_of(counts, 4)))
+    np.testing.assert_array_equal(found["a", "b"]["p_value"], alone["a", "b"]["p_value"])
+
+
+def test_genes_that_vary_less_than_chance_are_tested_too():
+    table = compared_genes(domain_of(np.full((6, 12), 300), 3), [pair_of(3, 3)])["a", "b"]
+    assert (table["p_value"] > 0.9).all()
+
+
 def test_degrees_of_freedom_grow_with_what_genes_have_in_common():
-    assert degrees_of_freedom(10, 2, None) == 8
+    assert degrees_of_freedom(10, 2, None) == degrees_of_freedom(10, 2, float("nan")) == 8
     assert degrees_of_freedom(10, 2, float(polygamma(1, 4.5))) == pytest.approx(17)
     assert degrees_of_freedom(10, 2, 5.0) < degrees_of_freedom(10, 2, 0.25) < degrees_of_freedom(10, 2, 0.0)
 

@@ -81,6 +81,12 @@ def test_domains_that_are_there_are_found_again_and_those_that_are_not_are_left_
     assert not shuffled.has_counterpart.any()
 
 
+def test_spots_of_no_domain_are_no_disagreement():
+    found, unsure = np.repeat([0, 1, 2], 10), np.full(30, -1)
+    unsure[[0, 1, 10, 11]] = [0, 0, 1, 0]
+    assert dice(found, unsure, 2) == pytest.approx([4 / 5, 2 / 3])
+
+
 def test_dice_is_one_for_equal_domains_and_zero_for_one_that_is_missing():
     first, second = np.array([0, 0, 1, 1, 3]), np.array([0, 0, 1, 2, -1])
     assert dice(first, second, 3) == pytest.approx([1, 2 / 3, 0])

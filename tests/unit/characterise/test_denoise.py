@@ -149,6 +149,30 @@ def test_the_network_of_the_comparison_never_sees_what_is_set_aside(tmp_path, mo
     assert len(by_seed) == 2
 
 
+def test_genes_that_one_predictor_says_nothing_of_are_compared_for_none(tmp_path, monkeypatch):
+    from tissuegraph.characterise import denoise
+
+    arrays, settings = tall_arrays(), small_settings()
+    subject = read_subject(write_slice(tmp_path / "s.h5ad", arrays))
+    silent = [0, 3]
+
+    def train(given, *_args, **_words):
+        values = given.counts.toarray()
+        values[:, silent] = given.depth[:, None]  # a rate of 1 everywhere
+        return lambda: iter([(slice(0, given.n_genes), values)])
+
+    monkeypatch.setattr(denoise, "train_expected", train)
+    columns = check_fit(subject, arrays, settings)
+    frame, by_seed = compared(subject, arrays, columns, settings, seeds=range(1), device="cpu")
+    assert frame.loc[silent, "pearson_smoothing"].isna().all()
+    rest = frame.dropna()
+    assert by_seed["pearson_smoothing"][0] == pytest.approx(rest["pearson_smoothing"].mean())
+    assert by_seed["pearson_network"][0] == pytest.approx(rest["pearson_network"].mean())
+    silent[:] = range(arrays.n_genes)
+    _, by_seed = compared(subject, arrays, columns, settings, seeds=range(1), device="cpu")
+    assert verdict(by_seed)[0] == "unknown"
+
+
 def test_smoothing_is_the_mean_over_a_spot_and_its_neighbours():
     graph = sparse.csr_matrix(np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], dtype=bool))
     np.testing.assert_array_equal(neighbours_and_itself(graph) @ [1.0, 10.0, 100.0], [11, 111, 110])

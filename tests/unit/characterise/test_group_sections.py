@@ -8,7 +8,7 @@ from scipy import sparse
 
 from tissuegraph.characterise import pseudobulk as module
 from tissuegraph.characterise.pseudobulk import pseudobulk
-from tissuegraph.characterise.sections import numbers_match, read_group
+from tissuegraph.characterise.sections import numbers_match, read_group, say_what_is_compared
 from tissuegraph.cohorts.design import Member
 from tissuegraph.errors import InputError
 from tissuegraph.records import Record
@@ -52,6 +52,22 @@ def test_the_annotation_of_a_section_that_taught_stands_for_its_regions(tmp_path
     named, teacher = group.sections
     assert (named.annotated, teacher.annotated) == (False, True)
     assert teacher.codes.tolist() == [1, -1, -1, 0]  # unlabelled, and a name that was not taught
+
+
+def test_a_section_without_a_spot_in_any_domain_is_left_out_and_named(tmp_path):
+    write(tmp_path, "one", domain=["1", "2", "2", None])
+    write(tmp_path, "lost", domain=pd.Categorical([None] * 4, categories=["1", "3"]))
+    group = read_group(tmp_path, {})
+    assert (group.names, [section.name for section in group.sections]) == (("1", "2"), ["one"])
+    record = Record("group:g", "composition")
+    say_what_is_compared(record, group)
+    assert record.reasons == ["no spot of lost is in a domain: left out, as its shares are not known"]
+
+
+def test_a_group_without_any_spot_in_a_domain_is_refused(tmp_path):
+    write(tmp_path, "lost", domain=pd.Categorical([None] * 4, categories=["1", "3"]))
+    with pytest.raises(InputError, match="no spot of any section of the group is in a domain"):
+        read_group(tmp_path, {})
 
 
 def test_numbers_match_only_where_every_assembly_says_so(tmp_path):

@@ -141,6 +141,8 @@ def test_names_are_matched_by_symbol_identifier_case_and_complex():
     assert found.ligands == ((0,), (0,))
     assert found.receptors == ((1, 2), (3,))
     assert found.missing == 1
+    again = [*asked, Pair("tgfb1", "B_A"), Pair("A&B", "TGFB1"), Pair("Tgfb1", "B & A")]
+    assert matched_pairs(subject, again).pairs == (*asked[:2], Pair("A&B", "TGFB1"))
 
 
 # Moves -----------------------------------------------------------------------------------------------------
@@ -201,6 +203,11 @@ def test_what_is_wrong_with_a_table_is_told_by_line_and_column(tmp_path, text, t
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(InputError, match=told):
         read_pairs(tmp_path / "p.csv")
+
+
+def test_columns_are_parted_by_what_gives_a_ligand_and_a_receptor(tmp_path):
+    (tmp_path / "p.txt").write_text('"Ligand"\treceptor\tnotes, sources, years\nA\tB\tx, y, z\n')
+    assert read_pairs(tmp_path / "p.txt") == [Pair("A", "B")]
 
 
 def test_a_table_that_is_not_there_is_told(tmp_path):

@@ -58,3 +58,11 @@ def test_a_condition_that_differs_does_not_make_its_sections_stand_out():
     counts = np.array([[50, 50]] * 4 + [[90, 10]] * 4)
     group = group_of(*((f"P{i}", "ab"[i // 4]) for i in range(8)))
     assert (section_table(counts, distances(counts), group)["stands_out"] == "").all()
+
+
+def test_a_section_without_a_condition_does_not_mix_the_conditions_of_the_others():
+    counts = np.array([[50, 50]] * 6 + [[90, 10]] * 4 + [[50, 50]])
+    who = [(f"P{i}", "a" if i < 6 else "b") for i in range(10)]
+    table = section_table(counts, distances(counts), group_of(*who, ("P10", None)))
+    assert (table["stands_out"] == "").all()
+    assert table["composition_z"].notna().all()

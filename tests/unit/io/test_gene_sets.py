@@ -36,3 +36,9 @@ def test_what_is_no_gmt_is_said_with_its_line(tmp_path, text, said):
     with pytest.raises(InputError, match=r"s\.gmt") as error:
         read_gene_sets(tmp_path / "s.gmt")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x0b", "\x0c", "\x1c"])
+def test_only_ends_of_lines_end_a_set(tmp_path, mark):
+    (tmp_path / "s.gmt").write_bytes(f"A\tde{mark}scription\tMBP\rB\t\tPLP1\n".encode())
+    assert read_gene_sets(tmp_path / "s.gmt") == {"A": ("MBP",), "B": ("PLP1",)}

@@ -94,3 +94,14 @@ def test_pictures_stop_at_the_budget_and_the_rest_is_counted():
 def test_small_p_are_written_short():
     shown = [p_text(value) for value in (None, float("nan"), 0.5, 0.00042, 0.0)]
     assert shown == ["", "", "0.500", "4.2e-04", "&lt; 1e-300"]
+
+
+def test_a_slice_with_too_few_counts_to_judge_its_denoising_is_told_so():
+    told = {
+        "sentence": "No gene has 50 held-out counts",
+        "means": {},
+        "share_network_better": None,
+        "rows": [],
+    }
+    (section,) = denoise.sections([outcome("s", denoise=told)], {})
+    assert "No gene has 50 held-out counts" in section.data

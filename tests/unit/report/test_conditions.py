@@ -35,6 +35,13 @@ def test_a_change_of_share_is_told_with_its_size_and_the_least_p_that_is_possibl
     assert "s&lt;1&gt;" in replicates.data
 
 
+def test_a_least_p_of_many_patients_is_not_told_as_zero():
+    told = composition()
+    told["pairs"][0]["least_p"] = 1e-4
+    shares, _ = conditions.sections(outcomes("composition", told), {})
+    assert "no p below 1.0e-04 is possible" in shares.data
+
+
 def test_a_design_that_carries_no_test_is_described_only():
     notes = ("composition: described, not tested, as it has 2", "match: another step")
     shares, _ = conditions.sections(outcomes("composition", composition(tested=False), notes), {})

@@ -81,3 +81,16 @@ def test_names_that_look_like_something_else_stay_names(assembled, found):
     table = completed(assembled, found).uns["markers"]
     assert list(table["domain"].astype(str)) == ["NA", "01"]
     assert list(table["gene"].astype(str)) == ["-Rik", "NaN"]
+
+
+def test_regions_with_a_slash_are_columns_and_no_folders(assembled, found, recwarn):
+    (found / "S.domain_means.csv").write_text("gene,L2/3,L2_3,L4/5,'=WM,ligand\nTP53,1,2,3,4,5\n")
+    table = completed(assembled, found).uns["domain_means"]
+    assert table.columns.tolist() == ["gene", "L2_3_2", "L2_3", "L4_5", "=WM", "ligand"]
+    assert table.iloc[0].tolist() == ["TP53", 1, 2, 3, 4, 5]
+    assert not [warning for warning in recwarn if "slash" in str(warning.message)]
+
+
+def test_what_is_true_or_false_stays_so(assembled, found):
+    (found / "S.trajectory.csv").write_text("domain,is_root\n1,True\n2,False\n")
+    assert completed(assembled, found).uns["trajectory"]["is_root"].tolist() == [True, False]

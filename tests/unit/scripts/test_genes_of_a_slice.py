@@ -70,6 +70,20 @@ def test_regions_go_before_domains(tmp_path):
     assert set(table(tmp_path, "markers")["domain"]) == {"WM, deep", "L1"}
 
 
+def test_regions_may_be_called_like_columns_and_formulas(tmp_path):
+    data = planted_slice()
+    names = {"1": "gene", "2": "=WM", "3": "-L2/3"}
+    data.obs["region"] = pd.Categorical(data.obs["domain"].map(names))
+    assert characterised("markers", tmp_path, data).status == PASSED
+    header = (tmp_path / "s.domain_means.csv").read_text().partition("\n")[0]
+    assert header == "gene,gene (region),'=WM,'-L2/3"
+    options = gmt(tmp_path, ("of 2", [f"Gene{k}" for k in range(7, 60, 3)]))
+    record = characterised("enrichment", tmp_path, data, *options)
+    assert [domain["n_markers"] > 0 for domain in record.metrics["domains"]] == [True] * 3
+    found = pd.read_csv(tmp_path / "s.enrichment.csv")
+    assert found[found["p_adjusted"] < 0.01]["domain"].tolist() == ["'=WM"]
+
+
 def test_inferred_expression_has_no_p(tmp_path):
     data = planted_slice()
     data.uns["tissuegraph"]["inferred"] = True
@@ -100,6 +114,20 @@ def test_too_little_to_work_on_is_a_note_and_no_crash(tmp_path, step, odd):
         ("spatial_genes", "a tiny domain"), ("spatial_genes", "no whole numbers"),
     }  # fmt: skip
     assert (tmp_path / f"s.{step}.csv").exists()
+
+
+@pytest.mark.parametrize("step", ["markers", "spatial_genes"])
+def test_a_slice_of_which_no_spot_is_in_a_region_is_said_to_be_so(tmp_path, step):
+    data = planted_slice()
+    data.obs["region"] = pd.Categorical([None] * data.n_obs, categories=["WM"])
+    assert characterised(step, tmp_path, data).notes == ["no spot is in a region"]
+
+
+def test_without_neighbours_nothing_is_said_of_where_genes_lie(tmp_path):
+    data = planted_slice()
+    data.obsp["spatial_graph"] = sparse.csr_matrix((data.n_obs, data.n_obs), dtype=np.float32)
+    record = characterised("spatial_genes", tmp_path, data)
+    assert record.notes == ["no spot has a neighbour in the tissue: nothing is said of where genes lie"]
 
 
 def test_spatial_genes_are_found_and_their_domains_explain_them(tmp_path):
@@ -144,6 +172,18 @@ def test_the_set_of_a_domain_is_found_in_it_alone(tmp_path):
     assert record.notes[0] == "2 gene sets have no measured gene: alien, case"
     assert "2 genes of the sets differ" in record.notes[1]
     assert record.metrics["n_sets"] == 1
+
+
+def test_the_background_is_of_the_spots_that_are_in_a_domain(tmp_path):
+    data = planted_slice()
+    counts = data.layers["counts"].toarray()
+    unsure = np.arange(data.n_obs) % 3 == 0
+    data.obs["region"] = pd.Categorical(np.where(unsure, None, data.obs["domain"].astype(object)))
+    counts[~unsure, 59] = 0  # seen in spots of no region only, so it can be no marker
+    data.layers["counts"] = sparse.csr_matrix(counts)
+    characterised("markers", tmp_path, data)
+    record = characterised("enrichment", tmp_path, data, *gmt(tmp_path, ("s", ["Gene6", "Gene9", "Gene12"])))
+    assert record.metrics["n_background"] == 59
 
 
 def test_no_set_and_no_marker_leave_an_empty_table(tmp_path):

@@ -19,7 +19,7 @@ def test_a_trajectory_is_written(tmp_path):
     done = run_script("trajectory", *words(tmp_path, "--root-file", tmp_path / "root.json"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "s.trajectory.csv", "s.paga.csv", "s.trajectory.png", "trajectory.npz",
+        "s.trajectory.csv", "s.paga_edges.csv", "s.trajectory.png", "trajectory.npz",
     }  # fmt: skip
     assert read_record(tmp_path / "r.json").metrics["root"] == "5"
 

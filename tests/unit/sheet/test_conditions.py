@@ -45,6 +45,15 @@ def test_a_patient_of_two_conditions_is_refused_as_nothing_is_paired(read):
     assert problem.startswith("samplesheet row 4, column condition: 'b' - expected 'a' as in row 2")
 
 
+def test_a_patient_of_two_spellings_is_refused_where_it_would_count_twice(read):
+    sheet = read("g,P1,a", "g,p 1,a", "g,P2,b", "h,P1,a", "h,p1,a")
+    assert sheet.problems == [
+        "samplesheet row 3, column patient: 'p 1' - expected 'P1' as in row 2, or a name that differs "
+        "by more than case and blanks"
+    ]
+    assert any("'P1', 'p1' differ by case" in line for line in read("h,P1,a", "h,p1,a").notices)
+
+
 def test_rows_that_take_no_part_and_sides_that_are_too_small_are_noticed(read):
     sheet = read("g,P1,a", "g,P2,a", "g,P3,a", "g,P4,b", "g,P5,", "h,P1,")
     assert sheet.problems == []
