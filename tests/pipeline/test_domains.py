@@ -48,6 +48,12 @@ def test_run_succeeds_although_one_slice_is_broken(finished):
     assert finished.code == 0, finished.output
 
 
+def test_the_run_warns_of_sheet_and_slices_and_the_engine_of_nothing(finished):
+    warned = [line for line in finished.output.splitlines() if "WARN" in line]
+    assert warned
+    assert not [line for line in warned if not re.search("samplesheet|slice|broken", line)]
+
+
 def test_broken_slice_is_named_in_the_table_and_the_report_and_keeps_its_path(finished):
     row = finished.table()["broken"]
     assert row["status"] == "failed"

@@ -30,7 +30,7 @@ workflow REPORT {
         .map { records, run -> [records, lostTasks(), run] }
         .first()
     // As soon as the run may start: what is there then is what it executes, and a run that is told to stop asks nothing more
-    ch_made = ch_run.map { run -> makings(run, given) }.first()
+    ch_made = ch_run.map { run -> makings(run, given) }
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
