@@ -20,6 +20,7 @@ from tissuegraph.io.intermediate import read_arrays, reading
 
 _TRAJECTORY, _DENOISED = "trajectory.npz", "denoised.npz"
 _MEANS = "domain_means"  # its columns are called as domains are
+_NOT_STORED = ("", ".", "_index")  # no names of an h5ad's columns
 
 
 def complete_slice(assembled: Path, found: Path, sample: str, target: Path) -> list[str]:
@@ -61,16 +62,17 @@ def _storable(table: pd.DataFrame) -> pd.DataFrame:
 def _stored_names(names: Iterable[str]) -> list[str]:
     """Names of columns of an h5ad: a region may be called L2/3, and a slash would make a folder of it.
 
-    One that another column has then is numbered.
+    One that another column has then is numbered, and so is one that no column can have.
     """
     found: list[str] = []
-    taken = {name for name in names if "/" not in name}
+    taken = {*_NOT_STORED, *(name for name in names if "/" not in name)}
     for name in names:
-        plain = name.replace("/", "_")
-        spellings = chain([plain], (f"{plain}_{number}" for number in count(2)))
-        kept = name if plain == name else next(each for each in spellings if each not in taken)
-        taken.add(kept)
-        found.append(kept)
+        if "/" in name or name in _NOT_STORED:
+            plain = name.replace("/", "_")
+            spellings = chain([plain], (f"{plain}_{number}" for number in count(2)))
+            name = next(each for each in spellings if each not in taken)
+            taken.add(name)
+        found.append(name)
     return found
 
 

@@ -91,6 +91,13 @@ def test_regions_with_a_slash_are_columns_and_no_folders(assembled, found, recwa
     assert not [warning for warning in recwarn if "slash" in str(warning.message)]
 
 
+def test_regions_of_names_that_no_column_can_have_are_numbered(assembled, found):
+    (found / "S.domain_means.csv").write_text("gene,.,_index\nTP53,1,2\n")
+    table = completed(assembled, found).uns["domain_means"]
+    assert table.columns.tolist() == ["gene", "._2", "_index_2"]
+    assert table.iloc[0].tolist() == ["TP53", 1, 2]
+
+
 def test_what_is_true_or_false_stays_so(assembled, found):
     (found / "S.trajectory.csv").write_text("domain,is_root\n1,True\n2,False\n")
     assert completed(assembled, found).uns["trajectory"]["is_root"].tolist() == [True, False]
