@@ -11,7 +11,13 @@ import numpy as np
 import pandas as pd
 
 from tissuegraph import keys
-from tissuegraph.characterise.contrasts import LEAST_SPOTS, DomainCounts, compared_genes, described
+from tissuegraph.characterise.contrasts import (
+    LEAST_GENES,
+    LEAST_SPOTS,
+    DomainCounts,
+    compared_genes,
+    described,
+)
 from tissuegraph.characterise.false_findings import benjamini_hochberg
 from tissuegraph.characterise.output import add_figure
 from tissuegraph.characterise.pseudobulk import Pseudobulk, pseudobulk
@@ -27,6 +33,7 @@ from tissuegraph.cohorts.design import Member, Pair, pairs_of
 from tissuegraph.figures.volcano import Volcano, volcano_figure
 from tissuegraph.io.text import listed
 from tissuegraph.records import GROUP, Record
+from tissuegraph.sheet.conditions import LEAST_PATIENTS
 
 RATE = 0.1  # share of false findings among those that are counted
 _SHOWN = 40  # rows that travel in the record
@@ -99,6 +106,7 @@ def differential_table(
     """
     condition = {str(section.member.patient): str(section.member.condition) for section in sections}
     parts = []
+    untested: dict[Pair, list[str]] = {pair: [] for pair in pairs if pair.tested}
     for k, name in enumerate(names):
         rows = np.flatnonzero((bulk.spots[:, k] >= LEAST_SPOTS) & bulk.counts[:, k].any(axis=1))
         domain = DomainCounts(
@@ -113,9 +121,12 @@ def differential_table(
             if part is None:
                 part = described(domain, pair)
                 if pair.tested:
-                    record.note(_why_not(name, pair, domain))
+                    untested[pair].append(f"{name} ({_why_not(pair, domain)})")
             sizes = [domain.conditions.count(condition) for condition in (pair.a, pair.b)]
             parts.append(_labelled(part, name, pair, sizes))
+    for pair, told in untested.items():
+        if told:
+            record.note(f"{pair.b} against {pair.a}: described, not tested, in {listed(told, _NAMED)}")
     table = pd.concat(parts, ignore_index=True)
     table.insert(8, "p_adjusted", benjamini_hochberg(table["p_value"].to_numpy(float)))
     return table
@@ -133,12 +144,11 @@ def _labelled(part: pd.DataFrame, domain: str, pair: Pair, sizes: Sequence[int])
     return made.iloc[order][first + last]
 
 
-def _why_not(name: str, pair: Pair, domain: DomainCounts) -> str:
+def _why_not(pair: Pair, domain: DomainCounts) -> str:
     n_a, n_b = (domain.conditions.count(condition) for condition in (pair.a, pair.b))
-    return (
-        f"domain {name}, {pair.b} against {pair.a}: described, not tested, as {n_b} and {n_a} patients have "
-        f"{LEAST_SPOTS} spots there, or too few genes have counts enough"
-    )
+    if min(n_a, n_b) < LEAST_PATIENTS:
+        return f"{n_b} and {n_a} patients with {LEAST_SPOTS} spots and a count there"
+    return f"fewer than {LEAST_GENES} genes with counts enough"
 
 
 def _told(pair: Pair, table: pd.DataFrame) -> dict[str, Any]:
