@@ -197,7 +197,10 @@ def layer_of(expected: Expected, n_spots: int, columns: np.ndarray, n_genes: int
 
 
 def verdict(by_seed: pd.DataFrame) -> tuple[str, str]:
-    """`better`, `as good` or `worse`, the network against plain smoothing, and the sentence that says so."""
+    """`better`, `as good` or `worse`, the network against plain smoothing, and the sentence that says so.
+
+    It also says where the counts that were kept tell more than either.
+    """
     if not len(by_seed):
         return "unknown", (
             f"No gene has {LEAST_HELD} held-out counts and expectations that vary: whether the network tells "
@@ -205,7 +208,7 @@ def verdict(by_seed: pd.DataFrame) -> tuple[str, str]:
         )
     difference = by_seed["pearson_network"] - by_seed["pearson_smoothing"]
     gain = float(difference.mean())
-    spread = float(difference.std(ddof=1)) if len(difference) > 1 else 0.0
+    spread = _spread(difference)
     word = "as good" if abs(gain) <= max(spread, LEAST_GAIN) else "better" if gain > 0 else "worse"
     means = {name: float(by_seed[f"pearson_{name}"].mean()) for name in PREDICTORS}
     told = {
@@ -213,12 +216,19 @@ def verdict(by_seed: pd.DataFrame) -> tuple[str, str]:
         "as good": "plain smoothing over the neighbours is as good as the network",
         "worse": "plain smoothing over the neighbours is better than the network",
     }[word]
+    behind = by_seed["pearson_counts"] - by_seed[["pearson_network", "pearson_smoothing"]].max(axis=1)
+    if behind.mean() > max(_spread(behind), LEAST_GAIN):
+        told += ", but the counts as they are tell them better than both"
     spread_told = f" ± {spread:.3f} over {len(difference)} divisions" if len(difference) > 1 else ""
     return word, (
         f"Correlation with held-out counts, mean over genes: network {means['network']:.3f}, smoothing "
         f"{means['smoothing']:.3f}, the counts themselves {means['counts']:.3f} (network less smoothing "
         f"{gain:+.3f}{spread_told}): {told}."
     )
+
+
+def _spread(values: pd.Series) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else 0.0
 
 
 def shown_genes(frame: pd.DataFrame, most: int = 2) -> Sequence[int]:

@@ -250,3 +250,9 @@ def test_smoothing_that_is_as_good_is_said_to_be(network, smoothing, word):
         word
     ] in sentence
     assert verdict(pd.DataFrame())[0] == "unknown"
+
+
+@pytest.mark.parametrize(("counts", "said"), [([0.5, 0.52], True), ([0.3, 0.32], False), ([0.0, 0.9], False)])
+def test_counts_that_tell_more_than_both_are_named(counts, said):
+    table = pd.DataFrame({"pearson_network": [0.3, 0.31], "pearson_smoothing": 0.2, "pearson_counts": counts})
+    assert ("the counts as they are tell them better than both" in verdict(table)[1]) == said
