@@ -162,9 +162,8 @@ def degrees_of_freedom(n_patients: int, n_conditions: int, prior_variance: float
     """Of a gene's dispersion: those of its own patients and those that it borrows from the other genes.
 
     prior_variance: of log dispersions about their trend, None or NaN where nothing is borrowed, as where no
-    gene varies more than a Poisson does. The logarithm of a
-    variance known with d degrees of freedom has the variance trigamma(d / 2) (Smyth 2004,
-    doi:10.2202/1544-6115.1027).
+    gene varies more than a Poisson does. The logarithm of a variance known with d degrees of freedom has the
+    variance trigamma(d / 2) (Smyth 2004, doi:10.2202/1544-6115.1027).
     """
     own = n_patients - n_conditions
     if prior_variance is None or np.isnan(prior_variance):

@@ -37,7 +37,7 @@ from tissuegraph.sheet.conditions import LEAST_PATIENTS
 
 RATE = 0.1  # share of false findings among those that are counted
 _SHOWN = 40  # rows that travel in the record
-_NAMED = 8  # sections named in a sentence
+_NAMED = 8  # sections, or domains, named in a sentence
 _MOST_PANELS = 24  # of a figure
 
 

@@ -140,7 +140,7 @@ def _without_empty(by: str, known: Sequence[str], sections: Sequence[Section], l
         places=tuple(int(k) for k in used),
         sections=tuple(replace(section, codes=place[section.codes]) for section in filled),
         left_out=tuple(left_out),
-        empty=tuple(section.name for section in sections if not (section.codes >= 0).any()),
+        empty=tuple(section.name for section in sections if section not in filled),
     )
 
 

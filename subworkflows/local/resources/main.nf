@@ -1,7 +1,7 @@
 // What each process asks for, from the sizes of its inputs: known when a task is submitted, so that a slice of 200 spots and
 // one of 500,000 cells both get what they need at the first attempt. docs/deployment.md has the peaks that these are
 // fitted to; a site's withName and withLabel go before them. (Some engines compile this file, and what it includes, once
-// for every module that includes it: what few of them need is in sizes/ and matrix/.)
+// for every module that includes it: what few of them need is in sizes/ and folders/.)
 //
 // megabytes and minutes: what a task takes of itself, then for each MB of the inputs that the module names, as the
 // pipeline writes them. A canonical slice of 400,000 bins and 18,000 genes has 623 MB, its table of spots 4.
