@@ -5,6 +5,7 @@ Needs what the bare Python of a GPU machine has: torch, torch-geometric, scikit-
     python tests/benchmark/on_gpu.py                      # tables for docs/benchmarks.md, in under 8 minutes
     python tests/benchmark/on_gpu.py --only expression --expression 500000             # 5 minutes more
     python tests/benchmark/on_gpu.py --sizes 3600 50000   # spots of the generated slices
+    python tests/benchmark/on_gpu.py --only train --precisions float32 bfloat16
     python tests/benchmark/on_gpu.py --only teach --teach 2x3600 3x100000   # one part: teachers x cells
 
 Slices are generated, those to train on by processes beside the first parts. Beyond 100,000 spots they are
@@ -54,6 +55,7 @@ PANEL_FROM = 100_000  # spots from which slices are cells of an imaging panel
 IMAGE_FEATURES = 119  # as many as the handcrafted encoder has
 PANEL_GENES = 1000  # inferred; all are asked for, as ranking genes needs a library that is not there
 LARGEST_TARGET = 50_000  # spots whose expression is inferred in one row
+PRECISIONS = ("float32", "bfloat16")
 PARTS = ("agree", "fallback", "train", "expression", "teach")
 AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
 AGREEMENT_SPOTS = 2000
@@ -138,7 +140,10 @@ def expression(device: str) -> tuple[np.ndarray, float]:
     from tissuegraph.spahgc.learning import learn
     from tissuegraph.spahgc.prediction import predict
 
-    training = {"optimiser": {"epochs": 20, "members": 1}, "validation": {"every": 10}}
+    training = {
+        "optimiser": {"epochs": AGREEMENT_EPOCHS, "members": 1},
+        "validation": {"every": AGREEMENT_EPOCHS},
+    }
     settings = settings_of("spahgc", **training, **WITHOUT_CHANCE["spahgc"])
     target, *references = paired_slices(PairedSettings(side=24), seed=0)
     started = time.perf_counter()
@@ -283,14 +288,16 @@ def show_agreement(names: list[str]) -> None:
 
 
 def show_training(
-    names: list[str], sizes: list[int], built: dict[tuple[str, int], tuple[str, Future]]
+    names: list[str],
+    sizes: list[int],
+    built: dict[tuple[str, int], tuple[str, Future]],
+    precisions: list[str],
 ) -> None:
     print("| method | spots x genes | precision | arrays: s | training: s | peak GPU memory: GB | device |")
     print("|---|---|---|---|---|---|---|")
     for n_spots in sizes:
         for name in names:
-            reduced = ["bfloat16"] if name == "stmfg" and n_spots >= 50_000 else []
-            rows = training_rows(name, n_spots, *built[name, n_spots], ["float32", *reduced])
+            rows = training_rows(name, n_spots, *built[name, n_spots], precisions)
             print("\n".join(rows), flush=True)
     print()
 
@@ -319,6 +326,7 @@ def main() -> None:
         "--methods", nargs="+", default=[n for n, m in METHODS.items() if m.answers == DOMAINS]
     )
     parser.add_argument("--sizes", type=int, nargs="*", default=[3600, 50_000, 500_000])
+    parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS[:1])
     parser.add_argument("--expression", type=int, nargs="*", default=[3600, 50_000], help="reference spots")
     parser.add_argument("--teach", nargs="*", default=["2x3600", "2x50000"], help="teachers x cells")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run, in this order")
@@ -340,12 +348,14 @@ def main() -> None:
         parts = {
             "agree": lambda: show_agreement(chosen.methods),
             "fallback": lambda: print(f"Too little memory: {fallback()}\n", flush=True),
-            "train": lambda: show_training(chosen.methods, chosen.sizes, built),
+            "train": lambda: show_training(chosen.methods, chosen.sizes, built, chosen.precisions),
             "expression": lambda: show_expression(chosen.expression),
             "teach": lambda: show_teaching(chosen.teach),
         }
         for part in chosen.only:
+            before = time.perf_counter()
             parts[part]()
+            print(f"{part}: {time.perf_counter() - before:.0f} s\n", flush=True)
     print(f"{time.perf_counter() - started:.0f} s in all")
 
 

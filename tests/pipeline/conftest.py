@@ -14,6 +14,7 @@ from helpers.engine import engine_environment
 from helpers.opening import write_opening
 
 ROOT = Path(__file__).resolve().parents[2]
+UNRECORDED = ("-c", str(Path(__file__).parent / "unrecorded.config"))
 # That every question together leaves in a slice
 TABLES = (
     "markers", "domain_means", "spatial_genes", "trajectory", "paga_edges", "interactions", "enrichment",
@@ -29,13 +30,13 @@ class Run:
     output: str
     outdir: Path
 
-    def trace(self) -> dict[str, str]:
-        """Status (COMPLETED, CACHED) of every task of the run, by task name without its workflows."""
-        with (self.outdir / "pipeline_info" / "execution_trace.txt").open() as lines:
-            return {
-                re.sub(r"^(?:[A-Z_]+:)+", "", row["name"]): row["status"]  # (a group's tag has a colon too)
-                for row in csv.DictReader(lines, delimiter="\t")
-            }
+    def statuses(self) -> dict[str, str]:
+        """COMPLETED, CACHED or FAILED of every task of the run, by task name without its workflows."""
+        task = r"(?:[A-Z_]+:)*([A-Z_]+(?: \(.*?\))?)"  # (a group's tag has a colon too)
+        begun = re.findall(rf"\] (Submitted|Cached) process > {task}$", self.output, re.MULTILINE)
+        lost = re.findall(rf"Process `{task}` .* Error is ignored", self.output)
+        status = {"Submitted": "COMPLETED", "Cached": "CACHED"}
+        return {name: status[word] for word, name in begun} | dict.fromkeys(lost, "FAILED")
 
     def table(self) -> dict[str, dict[str, str]]:
         """slices.csv, by sample."""
@@ -49,15 +50,19 @@ def run_pipeline(
     project: Path = ROOT,
     environment: dict[str, str] | None = None,
     characterise: bool = False,
+    recorded: bool = False,
 ) -> Run:
     """Run the pipeline from the directory `launch`; results go to launch/results.
 
     characterise: whether it asks what domains mean without being told to, as it does in stub runs; that
-    is a third of a small run, and asked for in test_biology.
+    is a third of a small run, and asked for in test_biology. recorded: whether the engine writes its
+    records of the run (trace, report, timeline, diagram).
     """
     environment = engine_environment(launch, **(environment or {}))
     if not (characterise or "-stub" in arguments):
         arguments = (*arguments, "--characterise", "none")
+    if not recorded:
+        arguments = (*UNRECORDED, *arguments)
     finished = subprocess.run(
         [project / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "test",
          "--outdir", launch / "results", *arguments],

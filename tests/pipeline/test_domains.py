@@ -34,7 +34,7 @@ def finished(tmp_path_factory, slices, sheet):
     rows = [*sheet, {"sample": "broken", "path": str(broken), "n_domains": "3", "age": "7"}]
     table = str(write_sheet(launch / "sheet.csv", rows))
     words = ("--input", table, "--n_seeds", "2", "--methods", "stmfg,multist")
-    return run_pipeline(launch, *words, "-dump-channels", SIGNED)
+    return run_pipeline(launch, *words, "-dump-channels", SIGNED, recorded=True)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_broken_slice_is_named_in_the_table_and_the_report_and_keeps_its_path(fi
 
 
 def test_without_questions_slices_are_as_they_were_assembled(finished, final):
-    steps = {name.split(" ")[0] for name in finished.trace()}
+    steps = {name.split(" ")[0] for name in finished.statuses()}
     assert not steps & {"MARKERS", "SPATIAL_GENES", "COMPLETE", "COMPOSITION", "DIFFERENTIAL"}
     for sample, slice_ in final.items():
         assert not set(TABLES) & set(slice_.uns)

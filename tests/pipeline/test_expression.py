@@ -110,7 +110,7 @@ def test_the_model_of_all_references_is_published_and_those_of_folds_are_not(fin
     found = {path.relative_to(finished.outdir / "models") for path in finished.outdir.glob("models/**/*.*")}
     folder = Path("ungrouped", "expression")
     assert found == {folder / "model.json", folder / "model.safetensors"}
-    learned = {name for name in finished.trace() if name.startswith("LEARN_EXPRESSION")}
+    learned = {name for name in finished.statuses() if name.startswith("LEARN_EXPRESSION")}
     assert learned == {
         "LEARN_EXPRESSION (group:ungrouped)",
         "LEARN_EXPRESSION (group:ungrouped without layered)",
@@ -128,7 +128,7 @@ def test_a_model_of_an_earlier_run_infers_the_same_without_any_reference(finishe
     assert second.var["reliability"].equals(first.var["reliability"])
     assert second.uns["tissuegraph"]["references"].tolist() == list(REFERENCES)
     assert second.uns["tissuegraph"]["genes_left_out"].tolist() == ["NOSUCHGENE"]
-    assert not [name for name in with_model.trace() if name.startswith("LEARN_EXPRESSION")]
+    assert not [name for name in with_model.statuses() if name.startswith("LEARN_EXPRESSION")]
     assert with_model.table()["unseen"]["inferred"] == "True"
     reason = with_model.table()["unseen"]["reason"]
     assert "genes asked for that the panel of the reference model lacks: NOSUCHGENE" in reason
@@ -166,14 +166,14 @@ def planned(tmp_path_factory, rows):
     sheets = (write_sheet(launch / "sheet.csv", rows), write_sheet(launch / "reversed.csv", rows[::-1]))
     first = run_pipeline(launch, "-c", lost, "--input", str(sheets[0]), *words)
     assert first.code == 0, first.output
-    before = first.trace()
+    before = first.statuses()
     second = run_pipeline(launch, "--input", str(sheets[1]), *words)
     assert second.code == 0, second.output
     return before, second
 
 
-def expression_tasks(trace) -> dict[str, str]:
-    return {name: status for name, status in trace.items() if "_EXPRESSION" in name}
+def expression_tasks(statuses) -> dict[str, str]:
+    return {name: status for name, status in statuses.items() if "_EXPRESSION" in name}
 
 
 @pytest.mark.long
@@ -192,7 +192,7 @@ def test_targets_of_the_same_references_share_what_is_learned_and_others_are_tol
 @pytest.mark.long
 def test_a_resumed_run_learns_what_was_lost_and_nothing_else_whatever_the_order_of_rows(planned):
     _, second = planned
-    assert expression_tasks(second.trace()) == {
+    assert expression_tasks(second.statuses()) == {
         "LEARN_EXPRESSION (group:ungrouped)": "CACHED",
         "LEARN_EXPRESSION (group:ungrouped without layered)": "COMPLETED",
         "LEARN_EXPRESSION (group:ungrouped without old_layout)": "COMPLETED",

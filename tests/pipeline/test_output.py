@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from helpers.engine import engine_environment
 
-from .conftest import ROOT, Run, run_pipeline, write_sheet
+from .conftest import ROOT, UNRECORDED, Run, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
 
@@ -134,8 +134,9 @@ def test_a_disk_that_fills_while_publishing_names_the_file_and_the_cause(tmp_pat
         )
     assert lines_with(run.output, "the run goes on, but may run out of room")
     assert run.code != 0
-    assert "No space left on device" in run.output
-    assert re.search(rf"{disk}/slices/(one|two)/(one|two)\.", run.output)
+    told = lines_with(run.output, "The run is not complete: ")
+    assert len(told) == 1
+    assert re.search(rf"{disk}/slices/(one|two)/(one|two)\.\S+: No space left on device", told[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,14 +207,14 @@ def stopped(tmp_path_factory, opening) -> Stopped:
         second = run_pipeline(folder / "second", *words, project=opening)
         after, locked = trace.read_text(), (out / LOCK).exists()
         interrupted = stop(run, folder, signal.SIGINT)
-    with training(folder, "-resume") as again:
+    with training(folder, "-resume", *UNRECORDED) as again:
         terminated = stop(again, folder, signal.SIGTERM)
     grouped = [row | {"group": "a", "teaches": str(row["sample"] == "one").lower()} for row in rows]
     write_sheet(folder / "sheet.csv", grouped)
     resumed = run_pipeline(folder, "-stub", "-resume", "--input", sheet)
     return Stopped(
         process=run.pid, traces=(before, after), second=second, locked=locked, interrupted=interrupted,
-        terminated=terminated, resumed=resumed, statuses=resumed.trace(),
+        terminated=terminated, resumed=resumed, statuses=resumed.statuses(),
     )  # fmt: skip
 
 
@@ -325,7 +326,7 @@ def killed(finished, tmp_path_factory) -> Killed:
     (folder / "endless.yaml").write_text(ENDLESS)
     out = folder / "results"
     shutil.copytree(finished[0] / "results" / "slices", out / "slices")
-    engine = start(folder, *ONE, "--stmfg_preset", "endless.yaml", "--characterise", "none")
+    engine = start(folder, *ONE, "--stmfg_preset", "endless.yaml", "--characterise", "none", *UNRECORDED)
     try:
         wait_for(lambda: trainings(folder))
         time.sleep(5)  # it trains
@@ -341,7 +342,7 @@ def killed(finished, tmp_path_factory) -> Killed:
     with arrays.open("r+b") as file:
         file.truncate(1000)
     damaged = run_one(folder, "-resume")
-    row, statuses = damaged.table()["one"], damaged.trace()
+    row, statuses = damaged.table()["one"], damaged.statuses()
     places = {str(path.relative_to(out)) for path in out.rglob("one/one.h5ad")}
     unlocked = not (out / LOCK).exists()
     command = re.search(r"rm -r (\S+) and run with -resume", row["reason"])[1]

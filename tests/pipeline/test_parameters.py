@@ -30,7 +30,7 @@ def test_text_and_types_and_a_params_file_that_is_fed_back_are_one_run(tmp_path,
 
     words = ("--input", sheet, "--outdir", "2024", "--image_view", "TRUE", "--max_mito", "30")
     first = run(*words, "--seed", "0", "--strict", "False", environment=AS_TEXT)
-    assert first.trace()["ENCODE_HISTOLOGY (a)"] == "COMPLETED"  # the flag is on
+    assert first.statuses()["ENCODE_HISTOLOGY (a)"] == "COMPLETED"  # the flag is on
     assert (outdir / "slices.csv").exists()
     written = (outdir / "pipeline_info" / "params.json").read_text()
     given = json.loads(written)
@@ -41,7 +41,7 @@ def test_text_and_types_and_a_params_file_that_is_fed_back_are_one_run(tmp_path,
     (tmp_path / "params.json").write_text(written)
     words = ("--outdir", "2024", "--image_view", "true", "--max_mito", "30")
     back = run("-resume", "-params-file", "params.json", *words)
-    assert set(back.trace().values()) == {"CACHED"}
+    assert set(back.statuses().values()) == {"CACHED"}
     assert (outdir / "pipeline_info" / "params.json").read_text() == written
 
 

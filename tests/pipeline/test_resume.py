@@ -26,7 +26,7 @@ Row = dict[str, str]
 
 
 def tasks(sample: str, *steps: str) -> set[str]:
-    """Names of the tasks of one slice, as the trace has them."""
+    """Names of the tasks of one slice, as `Run.statuses` has them."""
     return {f"{step} ({sample} stmfg)" if step in PER_METHOD else f"{step} ({sample})" for step in steps}
 
 
@@ -60,7 +60,9 @@ class Launch:
 
     def repeated(self, rows: list[Row], *more: str, **files: str) -> set[str]:
         """Tasks that are run again although the run is resumed."""
-        return {name for name, status in self.run(rows, *more, **files).trace().items() if status != "CACHED"}
+        return {
+            name for name, status in self.run(rows, *more, **files).statuses().items() if status != "CACHED"
+        }
 
 
 class Cohort(Launch):
@@ -194,10 +196,10 @@ def test_new_code_repeats_everything(cohort, project):
     module = project / "bin" / "tissuegraph" / "keys.py"
     text = module.read_text()
     module.write_text(text + "\n# another comment\n")
-    trace = cohort.run(cohort.rows[:1]).trace()
+    statuses = cohort.run(cohort.rows[:1]).statuses()
     module.write_text(text)  # (what counts is what a file holds: other tests go on with the cache)
-    assert tasks("one", *STEPS) | ALWAYS == set(trace)
-    assert set(trace.values()) == {"COMPLETED"}
+    assert tasks("one", *STEPS) | ALWAYS == set(statuses)
+    assert set(statuses.values()) == {"COMPLETED"}
 
 
 # --- files in directories, whose time is all that the engine compares -------------------------------------
@@ -231,7 +233,7 @@ class Directories(Launch):
             *(word for name in models for word in (f"--{name}", str(folder / name))),
         )
         self.first = self.run(rows, *words)
-        self.trace = self.first.trace()  # (the next run replaces the file)
+        self.statuses = self.first.statuses()
         self.unchanged = self.repeated(rows, *words)
         (folder / "region_model" / "model.json").write_text('{"format": 1}')
         (folder / "reference_model" / "model.json").write_text(models["reference_model"] + ', "format": 1}')
@@ -252,7 +254,7 @@ def test_stub_run_reaches_the_report_and_every_slice(directories):
 
 
 def test_an_unchanged_run_repeats_nothing(directories):
-    assert set(directories.trace.values()) == {"COMPLETED"}
+    assert set(directories.statuses.values()) == {"COMPLETED"}
     assert directories.unchanged == set()
 
 
@@ -265,5 +267,5 @@ def test_a_file_written_over_in_a_model_repeats_what_reads_it(directories):
     assert patchy == {"NAME_REGIONS (patchy)", *home("patchy")}
     assert "VALIDATE_SAMPLESHEET" not in directories.after
     assert {"SUMMARISE", "MULTIQC"} <= directories.after
-    for tasks_of in (set(directories.trace), directories.after):
+    for tasks_of in (set(directories.statuses), directories.after):
         assert {name for name in tasks_of if "_EXPRESSION" in name} == {"INFER_EXPRESSION (unseen)"}

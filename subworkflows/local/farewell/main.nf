@@ -3,8 +3,16 @@
 def sayFarewell(Map given) {
     def outdir = file(given.outdir.toString(), glob: false)
     workflow.onComplete {
+        whatBroke().each { line -> log.error(line) }
         lastWords(outdir).each { line -> log.info(line) }
     }
+}
+
+// Why a file could not be published, of which the engine tells the name alone. What is told in our own words (error)
+// has no name of an exception before it, and is on the screen already.
+def whatBroke() {
+    def cause = workflow.success ? '' : "${workflow.errorMessage ?: ''}".readLines().find { line -> line.trim() } ?: ''
+    return cause =~ /^[\w.]+(Exception|Error): / ? ["The run is not complete: ${cause.replaceFirst(/^[\w.]+: /, '')}"] : []
 }
 
 // Nothing of an earlier run: its table may still lie there where this one stopped before its own.
