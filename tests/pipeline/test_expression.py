@@ -135,7 +135,7 @@ def test_a_model_of_an_earlier_run_infers_the_same_without_any_reference(finishe
 
 
 def test_models_that_are_none_or_of_images_encoded_in_another_way_are_refused_before_any_task(
-    finished, rows, tmp_path
+    finished, rows, tmp_path, opening
 ):
     part = tmp_path / "model"
     part.mkdir()
@@ -145,6 +145,7 @@ def test_models_that_are_none_or_of_images_encoded_in_another_way_are_refused_be
         *("--input", str(write_sheet(tmp_path / "sheet.csv", rows[2:])), "--infer_expression"),
         *("--reference_model", "model", "--encoder", "colour", "--tile_um", "50"),
         *("--region_model", "nowhere"),
+        project=opening,
     )
     assert run.code != 0
     assert "parameter --region_model: 'nowhere' - expected a directory with model.json" in run.output

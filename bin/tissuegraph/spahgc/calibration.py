@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tissuegraph.spahgc.scores import mean_of_known, pearson
+from tissuegraph.spahgc.scores import Measured, mean_of_known
 
 SCALE = "calibration_scale"
 _NONE = 1e-9  # a standard deviation below this is none
@@ -33,11 +33,10 @@ class HeldOut:
         return self.difference**2 + stretched**2 + self.sd_measured**2 - shared
 
 
-def agreement(measured: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """The four rows of HeldOut for one slice: (4, M). measured, predicted: (N, M), log-normalised."""
-    spreads = (values.std(axis=0, dtype=np.float64) for values in (measured, predicted))
-    difference = predicted.mean(axis=0, dtype=np.float64) - measured.mean(axis=0, dtype=np.float64)
-    return np.stack([pearson(measured, predicted)[0], *spreads, difference])
+def agreement(measured: Measured, predicted: np.ndarray) -> np.ndarray:
+    """The four rows of HeldOut for one slice: (4, M). Both are (N, M), log-normalised."""
+    pcc, mean, deviation = measured.compare(predicted)
+    return np.stack([pcc, measured.deviation, deviation, mean - measured.mean])
 
 
 def calibrate(held_out: HeldOut) -> dict[str, np.ndarray]:

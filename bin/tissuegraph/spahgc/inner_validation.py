@@ -25,7 +25,7 @@ from tissuegraph.spahgc.model import Spahgc
 from tissuegraph.spahgc.panel import log_expression
 from tissuegraph.spahgc.reference_set import ReferenceSet
 from tissuegraph.spahgc.sampling import sampled_parts
-from tissuegraph.spahgc.scores import mean_of_known, pearson
+from tissuegraph.spahgc.scores import Measured, mean_of_known
 from tissuegraph.spahgc.settings import Settings
 from tissuegraph.spahgc.slices import HistologySlice
 from tissuegraph.spahgc.training import GraphSource, train_network
@@ -226,10 +226,11 @@ def _learning_curve(
 ) -> tuple[list[int], np.ndarray]:
     """Epochs at which the network in training was looked at, and its agreement there: (looks, U, 4, M)."""
     known = fold.training.references
+    against = [Measured(values) for values in fold.measured]
     epochs, seen = [], []
 
     def look(epoch: int, network: Spahgc) -> None:
-        pairs = zip(fold.measured, predictors, strict=True)
+        pairs = zip(against, predictors, strict=True)
         seen.append(np.stack([agreement(measured, predict(network)) for measured, predict in pairs]))
         epochs.append(epoch)
         if progress:
@@ -272,12 +273,10 @@ def _path_scores(
     folds: Sequence[_Fold], candidates: Callable[[ReferenceSet, np.ndarray], Iterable[np.ndarray]]
 ) -> np.ndarray:
     """Mean PCC over all held-out units of every candidate, of which one at a time is in memory."""
-    found = [
-        [
-            mean_of_known(pearson(measured, predicted)[0], 0)
-            for predicted in candidates(fold.training.references, image)
-        ]
-        for fold in folds
-        for image, measured in fold.units()
-    ]
+    found = []
+    for fold in folds:
+        for image, values in fold.units():
+            measured = Measured(values)
+            shown = candidates(fold.training.references, image)
+            found.append([mean_of_known(measured.pearson(predicted), 0) for predicted in shown])
     return np.nan_to_num(mean_of_known(np.array(found), 0), nan=-1.0)

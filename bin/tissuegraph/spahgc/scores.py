@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _CONSTANT = 1e-6  # a standard deviation below this, relative to the largest value, is rounding
+_AT_ONCE = 256  # columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +67,34 @@ def pearson(measured: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np
 
     Returns (M,) float64, and two (M,) bool: constant in the measurement, constant in the prediction.
     """
-    (x, no_x), (y, no_y) = _standardise(measured), _standardise(predicted)
-    coefficient = np.clip((x * y).mean(axis=0), -1, 1)
-    return np.where(no_x, np.nan, np.where(no_y, 0.0, coefficient)), no_x, no_y
+    blocks = [
+        (_Columns.of(measured[:, columns]), _Columns.of(predicted[:, columns]))
+        for columns in _blocks(measured.shape[1])
+    ]
+    coefficients = [_coefficients(x, y) for x, y in blocks]
+    constant = ([each.constant for each in side] for side in zip(*blocks, strict=True))
+    return np.concatenate(coefficients), *map(np.concatenate, constant)
+
+
+class Measured:
+    """Measured expression (N, M) that many predictions are held against: standardised once, in float64."""
+
+    def __init__(self, values: np.ndarray):
+        self._blocks = [_Columns.of(values[:, columns]) for columns in _blocks(values.shape[1])]
+        self.mean = np.concatenate([each.mean for each in self._blocks])
+        self.deviation = np.concatenate([each.deviation for each in self._blocks])
+
+    def pearson(self, predicted: np.ndarray) -> np.ndarray:
+        """Coefficient of each gene by the rule above, (M,) float64; predicted: (N, M)."""
+        return self.compare(predicted)[0]
+
+    def compare(self, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`pearson`, and mean and standard deviation of each predicted gene: (M,) float64 each."""
+        found = []
+        for measured, columns in zip(self._blocks, _blocks(predicted.shape[1]), strict=True):
+            shown = _Columns.of(predicted[:, columns])
+            found.append((_coefficients(measured, shown), shown.mean, shown.deviation))
+        return tuple(np.concatenate(each) for each in zip(*found, strict=True))
 
 
 def mean_of_known(values: np.ndarray, axis: int = 0) -> np.ndarray:
@@ -79,12 +105,33 @@ def mean_of_known(values: np.ndarray, axis: int = 0) -> np.ndarray:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _standardise(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(values, dtype=np.float64)
-    centred = values - values.mean(axis=0)
-    deviation = centred.std(axis=0)
-    constant = deviation <= _CONSTANT * np.maximum(np.abs(values).max(axis=0), 1e-12)
-    return centred / np.where(constant, 1.0, deviation), constant
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Some columns: standardised (N, B), and whether constant, mean and standard deviation of each, (B,)."""
+
+    standardised: np.ndarray
+    constant: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> _Columns:
+        values = np.asarray(values, dtype=np.float64)
+        mean = values.mean(axis=0)
+        centred = values - mean
+        deviation = centred.std(axis=0)
+        constant = deviation <= _CONSTANT * np.maximum(np.abs(values).max(axis=0), 1e-12)
+        return cls(centred / np.where(constant, 1.0, deviation), constant, mean, deviation)
+
+
+def _coefficients(measured: _Columns, predicted: _Columns) -> np.ndarray:
+    found = np.clip((measured.standardised * predicted.standardised).mean(axis=0), -1, 1)
+    return np.where(measured.constant, np.nan, np.where(predicted.constant, 0.0, found))
+
+
+def _blocks(n_columns: int) -> list[slice]:
+    """So many columns that what is made of them stays in the processor's cache."""
+    return [slice(start, start + _AT_ONCE) for start in range(0, max(n_columns, 1), _AT_ONCE)]
 
 
 def _empty(values: np.ndarray) -> bool:

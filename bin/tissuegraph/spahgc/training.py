@@ -77,9 +77,9 @@ def train_network(
             optimiser.zero_grad()
             terms["total"].backward()
             optimiser.step()
-            found.append({term: float(value.detach()) for term, value in terms.items()})
-        for term in TERMS:
-            losses[term].append(float(np.mean([each[term] for each in found])))
+            found.append(torch.stack([terms[term].detach() for term in TERMS]))  # (read later: a GPU goes on)
+        for term, values in zip(TERMS, torch.stack(found, dim=1).tolist(), strict=True):
+            losses[term].append(float(np.mean(values)))
     return Trained(network.eval(), losses)
 
 
@@ -113,8 +113,8 @@ def loss_terms(
     terms = {
         "mse": sum((each - measured).square().mean() for each in predicted) / len(predicted),
         "pcc": sum(pearson_loss(each, measured, weights.pcc_eps) for each in predicted) / len(predicted),
-        "contrast_target": _contrast(first, second, "target", both and frozen is None),
-        "contrast_reference": _contrast(first, second, "reference", both and frozen is None),
+        "contrast_target": _contrast(first, second, "target", both and frozen is None, measured),
+        "contrast_reference": _contrast(first, second, "reference", both and frozen is None, measured),
     }
     return terms | {"total": sum(getattr(weights, term) * value for term, value in terms.items())}
 
@@ -126,10 +126,13 @@ def predict(network: Spahgc, graph: HeteroData) -> np.ndarray:
     return network(graph)[graph[TARGET].inner].cpu().numpy()
 
 
-def _contrast(first, second, kind: str, symmetric: bool) -> torch.Tensor:
-    """Agreement of the two views, the second without gradient; both ways where both are trained."""
+def _contrast(first, second, kind: str, symmetric: bool, like: torch.Tensor) -> torch.Tensor:
+    """Agreement of the two views, the second without gradient; both ways where both are trained.
+
+    Where there are no two views: 0, where the tensor `like` is.
+    """
     if first is None or second is None:
-        return torch.zeros(())
+        return like.new_zeros(())
     a, b = getattr(first, kind), getattr(second, kind)
     if not symmetric:
         return view_agreement(a, b)

@@ -114,6 +114,49 @@ print(labels[0] == labels[1] != labels[2])
     assert python(code) == ["False", "True"]
 
 
+def test_libraries_do_without_documentation_and_compute_the_same():
+    code = """
+import tissuegraph.cli
+from scipy import optimize, signal, special
+print("support" in special.logsumexp.__doc__)  # what is composed when scipy loads
+root = optimize.brentq(lambda x: x * x - 2, 0, 2)
+print(round(float(special.logsumexp([0.0, 0.0])), 4), round(float(root), 4))
+print(signal.convolve([1, 2], [1, 1]).tolist())
+"""
+    assert python(code) == ["False", "0.6931 1.4142", "[1, 3, 2]"]
+
+
+FIGURE = """
+if sys.argv[1] == "light":
+    import tissuegraph.cli
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+figure = Figure(figsize=(2, 1), dpi=100)
+axes = figure.subplots()
+axes.plot([0, 1, 3], label="a", lw=2, ls="--")
+axes.add_artist(Line2D([0, 1], [1, 0])).set(color="red", lw=3)
+axes.bar([0, 1], [2, 1], alpha=0.5)
+axes.set(title="t", xlabel="x", xlim=(0, 2))
+axes.legend(loc="upper left")
+try:
+    axes.set(nonesuch=1)
+except AttributeError as error:
+    print(error)
+figure.savefig("figure.png", metadata={"Software": None})
+print("alpha" in (Line2D.set.__doc__ or ""))
+"""
+
+
+def test_figures_drawn_without_lists_of_properties_have_the_same_pixels(tmp_path):
+    bytes_of = {}
+    for how, listed in (("light", "False"), ("full", "True")):
+        error, documented = python(FIGURE, how, cwd=tmp_path)
+        assert "unexpected keyword argument 'nonesuch'" in error
+        assert documented == listed
+        bytes_of[how] = (tmp_path / "figure.png").read_bytes()
+    assert bytes_of["light"] == bytes_of["full"]
+
+
 H5AD = """
 import tissuegraph.cli
 from tissuegraph.cli.startup import anndata_for_hdf5

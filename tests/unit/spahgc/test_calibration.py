@@ -7,11 +7,12 @@ from helpers.paired import PairedSettings, paired_slices
 from tissuegraph.presets import load_settings
 from tissuegraph.spahgc import protocol
 from tissuegraph.spahgc.calibration import HeldOut, agreement, calibrate, calibrated
-from tissuegraph.spahgc.scores import pearson
+from tissuegraph.spahgc.scores import Measured, pearson
 
 
 def held_out(units):
-    return HeldOut(*np.moveaxis(np.array([agreement(*unit) for unit in units]), 1, 0))
+    rows = [agreement(Measured(measured), predicted) for measured, predicted in units]
+    return HeldOut(*np.moveaxis(np.array(rows), 1, 0))
 
 
 def shrunk(rng, factors, noise=0.0, n_spots=400):

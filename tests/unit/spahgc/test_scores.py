@@ -3,14 +3,31 @@
 import numpy as np
 import pytest
 
-from tissuegraph.spahgc.scores import pearson, score
+from tissuegraph.spahgc.scores import Measured, pearson, score
 
 
 def test_pcc_of_a_gene_equals_the_textbook_coefficient():
     rng = np.random.default_rng(0)
-    measured, predicted = rng.normal(size=(20, 3)), rng.normal(size=(20, 3))
-    expected = [np.corrcoef(measured[:, g], predicted[:, g])[0, 1] for g in range(3)]
+    measured, predicted = rng.normal(size=(20, 600)), rng.normal(size=(20, 600))  # more than one block
+    expected = [np.corrcoef(measured[:, g], predicted[:, g])[0, 1] for g in range(600)]
     np.testing.assert_allclose(pearson(measured, predicted)[0], expected, atol=1e-12)
+
+
+def test_a_measurement_that_is_kept_gives_each_prediction_its_coefficients_mean_and_spread():
+    rng = np.random.default_rng(1)
+    values = rng.poisson(2, size=(30, 300)).astype(np.float32)
+    values[:, 7] = 3
+    measured = Measured(values)
+    np.testing.assert_allclose(measured.mean, values.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(measured.deviation, values.std(axis=0), rtol=1e-5)
+    for predicted in rng.normal(size=(2, *values.shape)):
+        predicted[:, 9] = 1
+        pcc, mean, deviation = measured.compare(predicted)
+        np.testing.assert_array_equal(pcc, pearson(values, predicted)[0])
+        assert np.isnan(pcc[7])
+        assert pcc[9] == 0
+        np.testing.assert_allclose(mean, predicted.mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(deviation, predicted.std(axis=0), atol=1e-12)
 
 
 def test_a_gene_measured_as_constant_is_left_out_and_counted():
