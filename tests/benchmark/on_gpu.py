@@ -56,7 +56,13 @@ IMAGE_FEATURES = 119  # as many as the handcrafted encoder has
 PANEL_GENES = 1000  # inferred; all are asked for, as ranking genes needs a library that is not there
 LARGEST_TARGET = 50_000  # spots whose expression is inferred in one row
 PRECISIONS = ("float32", "bfloat16")
-PARTS = ("agree", "fallback", "train", "expression", "teach")
+PARTS = (
+    "agree",
+    "fallback",
+    "teach",
+    "train",
+    "expression",
+)  # (the longest arrays are ready when training begins)
 AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
 AGREEMENT_SPOTS = 2000
 # What draws on the device, switched off where the devices are compared
@@ -328,7 +334,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[3600, 50_000, 500_000])
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS[:1])
     parser.add_argument("--expression", type=int, nargs="*", default=[3600, 50_000], help="reference spots")
-    parser.add_argument("--teach", nargs="*", default=["2x3600", "2x50000"], help="teachers x cells")
+    parser.add_argument("--teach", nargs="*", default=["2x3600"], help="teachers x cells")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run, in this order")
     chosen = parser.parse_args()
     if not torch.cuda.is_available():
