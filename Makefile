@@ -27,7 +27,9 @@ DATA     ?= ../shared/data
 TESTS    ?=
 # Processes that share the test files; each pipeline that they run uses up to 2 cores and 4 GB
 WORKERS  ?= 2
-PYTEST    = .venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+# (with bytecode kept, also where a shell forbids it: tests start the scripts a thousand times)
+PYTEST    = PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest tests --numprocesses $(WORKERS) --dist loadfile \
+                --no-loadscope-reorder
 
 # uv of the PATH, else one of our own
 UV := $(or $(shell command -v uv),.uv/bin/uv)

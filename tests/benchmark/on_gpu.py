@@ -56,13 +56,8 @@ IMAGE_FEATURES = 119  # as many as the handcrafted encoder has
 PANEL_GENES = 1000  # inferred; all are asked for, as ranking genes needs a library that is not there
 LARGEST_TARGET = 50_000  # spots whose expression is inferred in one row
 PRECISIONS = ("float32", "bfloat16")
-PARTS = (
-    "agree",
-    "fallback",
-    "teach",
-    "train",
-    "expression",
-)  # (the longest arrays are ready when training begins)
+# In an order in which the longest arrays are ready when training begins
+PARTS = ("agree", "fallback", "teach", "train", "expression")
 AGREEMENT_EPOCHS = 5  # long enough to see a wrong gradient, too short for rounding to matter
 AGREEMENT_SPOTS = 2000
 # What draws on the device, switched off where the devices are compared

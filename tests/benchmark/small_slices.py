@@ -97,6 +97,7 @@ def write_input(folder: Path, spots: int) -> None:
 def all_steps(folder: Path) -> list[Step]:
     """Tasks of one slice in their order, with the words and versions of modules/local/*/main.nf."""
     kept = ("--slice", "parts/slice.h5ad", "--spots", "parts/spots.csv.gz")
+    assembled = ("--h5ad", "out/small.h5ad")
     preset = {name: ("--preset", f"{name}.yaml") for name in ("graph", TRAINING, "cluster")}
     arrays, embedding = f"parts/{METHOD}.arrays.npz", f"parts/{METHOD}.embedding.npz"
     words = {
@@ -114,7 +115,10 @@ def all_steps(folder: Path) -> list[Step]:
             *("--domains", f"parts/{METHOD}.domains.npz"),
         ),
         "assemble": ("--parts", "parts", "--methods", METHOD, "--figures", "png,svg", "--outdir", "out"),
-        "explore": ("--h5ad", "out/small.h5ad", "--page", "out/small.html"),
+        "markers": (*assembled, "--seed", "0", "--figures", "png,svg", "--outdir", "found"),
+        "spatial_genes": (*assembled, "--figures", "png,svg", "--outdir", "found"),
+        "complete": (*assembled, "--found", "found", "--completed", "out/complete.h5ad"),
+        "explore": ("--h5ad", "out/complete.h5ad", "--page", "out/small.html"),
     }
     return [
         Step(name, ("--sample", "small", *own, "--record", _record(name)), _versions(name))
@@ -123,9 +127,9 @@ def all_steps(folder: Path) -> list[Step]:
 
 
 def _record(step: str) -> str:
-    if step in ("assemble", "explore", "estimate"):  # nothing that is assembled
-        return f"{step}.json"
-    return f"parts/{METHOD}.{step}.json" if step in ("graph", TRAINING, "cluster") else f"parts/{step}.json"
+    if step in ("graph", TRAINING, "cluster"):
+        return f"parts/{METHOD}.{step}.json"
+    return f"parts/{step}.json" if step in ("ingest", "qc", "baseline") else f"{step}.json"  # not assembled
 
 
 def _versions(step: str) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ def test_the_annotated_section_teaches_the_other_one_and_the_model_is_kept(finis
     assert (finished.outdir / "models" / "cortex__left" / "model.safetensors").is_file()
 
 
+@pytest.mark.long
 def test_a_model_from_disk_names_a_section_without_group_or_teacher_alike(finished, final, sheet, tmp_path):
     row = next(row for row in sheet if row["sample"] == "old_layout")
     table = write_sheet(tmp_path / "sheet.csv", [{**row, "group": "", "annotation": ""}])

@@ -118,6 +118,7 @@ def test_the_model_of_all_references_is_published_and_those_of_folds_are_not(fin
     }
 
 
+@pytest.mark.long
 def test_a_model_of_an_earlier_run_infers_the_same_without_any_reference(finished, with_model):
     assert with_model.code == 0, with_model.output
     first, second = (

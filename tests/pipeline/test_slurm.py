@@ -56,7 +56,7 @@ dag.enabled = false
 """
 SMALL_ARRAYS = f"""
 process.array          = 4
-process.resourceLimits = [cpus: 3, memory: 12.GB, time: 50.min]
+process.resourceLimits = [cpus: 2, memory: 12.GB, time: 50.min]
 executor.queueSize     = 4
 process {{ withName: TRAIN {{ ext.device = {{ meta.id == '{INSISTS}' ? 'cuda' : 'auto' }} }} }}
 """
@@ -215,7 +215,7 @@ def test_trainings_alone_get_a_gpu_and_its_partition(cohort):
 
 def test_no_job_asks_for_more_than_the_site_allows(cohort):
     trainings = [job for job in cohort[1] if "_TRAIN_" in job["JobName"]]
-    assert {(job["NumCPUs"], job["TimeLimit"]) for job in trainings} == {("3", "00:50:00")}
+    assert {(job["NumCPUs"], job["TimeLimit"]) for job in trainings} == {("2", "00:50:00")}
 
 
 def test_steps_of_slices_are_arrays_of_equal_jobs(cohort):
