@@ -154,9 +154,8 @@ def cohort(slurm, tmp_path_factory) -> tuple[Run, list[dict[str, str]]]:
     sheet = write_sheet(launch / "sheet.csv", rows)
     (launch / "stmfg.yaml").write_text(QUICK)
     before = {job["JobId"] for job in slurm.jobs()}
-    options = ["--n_seeds", 1, "--stmfg_preset", "stmfg.yaml", "--figures", "png", "--characterise"]
-    options += ["spatial_genes"]
-    given = ["--input", sheet, "--outdir", outdir, *options]
+    options = ["--n_seeds", 1, "--stmfg_preset", "stmfg.yaml", "--figures", "png"]
+    given = ["--input", sheet, "--outdir", outdir, "--characterise", "spatial_genes", *options]
     with Engine(slurm, launch, ROOT, SITE + SMALL_ARRAYS, *given) as engine:
         engine.wait_for(lambda: "RUNNING" in states_of(slurm, "BASELINE"))
         slurm.stop("slurmctld")

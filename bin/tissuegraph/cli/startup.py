@@ -129,34 +129,21 @@ class _Loader(Loader):
         module.__dict__["__waiting__"] = self.own
 
 
-class _LoaderWithout(Loader):
-    """Loads a module as its own loader does, while some libraries are kept from it."""
+class _LoaderApart(Loader):
+    """Loads a module as its own loader does, but for what WITHOUT and CHANGED say of it."""
 
-    def __init__(self, own: Loader, names: Sequence[str]):
-        self.own, self.names = own, names
+    def __init__(self, own: Loader):
+        self.own = own
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self.own.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__.loader = module.__loader__ = self.own
-        with _kept_away(self.names):
+        with _kept_away(WITHOUT.get(module.__name__, ())):
             self.own.exec_module(module)
-
-
-class _LoaderChanging(Loader):
-    """Loads a module as its own loader does, and changes it."""
-
-    def __init__(self, own: Loader, change: Callable[[ModuleType], None]):
-        self.own, self.change = own, change
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self.own.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__spec__.loader = module.__loader__ = self.own
-        self.own.exec_module(module)
-        self.change(module)
+        if module.__name__ in CHANGED:
+            CHANGED[module.__name__](module)
 
 
 class _Finder(MetaPathFinder):
@@ -172,14 +159,8 @@ class _Finder(MetaPathFinder):
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _instead(name, spec.loader)
+            spec.loader = (_Loader if name in WAITING else _LoaderApart)(spec.loader)
         return spec
-
-
-def _instead(name: str, own: Loader) -> Loader:
-    if name in WAITING:
-        return _Loader(own)
-    return _LoaderWithout(own, WITHOUT[name]) if name in WITHOUT else _LoaderChanging(own, CHANGED[name])
 
 
 def let_wait() -> None:

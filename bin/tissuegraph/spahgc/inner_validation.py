@@ -206,7 +206,8 @@ def _looks(folds, tuning, settings, seeds, device, progress) -> list[_Looks]:
         known = fold.training.references
         graphs = fold.training.graphs(tuning, device)
         predictors = [known.predictor(each.position, each.image, tuning, device) for each in fold.held_out]
-        curve = partial(_learning_curve, fold, graphs, predictors, settings, device, name, progress)
+        against = [Measured(values) for values in fold.measured]
+        curve = partial(_learning_curve, known, against, graphs, predictors, settings, device, name, progress)
         found.append([curve(seed) for seed in seeds])
     return [
         _Looks(tuning, of_seed[0][0], np.concatenate([seen for _, seen in of_seed], axis=1))
@@ -215,7 +216,8 @@ def _looks(folds, tuning, settings, seeds, device, progress) -> list[_Looks]:
 
 
 def _learning_curve(
-    fold: _Fold,
+    known: ReferenceSet,
+    against: Sequence[Measured],
     graphs: Sequence[GraphSource],
     predictors: Sequence[Callable[[Spahgc], np.ndarray]],
     settings: Settings,
@@ -225,8 +227,6 @@ def _learning_curve(
     seed: int,
 ) -> tuple[list[int], np.ndarray]:
     """Epochs at which the network in training was looked at, and its agreement there: (looks, U, 4, M)."""
-    known = fold.training.references
-    against = [Measured(values) for values in fold.measured]
     epochs, seen = [], []
 
     def look(epoch: int, network: Spahgc) -> None:
