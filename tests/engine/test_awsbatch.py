@@ -8,12 +8,10 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
-from helpers.engine import JARS, is_bundled
+from helpers.engine import JARS, ROOT, SHORT_LIVED, is_bundled
 
-ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "modules" / "local"
 USES_GPU = {"TRAIN", "DENOISE", "JOIN", "TEACH", "LEARN_EXPRESSION", "INFER_EXPRESSION"}
 # Of the options of a container those that AWS Batch's job definitions know; it drops all others
@@ -39,27 +37,37 @@ def labels() -> dict[str, str]:
     return {name: label[1] for name, label in found.items() if label and "\n    exec:" not in texts[name]}
 
 
-def resolve(folder: Path, profiles: str, **params: str) -> dict:
-    """Settings of every process at its first attempt, with the settings of the executor."""
+RUNS = {
+    "encoding on GPUs": ("awsbatch,gpu", {"encoder": "uni2"}),
+    "by hand": ("awsbatch,gpu", {}),
+    "without": ("awsbatch", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def resolved(tmp_path_factory) -> dict[str, dict]:
+    """Of each of RUNS the settings of every process at its first attempt, with those of the executor."""
+    folder = tmp_path_factory.mktemp("resolved")
     site = folder / "aws.config"
     site.write_text(site_file())
-    words = [ROOT, profiles, site, "awsbatch", json.dumps(params), json.dumps(list(labels().items()))]
+    words = [ROOT, json.dumps(list(RUNS.values())), site, "awsbatch", json.dumps(list(labels().items()))]
     finished = subprocess.run(
-        ["java", "-cp", JARS, "groovy.ui.GroovyMain", ROOT / "tests" / "helpers" / "resolve.groovy", *words],
+        ["java", "-XX:TieredStopAtLevel=1", *SHORT_LIVED.split(), "-cp", JARS, "groovy.ui.GroovyMain",
+         ROOT / "tests" / "helpers" / "resolve.groovy", *words],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    return json.loads(finished.stdout.splitlines()[-1])
+    return dict(zip(RUNS, json.loads(finished.stdout.splitlines()[-1]), strict=True))
 
 
 @pytest.fixture(scope="module")
-def with_gpu(tmp_path_factory) -> dict:
-    return resolve(tmp_path_factory.mktemp("gpu"), "awsbatch,gpu", encoder="uni2")
+def with_gpu(resolved) -> dict:
+    return resolved["encoding on GPUs"]
 
 
 @pytest.fixture(scope="module")
-def without(tmp_path_factory) -> dict:
-    return resolve(tmp_path_factory.mktemp("cpu"), "awsbatch")
+def without(resolved) -> dict:
+    return resolved["without"]
 
 
 def test_every_process_goes_to_a_queue_of_the_site(with_gpu):
@@ -79,8 +87,8 @@ def test_tasks_that_use_a_gpu_get_one_and_its_queue_and_no_others_do(with_gpu):
         assert task["accelerator_type"] is None, name  # Batch knows no types
 
 
-def test_features_by_hand_need_no_gpu(tmp_path):
-    task = resolve(tmp_path, "awsbatch,gpu")["process"]["ENCODE_HISTOLOGY"]
+def test_features_by_hand_need_no_gpu(resolved):
+    task = resolved["by hand"]["process"]["ENCODE_HISTOLOGY"]
     assert (task["queue"], task["accelerator"]) == ("tissuegraph-spot", None)
 
 

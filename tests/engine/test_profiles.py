@@ -12,10 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.engine import LAUNCHER, ROOT, engine_environment
 
-ROOT = Path(__file__).resolve().parents[2]
-# Together with those of the other tests: all of them
-PROFILES = ["test_full,singularity", "apptainer,awsbatch,gpu", "test,conda"]
+BUNDLED = {"TISSUEGRAPH_ENGINE": "bundled"}
 REPORTS = ["dag", "report", "timeline", "trace"]
 
 SCRIPT = """
@@ -60,18 +59,14 @@ def project(tmp_path) -> Path:
 
 def launch_scripts(project: Path, profile: str) -> dict[str, str]:
     """The launch script of each process under a profile."""
-    environment = {
-        **os.environ,
-        "TISSUEGRAPH_ENGINE": "bundled",
-        "NXF_HOME": str(project / ".nxf"),
-        "PATH": f"{project / 'stand_ins'}{os.pathsep}{os.environ['PATH']}",
-    }
+    path = f"{project / 'stand_ins'}{os.pathsep}{os.environ['PATH']}"
+    environment = engine_environment(project, PATH=path, **BUNDLED)
     # reports take seconds and are not read
     settings = ["executor.pollInterval = '1 sec'", *(f"{report}.enabled = false" for report in REPORTS)]
     (project / "quick.config").write_text("\n".join(settings))
     arguments = ["run", "main.nf", "-profile", profile, "-c", "quick.config", "-ansi-log", "false"]
     finished = subprocess.run(
-        [ROOT / "engine" / "nextflow", *arguments],
+        [LAUNCHER, *arguments],
         cwd=project, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     scripts = [path.read_text() for path in (project / "work").glob("*/*/.command.run")]
@@ -80,42 +75,35 @@ def launch_scripts(project: Path, profile: str) -> dict[str, str]:
     return found
 
 
-def test_every_profile_resolves(tmp_path):
-    for profile in PROFILES:
-        finished = subprocess.run(
-            [ROOT / "engine" / "nextflow", "config", ROOT, "-profile", profile],
-            cwd=tmp_path, env={**os.environ, "TISSUEGRAPH_ENGINE": "bundled"},
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert finished.returncode == 0, f"{profile}: {finished.stdout}{finished.stderr}"
+def resolved(folder: Path, profile: str) -> str:
+    """The configuration of a run from this directory, as flat lines."""
+    finished = subprocess.run(
+        [LAUNCHER, "config", ROOT, "-flat", "-profile", profile],
+        cwd=folder, env=engine_environment(folder, **BUNDLED), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, f"{profile}: {finished.stdout}{finished.stderr}"
+    return finished.stdout
+
+
+# Together with those of the other tests, all profiles resolve
+def test_slurm_arrays_are_off_where_their_script_would_not_find_a_task(tmp_path):
+    launch = tmp_path / "with blank"
+    launch.mkdir()
+    assert "process.array = 0\n" in resolved(launch, "test_full,singularity,slurm")
+
+
+def test_without_the_gpu_profile_nothing_asks_for_a_gpu(tmp_path):
+    assert "--gpus" not in resolved(tmp_path, "test,docker,conda")
+    assert "--gpus" in resolved(tmp_path, "docker,apptainer,awsbatch,gpu")
 
 
 @pytest.mark.parametrize(
     ("engine", "flag"), [("docker", "--gpus all"), ("podman", "--device nvidia.com/gpu=all")]
 )
-def test_containers_get_a_gpu_on_the_gpu_label_only(project, engine, flag):
-    scripts = launch_scripts(project, f"{engine},gpu")
+def test_slurm_and_containers_get_a_gpu_on_the_gpu_label_only(project, engine, flag):
+    scripts = launch_scripts(project, f"{engine},slurm,gpu")
     assert all(f"{engine} run" in script for script in scripts.values())
-    assert flag in scripts["ON_GPU"]
-    assert flag not in scripts["ON_CPU"]
-
-
-def test_slurm_is_asked_for_a_gpu_on_the_gpu_label_only(project):
-    scripts = launch_scripts(project, "slurm,gpu")
-    assert "#SBATCH --gres=gpu:1" in scripts["ON_GPU"]
-    assert "#SBATCH --gres" not in scripts["ON_CPU"]
-
-
-def test_slurm_arrays_are_off_where_their_script_would_not_find_a_task(tmp_path):
-    launch = tmp_path / "with blank"
-    launch.mkdir()
-    finished = subprocess.run(
-        [ROOT / "engine" / "nextflow", "config", ROOT, "-flat", "-profile", "slurm"],
-        cwd=launch, env={**os.environ, "TISSUEGRAPH_ENGINE": "bundled"},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert "process.array = 0\n" in finished.stdout, finished.stdout + finished.stderr
-
-
-def test_without_the_gpu_profile_nothing_asks_for_a_gpu(project):
-    assert "--gpus" not in launch_scripts(project, "docker")["ON_GPU"]
+    for asked in (flag, "#SBATCH --gres=gpu:1"):
+        assert asked in scripts["ON_GPU"]
+        assert asked not in scripts["ON_CPU"]
+    assert "--gres" not in scripts["ON_CPU"]
