@@ -1,10 +1,11 @@
 """Images are looked for before any task starts, and never in a registry that anybody can publish in.
 
-Container engines are stand-ins.
+Container engines are stand-ins: they have images of some names, and are out of order where asked for others.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,25 +13,44 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from helpers.engine import LAUNCHER, ROOT, engine_environment
 
-ROOT = Path(__file__).resolve().parents[2]
+# What docker and podman do; $3 is the name of an image
+STAND_IN = """#!/bin/bash
+echo "$@" >> asked
+case "$3" in
+    *off*)  echo "Cannot connect to the Docker daemon" >&2; exit 1;;
+    *none*) echo "[]"; echo "Error response from daemon: No such image: $3" >&2; exit 1;;
+esac
+"""
+# Each case (an engine, its images, an executor) as a run would have it
 SCRIPT = """
-include { requireImages } from './subworkflows/local/images/main'
+include { requireImages   } from './subworkflows/local/images/main'
+include { requireImagesOf } from './subworkflows/local/images/main'
+
+params.cases = '[]'
 
 workflow {
     requireImages()
-    println('the run goes on')
+    def said = new groovy.json.JsonSlurper().parseText(params.cases).collect { engine, images, executor ->
+        try {
+            requireImagesOf(engine, images, executor)
+            return null
+        }
+        catch (Exception problem) {
+            return (problem.cause ?: problem).message
+        }
+    }
+    println("SAID ${groovy.json.JsonOutput.toJson(said)}")
 }
 """
-HAS_IT = "exit 0"
-HAS_IT_NOT = 'echo "[]"; echo "Error response from daemon: No such image: $3" >&2; exit 1'
-IS_OFF = 'echo "Cannot connect to the Docker daemon" >&2; exit 1'
+OURS = "localhost/tissuegraph"
 
 pytestmark = pytest.mark.pipeline
 
 
-def run(folder: Path, profile: str, stand_in: str) -> list[str]:
-    """Lines that a run with a profile prints where docker and podman are the given shell script."""
+def run(folder: Path, *words: str) -> list[str]:
+    """Lines that a run prints beyond those of every run."""
     shutil.copy(ROOT / "nextflow.config", folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
     for name in ("images", "image_names", "commands"):
@@ -40,16 +60,15 @@ def run(folder: Path, profile: str, stand_in: str) -> list[str]:
     for name in ("docker", "podman"):
         command = folder / "stand_ins" / name
         command.parent.mkdir(exist_ok=True)
-        command.write_text(f'#!/bin/bash\necho "$@" >> {folder}/asked\n{stand_in}\n')
+        command.write_text(STAND_IN)
         command.chmod(0o755)
     quick = [f"{report}.enabled = false" for report in ("dag", "report", "timeline", "trace")]
     (folder / "quick.config").write_text("\n".join(quick))
-    more = ["-c", "quick.config"]
+    path = f"{folder / 'stand_ins'}{os.pathsep}{os.environ['PATH']}"
     finished = subprocess.run(
-        [ROOT / "engine/nextflow", "run", "main.nf", "-profile", profile, "-ansi-log", "false", *more],
+        [LAUNCHER, "run", "main.nf", "-ansi-log", "false", "-c", "quick.config", *words],
         cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        env={**os.environ, "TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(folder / ".nxf"),
-             "PATH": f"{folder / 'stand_ins'}{os.pathsep}{os.environ['PATH']}"},
+        env=engine_environment(folder, PATH=path, TISSUEGRAPH_ENGINE="bundled"),
     )  # fmt: skip
     return [
         line
@@ -58,25 +77,30 @@ def run(folder: Path, profile: str, stand_in: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("profile", "stand_in", "expected"),
-    [
-        ("podman,gpu", HAS_IT_NOT, r"images '\S+-cpu' and '\S+-cuda': not on .* `make image image-cuda` in "),
-        ("docker", IS_OFF, r"-profile docker: 'Cannot connect to the Docker daemon' - expected"),
-        ("apptainer", HAS_IT, r"image '\S+': apptainer cannot pull .* expected process.container to name"),
-        ("docker,awsbatch", HAS_IT, r"image '\S+': no registry has it, so that nodes of awsbatch"),
-    ],
-)  # fmt: skip
-def test_what_cannot_run_is_one_line_with_the_remedy(tmp_path, profile, stand_in, expected):
-    lines = run(tmp_path, profile, stand_in)
-    assert len(lines) == 1, lines
-    assert re.match(expected, lines[0])
+def test_a_run_asks_for_the_images_of_its_profile_and_goes_on_with_them(tmp_path):
+    assert run(tmp_path, "-profile", "docker,gpu") == ["SAID []"]
+    names = re.findall(rf"{OURS}:[\d.]+-(\w+)", (tmp_path / "asked").read_text())
+    assert names == ["cpu", "cuda"]
 
 
-# On a cluster the nodes may have what the machine that starts the run has not
-@pytest.mark.parametrize(("profile", "stand_in"), [("docker,gpu", HAS_IT), ("docker,slurm", IS_OFF)])
-def test_what_may_run_goes_on(tmp_path, profile, stand_in):
-    assert run(tmp_path, profile, stand_in) == ["the run goes on"]
-    asked = tmp_path / "asked"
-    names = re.findall(r"localhost/tissuegraph:[\d.]+-(\w+)", asked.read_text()) if asked.exists() else []
-    assert names == (["cpu", "cuda"] if stand_in == HAS_IT else [])
+HERE, NONE, OFF = (f"{OURS}:1-{name}" for name in ("here", "none", "off"))
+BOTH = {"process_low": f"{NONE}-cpu", "process_gpu": f"{NONE}-cuda"}
+# Engine, image or images, executor, and what is said; None where the run goes on
+CASES = [
+    ("docker", HERE, "local", None),
+    ("docker", NONE, "local", r"image '\S+': not on this machine .* `make image` in /"),
+    ("podman", BOTH, "local", r"images '\S+-cpu' and '\S+-cuda': not on .* `make image image-cuda` in /"),
+    ("docker", OFF, "local", r"-profile docker: 'Cannot connect to the Docker daemon' - expected"),
+    # On a cluster the nodes may have what the machine that starts the run has not
+    ("docker", OFF, "slurm", None),
+    ("docker", HERE, "awsbatch", r"image '\S+': no registry has it, so that nodes of awsbatch"),
+    ("apptainer", HERE, "slurm", r"image '\S+': apptainer cannot pull .* expected process.container to name"),
+    ("docker", "quay.io/mylab/none:1", "local", None),  # the engine may pull it
+]
+
+
+def test_what_cannot_run_is_one_line_with_the_remedy_and_what_may_run_goes_on(tmp_path):
+    """By the function that the run of the other test calls."""
+    (line,) = run(tmp_path, "--cases", json.dumps([case[:3] for case in CASES]))
+    for said, (*case, expected) in zip(json.loads(line.removeprefix("SAID ")), CASES, strict=True):
+        assert said is None if expected is None else re.match(expected + r".*\Z", said), (case, said)

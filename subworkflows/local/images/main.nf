@@ -7,12 +7,15 @@ include { inspectCommand } from '../image_names/main'
 // Names under localhost/ belong to no registry, so that nobody can publish something in their place. The engine would
 // try to pull them all the same, and fail once for each task; one line says instead how to come by them.
 def requireImages() {
-    def engine = workflow.containerEngine
-    def names  = ownImages(workflow.container)
+    requireImagesOf(workflow.containerEngine, workflow.container, executorOf(nextflow.Global.config ?: [:]))
+}
+
+// engine: null where tasks run in no container; given: one name, or names by selector.
+def requireImagesOf(String engine, given, String executor) {
+    def names = ownImages(given)
     if (!engine || !names) {
         return
     }
-    def executor = executorOf(nextflow.Global.config ?: [:])
     if (engine in ['docker', 'podman']) {
         if (executor in ['awsbatch', 'google-batch', 'azurebatch', 'k8s']) {
             error("${quoted(names)}: no registry has ${names.size() > 1 ? 'them' : 'it'}, so that nodes of ${executor} cannot - expected process.container to name the image in a registry that they reach; docs/deployment.md says how to push it")
