@@ -11,6 +11,7 @@ import anndata
 import numpy as np
 import pytest
 from helpers.agreement import answers_of, compare
+from helpers.scripts import run_script
 from sklearn.metrics import adjusted_rand_score
 
 from tissuegraph import __version__
@@ -179,12 +180,21 @@ def test_domains_are_those_of_the_last_release(finished):
             assert ari >= LEAST_AGREEMENT[method], told
 
 
-def test_table_is_the_samplesheet_of_a_next_run_wherever_the_results_are(finished, tmp_path):
-    rows = [row for row in finished.table().values() if row["status"] != "failed"][:1]
-    moved = tmp_path / "moved"
-    shutil.copytree(finished.outdir / "slices" / rows[0]["sample"], moved / "slices" / rows[0]["sample"])
-    (tmp_path / "quick.yaml").write_text("extends: default\noptimiser:\n  epochs: 2\n")
-    words = ("--n_seeds", "1", "--stmfg_preset", "quick.yaml", "--figures", "png")
-    again = run_pipeline(tmp_path, "--input", str(write_sheet(moved / "slices.csv", rows)), *words)
+def test_table_is_the_samplesheet_of_a_next_run_wherever_the_results_are(finished, tmp_path, opening):
+    rows = [row for row in finished.table().values() if row["status"] != "failed"]
+    shutil.copytree(finished.outdir / "slices", tmp_path / "moved" / "slices")
+    table = write_sheet(tmp_path / "moved" / "slices.csv", rows)
+    again = run_pipeline(tmp_path, "--input", str(table), project=opening)  # every file is found, or it fails
     assert again.code == 0, again.output
-    assert again.table()[rows[0]["sample"]]["n_spots"] == rows[0]["n_spots"]
+
+    read = tmp_path / "read"
+    read.mkdir()
+    for row in rows:
+        asked = {"platform": row["platform"], "role": row["role"], "annotation_column": row["annotation"]}
+        (read / "row.json").write_text(json.dumps(asked))
+        words = ["--sample", row["sample"], "--path", tmp_path / "moved" / row["path"], "--row", "row.json"]
+        done = run_script("ingest", *words, "--slice", "slice.h5ad", "--record", "ingest.json", cwd=read)
+        assert done.returncode == 0, done.stderr
+        found = anndata.read_h5ad(read / "slice.h5ad")
+        assert len(found) == int(row["n_spots"])
+        assert "annotation" in found.obs

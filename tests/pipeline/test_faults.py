@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 
 import anndata
 import numpy as np
 import pytest
 
-from .conftest import Run, run_pipeline, write_sheet
+from .conftest import Run
 from .faults import (
-    QUICK,
     STEPS,
     UNFORESEEN,
     exit_with,
@@ -307,49 +305,3 @@ def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(none_left)
 )
 def test_a_slice_that_fails_early_says_why(none_left, sample, reason):
     assert re.search(reason, none_left.table()[sample]["reason"])
-
-
-@pytest.fixture(scope="module")
-def adverse(tmp_path_factory) -> Run:
-    """A run with other programs of our names first on the PATH, a PYTHONPATH with a broken numpy, no locale
-    at all, and a configuration of the report that is no YAML.
-    """
-    folder = tmp_path_factory.mktemp("adverse")
-    for name in ("qc.py", "ingest.py", "train.py", "versions.py"):
-        program = folder / "theirs" / name
-        program.parent.mkdir(exist_ok=True)
-        program.write_text("#!/bin/sh\necho not ours >&2; exit 3\n")
-        program.chmod(0o755)
-    (folder / "packages" / "numpy").mkdir(parents=True)
-    (folder / "packages" / "numpy" / "__init__.py").write_text("raise ImportError('not ours')\n")
-    launch = folder / "launch dir"
-    launch.mkdir()
-    (launch / "broken.yml").write_text("title: [\n")
-    (launch / "quick.yaml").write_text(QUICK)
-    sheet = write_sheet(launch / "my sheet.csv", rows("good"))
-    return run_pipeline(
-        launch, "--input", str(sheet), "--n_seeds", "1", "--figures", "png",
-        "--stmfg_preset", "quick.yaml", "--multiqc_config", "broken.yml",
-        environment={
-            "PATH": f"{folder / 'theirs'}:{os.environ['PATH']}",
-            "PYTHONPATH": str(folder / "packages"),
-            "PYTHONHOME": str(folder / "packages"),
-            "LANG": "C", "LC_ALL": "C", "NXF_SYNTAX_PARSER": "v2",
-        },
-    )  # fmt: skip
-
-
-def test_programs_and_packages_of_the_user_do_not_take_the_place_of_ours(adverse):
-    assert adverse.code == 0, adverse.output
-    assert adverse.table()["good"]["status"] != "failed"
-
-
-def test_a_report_that_cannot_be_made_leaves_table_and_slices(adverse):
-    assert adverse.code == 0, adverse.output
-    assert adverse.table()["good"]["status"] != "failed"
-    assert (adverse.outdir / "slices" / "good" / "good.h5ad").exists()
-    assert not (adverse.outdir / "multiqc" / "multiqc_report.html").exists()
-    assert "MULTIQC" in adverse.output
-    # (it is the configuration that stopped it, and nothing of the environment)
-    logs = (path.read_text() for path in (adverse.outdir.parent / "work").glob("*/*/.command.err"))
-    assert any("broken.yml" in log for log in logs)

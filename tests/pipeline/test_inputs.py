@@ -1,18 +1,18 @@
-"""Inputs are only read, whatever they are called."""
+"""Inputs are only read, whatever they are called, and what a user's environment holds does not matter."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from .conftest import ROOT, run_pipeline, write_sheet
+from .faults import QUICK
 
 pytestmark = pytest.mark.pipeline
-
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -24,19 +24,34 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+def adverse(folder: Path) -> dict[str, str]:
+    """Other programs of our names first on the PATH, a PYTHONPATH with a broken numpy, no locale at all."""
+    for name in ("qc.py", "ingest.py", "train.py", "versions.py"):
+        program = folder / "theirs" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("#!/bin/sh\necho not ours >&2; exit 3\n")
+        program.chmod(0o755)
+    (folder / "packages" / "numpy").mkdir(parents=True)
+    (folder / "packages" / "numpy" / "__init__.py").write_text("raise ImportError('not ours')\n")
+    return {
+        "PATH": f"{folder / 'theirs'}:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "packages"),
+        "PYTHONHOME": str(folder / "packages"),
+        "LANG": "C", "LC_ALL": "C", "NXF_SYNTAX_PARSER": "v2",
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory):
-    """A run whose inputs and samples bear the names of our own files; digests before, the run, the inputs."""
+    """A run whose inputs and samples bear the names of our own files, in an adverse environment, with a
+    configuration of the report that is no YAML; digests before, the run, the inputs.
+    """
     folder = tmp_path_factory.mktemp("hostile")
-    inputs = folder / "inputs"
+    launch = folder / "launch dir"
+    inputs = launch / "my inputs"
     given = ROOT / "tests" / "data"
     rows = []
-    for sample, name in (
-        ("slice", "slice.h5ad"),
-        ("baseline", "baseline.h5ad"),
-        ("assemble", "assemble.h5ad"),
-        ("spots", "slice.h5ad"),
-    ):
+    for sample, name in (("slice", "slice.h5ad"), ("baseline", "assemble.h5ad")):
         path = inputs / sample / name
         path.parent.mkdir(parents=True)
         shutil.copy(given / "patchy.h5ad", path)
@@ -52,12 +67,14 @@ def hostile(tmp_path_factory):
             "annotation": str(inputs / "ingest" / "slices.csv"),
         }
     )
-    sheet = write_sheet(inputs / "rows.csv", rows)
+    sheet = write_sheet(inputs / "slices.csv", rows)
     preset = inputs / "settings.yaml"
     preset.write_text(QUICK)
+    (inputs / "broken.yml").write_text("title: [\n")
     before = digests(inputs)
-    arguments = ("--input", str(sheet), "--stmfg_preset", str(preset), "--n_seeds", "1", "--figures", "png")
-    return before, run_pipeline(folder, *arguments), inputs
+    words = ("--input", str(sheet), "--stmfg_preset", str(preset), "--n_seeds", "1", "--figures", "png")
+    words += ("--multiqc_config", str(inputs / "broken.yml"))
+    return before, run_pipeline(launch, *words, environment=adverse(folder)), inputs
 
 
 def test_inputs_are_the_same_bytes_after_the_run(hostile):
@@ -67,8 +84,20 @@ def test_inputs_are_the_same_bytes_after_the_run(hostile):
 
 
 def test_every_slice_is_whole_under_its_own_name(hostile):
+    """Made by our programs and packages, as the user's end with an error."""
     _, run, _ = hostile
     table = run.table()
+    assert set(table) == {"slice", "baseline", "ingest.json"}
     assert {row["status"] for row in table.values()} <= {"passed", "warned"}
     for sample in table:
         assert (run.outdir / "slices" / sample / f"{sample}.h5ad").stat().st_size > 10_000
+
+
+def test_a_report_that_cannot_be_made_leaves_table_and_slices(hostile):
+    _, run, _ = hostile
+    assert run.code == 0, run.output
+    assert not (run.outdir / "multiqc" / "multiqc_report.html").exists()
+    assert "MULTIQC" in run.output
+    # (it is the configuration that stopped it, and nothing of the environment)
+    logs = (path.read_text() for path in (run.outdir.parent / "work").glob("*/*/.command.err"))
+    assert any("broken.yml" in log for log in logs)
