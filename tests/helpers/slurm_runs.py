@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from helpers.engine import engine_environment
 from helpers.slurm import Slurm, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,8 @@ class Engine:
         launch.mkdir(exist_ok=True)
         (launch / "site.config").write_text(site)
         self.log = launch / "said"
-        environment = {**slurm.environment, "TISSUEGRAPH_ENGINE": "bundled", "NXF_HOME": str(launch / ".nxf")}
+        variables = {**slurm.environment, "TISSUEGRAPH_ENGINE": "bundled"}
+        environment = engine_environment(launch, **variables)
         words = [ROOT / "engine" / "nextflow", "run", project, "-ansi-log", "false", "-profile", "slurm,gpu",
                  "-c", "site.config", *arguments]  # fmt: skip
         with self.log.open("w") as said:

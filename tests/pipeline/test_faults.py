@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import anndata
 import numpy as np
@@ -24,6 +25,21 @@ from .faults import (
 pytestmark = pytest.mark.pipeline
 
 PER_METHOD = ("graph", "train", "cluster")
+EARLY = ("ingest", "qc", "baseline")
+
+
+def unfit(folder: Path) -> list[dict[str, str]]:
+    """Slices that fail by what they hold."""
+    broken, normalised, few = rows("broken", "normalised", "few")
+    slice_ = anndata.read_h5ad(normalised["path"])
+    slice_.X = np.log1p(slice_.X)
+    slice_.write_h5ad(folder / "normalised.h5ad")
+    (folder / "broken.h5ad").write_bytes(b"not HDF5")
+    return [
+        broken | {"path": str(folder / "broken.h5ad")},
+        normalised | {"path": str(folder / "normalised.h5ad")},
+        few | {"min_counts": "1000000"},
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +63,23 @@ def finished(tmp_path_factory):
         "reclaimed cluster": (exit_with(143), 3),
         **{f"bad_{step} {step}": exit_with(1) for step in STEPS},
         **{f"bad_{step} {step} multist": unforeseen for step in PER_METHOD},
-        **{f"bad_{step} graph multist": exit_with(3) for step in ("baseline", "assemble")},
+        **{f"raises_{step} {step}": unforeseen for step in EARLY},
+        **{
+            f"{name} graph multist": exit_with(3)
+            for name in ("bad_baseline", "bad_assemble", "raises_baseline")
+        },
     }
     half, reclaimed, *others = rows(
-        "half", "reclaimed", "crashed", "killed", "large", *(f"bad_{step}" for step in STEPS)
-    )
-    sheet = [*(with_unreadable_image(folder, row) for row in (half, reclaimed)), *others]
+        "half", "reclaimed", "crashed", "killed", "large", *(f"bad_{step}" for step in STEPS),
+        *(f"raises_{step}" for step in EARLY),
+    )  # fmt: skip
+    sheet = [*(with_unreadable_image(folder, row) for row in (half, reclaimed)), *others, *unfit(folder)]
     return run_with_faults(folder, sheet, faults, "--methods", "stmfg,multist")
 
 
 def test_the_run_ends_well_and_says_how_many_slices_failed(finished):
     assert finished.code == 0, finished.output
-    assert "10 of 12 slices failed" in finished.output
+    assert "16 of 18 slices failed" in finished.output
     assert "No slice is left" not in finished.output
 
 
@@ -78,6 +99,21 @@ def test_an_unforeseen_exception_is_told_with_step_type_and_place_and_leaves_a_t
     reason = finished.table()[f"bad_{step}"]["reason"]
     assert re.search(rf"{step} broke off: KeyError at {step}\.py:[0-9]+: 'unforeseen'", reason)
     assert raised_in(finished, f"{step}.py")
+
+
+@pytest.mark.parametrize(
+    ("sample", "reason"),
+    [
+        ("broken", "ingest: .*broken.h5ad"),
+        ("normalised", "ingest: .*normalised"),
+        ("few", "qc: no spot is left after quality control: 380 of 380"),
+        ("raises_ingest", r"ingest broke off: KeyError at ingest\.py:[0-9]+"),
+        ("raises_qc", r"qc broke off: KeyError at qc\.py:[0-9]+"),
+        ("raises_baseline", r"baseline broke off: KeyError at baseline\.py:[0-9]+"),
+    ],
+)
+def test_a_slice_that_fails_early_says_why(finished, sample, reason):
+    assert re.search(reason, finished.table()[sample]["reason"])
 
 
 def raised_in(run: Run, script: str) -> bool:
@@ -260,28 +296,10 @@ def test_a_chapter_that_cannot_be_made_says_so_in_its_place_and_costs_no_other(s
 
 @pytest.fixture(scope="module")
 def none_left(tmp_path_factory):
-    """A run of slices that all fail: by a task that ends, by their content, by an exception."""
+    """A stub run of slices that all fail."""
     folder = tmp_path_factory.mktemp("none_left")
-    ended, normalised, few, *unforeseen = rows(
-        "ended", "normalised", "few", "raises_ingest", "raises_qc", "raises_baseline"
-    )
-    slice_ = anndata.read_h5ad(normalised["path"])
-    slice_.X = np.log1p(slice_.X)
-    slice_.write_h5ad(folder / "normalised.h5ad")
-    (folder / "broken.h5ad").write_bytes(b"not HDF5")
-    broken = {**ended, "sample": "broken", "path": str(folder / "broken.h5ad")}
-    sheet = [
-        ended,
-        broken,
-        {**normalised, "path": str(folder / "normalised.h5ad")},
-        {**few, "min_counts": "1000000"},
-    ]
-    raises = raising(folder / "raises", UNFORESEEN)
-    faults = {
-        "ended ingest": exit_with(1),
-        **{f"raises_{step} {step}": raises for step in ("ingest", "qc", "baseline")},
-    }
-    return run_with_faults(folder, [*sheet, *unforeseen], faults)
+    names = ("one", "two")
+    return run_with_faults(folder, rows(*names), {f"{name} ingest": exit_with(1) for name in names}, "-stub")
 
 
 def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(none_left):
@@ -289,19 +307,3 @@ def test_a_run_without_any_slice_left_says_so_and_publishes_the_table(none_left)
     assert "No slice is left" in none_left.output
     assert {row["status"] for row in none_left.table().values()} == {"failed"}
     assert (none_left.outdir / "multiqc" / "multiqc_report.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("sample", "reason"),
-    [
-        ("ended", "ingest: the task left no result, exit status 1"),
-        ("broken", "ingest: .*broken.h5ad"),
-        ("normalised", "ingest: .*normalised"),
-        ("few", "qc: no spot is left after quality control: 380 of 380"),
-        ("raises_ingest", r"ingest broke off: KeyError at ingest\.py:[0-9]+"),
-        ("raises_qc", r"qc broke off: KeyError at qc\.py:[0-9]+"),
-        ("raises_baseline", r"baseline broke off: KeyError at baseline\.py:[0-9]+"),
-    ],
-)
-def test_a_slice_that_fails_early_says_why(none_left, sample, reason):
-    assert re.search(reason, none_left.table()[sample]["reason"])

@@ -81,17 +81,6 @@ def small_disk(path: Path, size: str, *options: str):
         subprocess.run(["umount", str(path)], check=True)
 
 
-def test_an_outdir_that_is_a_file_is_refused_in_one_line_before_any_task(tmp_path, opening):
-    (tmp_path / "file").touch()
-    words = ("--input", sheet_of(tmp_path, "one"), "--outdir", str(tmp_path / "file"))
-    run = run_pipeline(tmp_path, "-stub", *words, project=opening)
-    assert run.code != 0
-    assert lines_with(run.output, "--outdir") == [
-        f"--outdir: '{tmp_path / 'file'}' is a file - expected a directory"
-    ]
-    assert "Submitted" not in run.output
-
-
 def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path, opening):
     """There the engine's own records go; test_refusal has the others."""
     place = tmp_path / "results" / "pipeline_info"

@@ -30,7 +30,7 @@ def lines_with(output: str, *words: str) -> list[str]:
     return [line for line in output.splitlines() if all(word in line for word in words)]
 
 
-def test_all_problems_of_rows_and_parameters_are_reported_at_once(tmp_path, sheet):
+def test_all_problems_of_rows_and_parameters_are_reported_at_once(tmp_path, sheet, opening):
     good = sheet[0]
     published = tmp_path / "results" / "slices" / "own" / "own.h5ad"  # this run would read and replace it
     published.parent.mkdir(parents=True)
@@ -46,7 +46,7 @@ def test_all_problems_of_rows_and_parameters_are_reported_at_once(tmp_path, shee
     (tmp_path / "params.yml").write_text("strict: yes please\nn_seeds: '5x'\ncohort: off\nmax_mito: '5'\n")
     words = ("--n_seed", "2", "--genes", "nowhere.txt", "--infer_expression", "--evaluate", "loso")
     words += ("-params-file", "params.yml", "--input", str(write_sheet(tmp_path / "sheet.csv", rows)))
-    output = refused(run_pipeline(tmp_path, *words), published)
+    output = refused(run_pipeline(tmp_path, *words, project=opening), published)
     assert published.read_text() == "mine"
     for row, column, value in (
         (3, "sample", "$(touch owned)"),
@@ -116,6 +116,8 @@ def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
         taken.mkdir()
         (taken / name).touch()
         cases["claimOutdir", str(taken)] = f"--outdir: '{outdir / name}' is a file - expected a directory"
+    (tmp_path / "file").touch()
+    cases["claimOutdir", str(tmp_path / "file")] = f"--outdir: '{outdir}' is a file - expected a directory"
     locked = tmp_path / "locked" / "pipeline_info" / ".running"
     locked.parent.mkdir(parents=True)
     locked.write_text(json.dumps({"run": "calm_euler", "host": "elsewhere", "pid": 1, "started": 0}))

@@ -155,7 +155,7 @@ def cohort(slurm, tmp_path_factory) -> tuple[Run, list[dict[str, str]]]:
     (launch / "stmfg.yaml").write_text(QUICK)
     before = {job["JobId"] for job in slurm.jobs()}
     options = ["--n_seeds", 1, "--stmfg_preset", "stmfg.yaml", "--figures", "png"]
-    given = ["--input", sheet, "--outdir", outdir, "--characterise", "spatial_genes", *options]
+    given = ["--input", sheet, "--outdir", outdir, "--characterise", "none", *options]
     with Engine(slurm, launch, ROOT, SITE + SMALL_ARRAYS, *given) as engine:
         engine.wait_for(lambda: "RUNNING" in states_of(slurm, "BASELINE"))
         slurm.stop("slurmctld")
@@ -224,7 +224,6 @@ def test_steps_of_slices_are_arrays_of_equal_jobs(cohort):
             arrays[job["ArrayJobId"]].append(job)
     names = Counter(re.sub(r"^nf-[A-Z]+_|_\(\d+\)$", "", array[0]["JobName"]) for array in arrays.values())
     steps = ["INGEST", "QC", "BASELINE", "GRAPH", "CLUSTER", "ASSEMBLE", "EXPLORE"]
-    steps += [f"CHARACTERISE_{step}" for step in ("SPATIAL_GENES", "COMPLETE")]
     assert names == dict.fromkeys(steps, 2)
     for array in arrays.values():
         assert sorted(job["ArrayTaskId"] for job in array) == ["0", "1", "2", "3"][: len(array)]
