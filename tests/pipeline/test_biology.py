@@ -1,4 +1,8 @@
-"""What domains mean, through the engine: every question of two sections, one of each condition."""
+"""What domains mean, through the engine: every question of two sections, one of each condition.
+
+That every question's answer is published is tried with stubs in test_output, and what answers say by tests of
+the scripts.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +61,7 @@ def outdir(cohort):
     return run.outdir
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("sample", SECTIONS)
 def test_every_table_lies_beside_the_h5ad_and_in_it(outdir, sample):
     folder = outdir / "slices" / sample
@@ -76,6 +81,7 @@ def test_every_table_lies_beside_the_h5ad_and_in_it(outdir, sample):
     assert set(np.unique(denoised.indices)) == set(np.flatnonzero(data.var["in_model"]))
 
 
+@pytest.mark.long
 def test_planted_markers_lead_the_domain_of_their_layer(outdir, cohort):
     _, truth = cohort
     for sample in SECTIONS:
@@ -90,11 +96,13 @@ def test_planted_markers_lead_the_domain_of_their_layer(outdir, cohort):
             assert set(truth["markers"][layer]) & set(first)
 
 
+@pytest.mark.long
 def test_sets_of_planted_markers_are_enriched(outdir):
     table = pd.read_csv(outdir / "slices" / SECTIONS[0] / f"{SECTIONS[0]}.enrichment.csv")
     assert table["p_adjusted"].min() < 0.05
 
 
+@pytest.mark.long
 def test_the_group_is_described_and_not_tested_with_one_patient_a_side(outdir):
     folder = outdir / "cohort" / "conditions"
     shares = pd.read_csv(folder / "composition.csv")

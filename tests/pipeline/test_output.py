@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from helpers.engine import engine_environment
 
-from .conftest import ROOT, UNRECORDED, Run, run_pipeline, write_sheet
+from .conftest import ROOT, TABLES, UNRECORDED, Run, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
 
@@ -200,7 +200,12 @@ def stopped(tmp_path_factory, opening) -> Stopped:
         terminated = stop(again, folder, signal.SIGTERM)
     grouped = [row | {"group": "a", "teaches": str(row["sample"] == "one").lower()} for row in rows]
     write_sheet(folder / "sheet.csv", grouped)
-    resumed = run_pipeline(folder, "-stub", "-resume", "--input", sheet)
+    (folder / "sets.gmt").write_text("set\tours\tG1\tG2\n")
+    (folder / "pairs.csv").write_text("ligand,receptor\nG1,G2\n")
+    questions = "markers,spatial_genes,trajectory,interactions,enrichment,denoise"
+    files = ("--gene_sets", str(folder / "sets.gmt"), "--interaction_pairs", str(folder / "pairs.csv"))
+    words = ("--input", sheet, "--characterise", questions, *files)
+    resumed = run_pipeline(folder, "-stub", "-resume", *words)
     return Stopped(
         process=run.pid, traces=(before, after), second=second, locked=locked, interrupted=interrupted,
         terminated=terminated, resumed=resumed, statuses=resumed.statuses(),
@@ -234,6 +239,14 @@ def test_a_run_that_is_stopped_resumes(stopped):
     for step in ("INGEST (one)", "QC (two)", "BASELINE (one)", "GRAPH (two stmfg)"):
         assert stopped.statuses[step] == "CACHED", step
     assert stopped.statuses["TRAIN (one stmfg)"] == "COMPLETED"
+
+
+def test_the_answer_to_every_question_is_published(stopped):
+    for sample in ("one", "two", "three.b"):
+        folder = stopped.resumed.outdir / "slices" / sample
+        assert {path.name for path in folder.iterdir()} >= {f"{sample}.{name}.csv" for name in TABLES}
+    published = {path.name for path in (stopped.resumed.outdir / "cohort" / "a").iterdir()}
+    assert {"a.h5ad", "composition.csv"} <= published
 
 
 @pytest.fixture(scope="module")

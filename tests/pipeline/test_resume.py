@@ -6,6 +6,7 @@ meet.
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -205,15 +206,18 @@ def test_new_code_repeats_everything(cohort, project):
 # --- files in directories, whose time is all that the engine compares -------------------------------------
 
 
-class Directories(Launch):
+AS_TEXT = {"NXF_DISABLE_PARAMS_TYPE_DETECTION": "true"}  # what engines from 26.04 on do by themselves
+
+
+class Directories:
     """Runs of slices and models that are directories: a first one, and one after changes.
 
     Changed are the counts of `outs` and a file of each of two models: of regions, which names the regions of
-    all slices, and of expression, which infers that of `unseen`.
+    all slices, and of expression, which infers that of `unseen`. Parameters do not change, but the way in
+    which they arrive: of the first run as text, of the second by a file that the first one wrote, and typed.
     """
 
     def __init__(self, folder: Path):
-        super().__init__(folder)
         given = ROOT / "tests" / "data"
         outs = shutil.copytree(given / "layered" / "outs", folder / "outs")
         hidden = shutil.ignore_patterns("*feature_bc_matrix*")
@@ -228,17 +232,25 @@ class Directories(Launch):
             (folder / name).mkdir()
             (folder / name / "model.json").write_text(text + "}")
             (folder / name / "model.safetensors").write_text("")
-        words = (
-            "--infer_expression",
-            *(word for name in models for word in (f"--{name}", str(folder / name))),
-        )
-        self.first = self.run(rows, *words)
+        self.outdir = folder / "2024"  # a name that is a number, which is a name
+        words = ["--input", str(write_sheet(folder / "sheet.csv", rows)), "--infer_expression", "TRUE"]
+        words += [word for name in models for word in (f"--{name}", str(folder / name))]
+        words += ["--strict", "False", "--seed", "0"]
+        both = ("-stub", "-resume", "--outdir", "2024", "--max_mito", "30", "--image_view")
+        self.first = run_pipeline(folder, *both, "TRUE", *words, environment=AS_TEXT)
+        assert self.first.code == 0, self.first.output
         self.statuses = self.first.statuses()
+        self.written = (self.outdir / "pipeline_info" / "params.json").read_text()
+
         (folder / "region_model" / "model.json").write_text('{"format": 1}')
         (folder / "reference_model" / "model.json").write_text(models["reference_model"] + ', "format": 1}')
         matrix = next(outs.glob("*.h5"))
         matrix.write_bytes(matrix.read_bytes() + b" ")
-        self.after = self.repeated(rows, *words)
+        (folder / "params.json").write_text(self.written)
+        after = run_pipeline(folder, *both, "true", "-params-file", "params.json")
+        assert after.code == 0, after.output
+        self.after = {name for name, status in after.statuses().items() if status != "CACHED"}
+        self.written_after = (self.outdir / "pipeline_info" / "params.json").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +259,7 @@ def directories(tmp_path_factory):
 
 
 def test_stub_run_reaches_the_report_and_every_slice(directories):
-    out = directories.first.outdir
+    out = directories.outdir
     assert {path.name for path in (out / "slices").iterdir()} == {"outs", "patchy", "unseen"}
     assert (out / "multiqc" / "multiqc_report.html").exists()
 
@@ -269,3 +281,15 @@ def test_a_file_written_over_in_a_model_repeats_what_reads_it(directories):
     assert {"SUMMARISE", "MULTIQC"} <= directories.after
     for tasks_of in (set(directories.statuses), directories.after):
         assert {name for name in tasks_of if "_EXPRESSION" in name} == {"INFER_EXPRESSION (unseen)"}
+
+
+def test_text_and_types_and_a_params_file_that_is_fed_back_are_one_run(directories):
+    """A sheet, numbers and flags come from the file, the rest is typed by the engine: what did not change
+    otherwise is not repeated, as other tests of these runs say.
+    """
+    given = json.loads(directories.written)
+    assert (given["image_view"], given["max_mito"], given["seed"], given["genes"]) == (True, 30, 0, None)
+    assert (given["strict"], given["infer_expression"], given["outdir"]) == (False, True, "2024")
+    assert directories.statuses["ENCODE_HISTOLOGY (outs)"] == "COMPLETED"  # flags are on
+    assert directories.statuses["INFER_EXPRESSION (unseen)"] == "COMPLETED"
+    assert directories.written_after == directories.written
