@@ -195,9 +195,9 @@ def test_the_model_of_all_references_is_published_and_those_of_folds_are_not(fin
     assert [path.name for path in (finished.outdir / "models").iterdir()] == [MODELS.name]
     learned = {name for name in finished.statuses() if name.startswith("LEARN_EXPRESSION")}
     assert learned == {
-        "LEARN_EXPRESSION (group:cortex, left)",
-        "LEARN_EXPRESSION (group:cortex, left without layered)",
-        "LEARN_EXPRESSION (group:cortex, left without old_layout)",
+        "LEARN_EXPRESSION (group:cortex__left)",
+        "LEARN_EXPRESSION (group:cortex__left without layered)",
+        "LEARN_EXPRESSION (group:cortex__left without old_layout)",
     }
 
 
