@@ -73,6 +73,7 @@ engine: | .tools
 	@mvn --quiet --batch-mode --file engine/pom.xml dependency:copy-dependencies \
 	    || { echo "Cannot set up: Maven could not fetch the engine of engine/pom.xml (see above)." >&2; exit 1; }
 	@touch $@
+	@engine/archive-classes
 
 .PHONY: .tools
 .tools:
