@@ -11,6 +11,8 @@ sys.path[:0] = [str(ROOT / "bin"), str(ROOT / "tests")]  # the package; `helpers
 # Before a library is loaded: threads for every core in each of the processes that share the tests wait for
 # each other, many times longer than they compute (a test of training: 101 s, with one thread 7)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# (once a parallel function of numba has run, as in scanpy, torch too has as many threads as numba)
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 # Below tests/pipeline, the files that take more than a minute, longest first

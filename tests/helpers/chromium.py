@@ -81,7 +81,7 @@ class Browser:
         elif event == "Browser.downloadProgress":
             self.downloads[params["guid"]] = params["state"]
 
-    def open(self, url: str, width: int = 1400, height: int = 900) -> None:
+    def open(self, url: str, width: int = 1000, height: int = 700) -> None:
         """Open an address in a window of that size."""
         self.call(
             "Emulation.setDeviceMetricsOverride",

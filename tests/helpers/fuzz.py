@@ -14,7 +14,9 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import h5py
 import numpy as np
@@ -168,7 +170,14 @@ def main(seeds: Iterable[int]) -> None:
     import warnings
 
     warnings.simplefilter("ignore")
-    import anndata  # noqa: F401  imported once, before the children
+    # Imported once, before the children
+    import anndata  # noqa: F401
+    import scipy.spatial  # noqa: F401
+
+    import tissuegraph.io
+
+    for module in iter_modules(tissuegraph.io.__path__, "tissuegraph.io."):
+        import_module(module.name)
 
     ends: dict[str, int] = {}
     for seed in seeds:

@@ -1,6 +1,7 @@
 """The protocol: nothing of a held-out slice's expression reaches training, on any path."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -45,8 +46,8 @@ EDITS = {
 }
 
 
-def networks_of(monkeypatch, run):
-    """Parameters of every network trained during `run`."""
+def networks_of(run):
+    """What `run` returns, and the parameters of every network trained during it."""
     found = []
     original = training.train_network
 
@@ -55,22 +56,30 @@ def networks_of(monkeypatch, run):
         found.append([p.detach().clone() for p in trained.network.parameters()])
         return trained
 
-    for module in (inner_validation, learning):
-        monkeypatch.setattr(module, "train_network", recording)
-    return run(), found
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (inner_validation, learning):
+            patch.setattr(module, "train_network", recording)
+        return run(), found
+
+
+@pytest.fixture(scope="module")
+def recorded(slices):
+    """The fold of S1 on a scale, and its networks; without other slices those of this module, once."""
+
+    def fold_on(scale, pieces):
+        panel = dataclasses.replace(SETTINGS.panel, scale=scale)
+        settings = dataclasses.replace(SETTINGS, panel=panel)
+        return networks_of(lambda: protocol.run_fold(pieces, ["S1"], settings, seed=0)[0])
+
+    unedited = functools.cache(lambda scale: fold_on(scale, slices))
+    return lambda scale, pieces=None: unedited(scale) if pieces is None else fold_on(scale, pieces)
 
 
 @pytest.mark.parametrize("edit", EDITS)
 @pytest.mark.parametrize("scale", ["unit", "minmax"])
-def test_editing_held_out_expression_changes_no_bit_of_training(slices, monkeypatch, edit, scale):
-    panel = dataclasses.replace(SETTINGS.panel, scale=scale)
-    settings = dataclasses.replace(SETTINGS, panel=panel)
-
-    def run(pieces):
-        return protocol.run_fold(pieces, ["S1"], settings, seed=0)[0]
-
-    before, networks = networks_of(monkeypatch, lambda: run(slices))
-    after, others = networks_of(monkeypatch, lambda: run(edited(slices, "S1", EDITS[edit])))
+def test_editing_held_out_expression_changes_no_bit_of_training(slices, recorded, edit, scale):
+    before, networks = recorded(scale)
+    after, others = recorded(scale, edited(slices, "S1", EDITS[edit]))
     np.testing.assert_array_equal(before.inference.genes, after.inference.genes)
     np.testing.assert_array_equal(before.predicted, after.predicted)
     np.testing.assert_array_equal(before.inference.reliability, after.inference.reliability)
