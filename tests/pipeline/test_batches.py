@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from .conftest import ROOT
 from .faults import UNFORESEEN, rows, run_with_faults, with_line
 from .test_resume import Launch
 
@@ -65,17 +67,21 @@ def test_a_slice_that_changes_repeats_its_own_batch_alone(batched):
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """A run whose batches of two have a slice that raises, one without memory, and one that failed before."""
+    """A run whose batches of two have a slice that raises, one without memory, and one that failed before.
+
+    The method reads images, and of the first batch the second slice has one.
+    """
     folder = tmp_path_factory.mktemp("broken")
     line = (
         f"error = {{'raises': {UNFORESEEN}, 'large': MemoryError('none')}}.get(record.sample)\n"
         "    if error: raise error"
     )
     fault = with_line(folder / "some", line, "main", ["train.py"])
-    sheet = rows("beside_raises", "raises", "beside_large", "large", "left", "few")
+    sheet = rows("raises", "beside_raises", "beside_large", "large", "left", "few")
     sheet[-1] |= {"min_counts": "1000000"}
-    faults = {"beside_raises+1 train": fault, "beside_large+1 train": fault}
-    return run_with_faults(folder, sheet, faults, *BY_TWO)
+    sheet[1] |= {"path": str(ROOT / "tests" / "data" / "layered" / "outs")}
+    faults = {"raises+1 train": fault, "beside_large+1 train": fault}
+    return run_with_faults(folder, sheet, faults, "--methods", "multist", *BY_TWO)
 
 
 def test_a_slice_that_fails_in_a_batch_costs_none_of_the_others(broken):
@@ -86,13 +92,18 @@ def test_a_slice_that_fails_in_a_batch_costs_none_of_the_others(broken):
     assert table["beside_raises"]["status"] != "failed"
 
 
+def test_a_slice_in_a_batch_is_given_its_own_image(broken):
+    record = next(broken.outdir.parent.glob("work/*/*/slices/beside_raises/multist.train.json"))
+    assert "own tile" in json.loads(record.read_text())["metrics"]["views"]
+
+
 def test_a_batch_goes_on_without_a_slice_that_failed_before(broken):
-    assert "TRAIN (left stmfg)" in broken.statuses()
+    assert "TRAIN (left multist)" in broken.statuses()
     assert broken.table()["left"]["status"] != "failed"
 
 
 def test_a_batch_that_is_lost_is_told_of_each_of_its_slices(broken):
-    lost = "train: stmfg: the task of 2 slices left no result, exit status 137, attempt 2; its last line: "
+    lost = "train: multist: the task of 2 slices left no result, exit status 137, attempt 2; its last line: "
     for sample in ("beside_large", "large"):
         row = broken.table()[sample]
         assert row["status"] == "failed"
@@ -102,12 +113,10 @@ def test_a_batch_that_is_lost_is_told_of_each_of_its_slices(broken):
 
 @pytest.mark.long
 def test_a_batch_trains_as_single_tasks_do(broken, tmp_path):
-    alone = run_with_faults(tmp_path, rows("beside_raises", "left"), {})
+    sheet = rows("beside_raises", "left")
+    sheet[0] |= {"path": str(ROOT / "tests" / "data" / "layered" / "outs")}
+    alone = run_with_faults(tmp_path, sheet, {}, "--methods", "multist")
     for sample in ("beside_raises", "left"):
-        one, other = (embedding_of(sample, run.outdir.parent) for run in (broken, alone))
-        assert one == other
-
-
-def embedding_of(sample: str, launch: Path) -> bytes:
-    found = launch.glob(f"work/*/*/slices/{sample}/stmfg.embedding.npz")
-    return next(found).read_bytes()
+        name = f"slices/{sample}/multist.embedding.npz"
+        one, other = (next(run.outdir.parent.glob(f"work/*/*/{name}")) for run in (broken, alone))
+        assert one.read_bytes() == other.read_bytes()
