@@ -19,7 +19,7 @@ from tissuegraph.cli import existing_directory, existing_file, one_line_errors, 
     required=True,
     type=existing_file,
     help="JSON: params as given, the run with its notices, lost tasks (process, tag, attempt, exitStatus, "
-    "said), and what the workflow knows of how it was made.",
+    "said, slices), and what the workflow knows of how it was made.",
 )
 @click.option("--params", required=True, type=output_file, help="Parameters of the run to write (JSON).")
 @click.option("--table", required=True, type=output_file, help="Cohort table to write (CSV).")

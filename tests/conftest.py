@@ -17,7 +17,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 # Below tests/pipeline, the files that take more than a minute, longest first
 SLOWEST = ("slurm", "biology", "faults", "resume", "output", "expression", "platforms", "domains",
-           "tutorials", "cohorts", "store", "refusal", "parameters", "inputs")  # fmt: skip
+           "tutorials", "batches", "cohorts", "store", "refusal", "parameters", "inputs")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):

@@ -5,6 +5,7 @@
     small_slices.py                       the table of docs/benchmarks.md
     small_slices.py --keep steps          keep the files of all steps in a folder
     small_slices.py --only assemble       one step again, from the files that lie there
+    small_slices.py --together 8          of eight slices in one task, the share of each
 
 The scripts of bin/ run one after another as tasks do: from a fresh copy of the code, with the environment of
 nextflow.config and caches of their own. CPU seconds, user and system together, depend less on what else the
@@ -48,7 +49,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU seconds of a step's script and of telling its versions."""
+    """CPU seconds of a step's script and of telling its versions, of one slice."""
 
     script: float
     versions: float
@@ -59,14 +60,17 @@ class Cost:
 @click.option("--slices", type=click.IntRange(min=1), default=3, show_default=True, help="Counted slices.")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Folder for all files.")
 @click.option("--only", "only", multiple=True, help="Steps to run again in the folder of --keep.")
-def main(spots: int, slices: int, keep: Path | None, only: tuple[str, ...]) -> None:
+@click.option(
+    "--together", type=click.IntRange(min=1), default=1, show_default=True, help="Slices in a task."
+)
+def main(spots: int, slices: int, keep: Path | None, only: tuple[str, ...], together: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = keep.resolve() if keep else Path(scratch)
         code = fresh_copy(Path(scratch))
         if not only:
             write_input(folder, spots)
         steps = [step for step in all_steps(folder) if not only or step.name in only]
-        runs = [[cost_of(step, folder, code) for step in steps] for _ in range(slices + 1)][1:]
+        runs = [[cost_of(step, folder, code, together) for step in steps] for _ in range(slices + 1)][1:]
     click.echo(table(steps, runs))
 
 
@@ -151,15 +155,24 @@ def task_environment(folder: Path) -> dict[str, str]:
     return plain | own | {"OMP_NUM_THREADS": "1", "PATH": path}
 
 
-def cost_of(step: Step, folder: Path, code: Path) -> Cost:
-    """Run a step's script and the one that tells versions, as its task does."""
+def cost_of(step: Step, folder: Path, code: Path, together: int = 1) -> Cost:
+    """Run a step's script and the one that tells versions, as its task does.
+
+    together: slices that share the task, here the same one again and again; each bears its share.
+    """
     (folder / "parts").mkdir(exist_ok=True)
     environment, launcher = task_environment(folder), str(code / "tissuegraph-run")
-    script = cpu_seconds([launcher, f"{step.name}.py", *step.words], folder, environment)
+    words = [f"{step.name}.py", *step.words]
+    if together > 1:
+        commands = [{"folder": ".", "words": step.words}] * together
+        (folder / "commands.json").write_text(json.dumps(commands))
+        words = ["several.py", words[0], "commands.json"]
+    script = cpu_seconds([launcher, *words], folder, environment)
     record = json.loads((folder / step.words[-1]).read_text(encoding="utf-8"))
     if record["status"] == "failed":
         raise click.ClickException(f"{step.name} failed: {record['reasons']}")
-    return Cost(script, cpu_seconds([launcher, "versions.py", *step.told], folder, environment))
+    versions = cpu_seconds([launcher, "versions.py", *step.told], folder, environment)
+    return Cost(script / together, versions / together)
 
 
 def cpu_seconds(command: Sequence[str], folder: Path, environment: dict[str, str]) -> float:

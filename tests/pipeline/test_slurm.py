@@ -58,7 +58,7 @@ SMALL_ARRAYS = f"""
 process.array          = 4
 process.resourceLimits = [cpus: 2, memory: 12.GB, time: 50.min]
 executor.queueSize     = 4
-process {{ withName: TRAIN {{ ext.device = {{ meta.id == '{INSISTS}' ? 'cuda' : 'auto' }} }} }}
+process {{ withName: TRAIN {{ ext.device = {{ metas[0].id == '{INSISTS}' ? 'cuda' : 'auto' }} }} }}
 """
 
 LITTLE = """

@@ -16,16 +16,19 @@ from pathlib import Path
 ENGINE = "TISSUEGRAPH_ENGINE_PID"  # set by nextflow.config
 TERMINATED = 143  # exit status of a task told to stop
 _EVERY = 2.0  # seconds
+_NAME = "watch"  # of the thread
 
 
 def end_with_engine() -> None:
-    """Have this process end soon after the engine's; nothing where that is no ancestor."""
+    """Have this process end soon after the engine's; nothing where that is no ancestor, or asked again."""
     engine = os.environ.get(ENGINE, "")
+    if any(thread.name == _NAME for thread in threading.enumerate()):
+        return
     if not engine.isdecimal() or int(engine) not in _ancestors():
         return
     born = _stat(int(engine))
     if born is not None:
-        watch = threading.Thread(target=_wait, args=(int(engine), born[2]), name="watch", daemon=True)
+        watch = threading.Thread(target=_wait, args=(int(engine), born[2]), name=_NAME, daemon=True)
         watch.start()
 
 

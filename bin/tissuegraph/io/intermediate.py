@@ -46,7 +46,7 @@ def damaged(path: str | Path, what: str, error: Exception) -> InputError:
     found = path.resolve()
     why = str(error) or type(error).__name__
     task = next((folder for folder in found.parents if (folder / _TASK_SCRIPT).exists()), None)
-    if task is None or task == Path.cwd().resolve():  # by hand, or copied here from a store
+    if task is None or Path.cwd().resolve().is_relative_to(task):  # by hand, or copied here from a store
         remedy = "write it again with the step before"
     else:
         remedy = f"make it again: rm -r {shlex.quote(str(task))} and run with -resume"

@@ -107,8 +107,8 @@ def outcomes_of(
         steps.setdefault(entry.sample, []).append(entry)
     reasons: dict[str, list[str]] = {}
     for task in lost:
-        sample, *_method = (task.get("tag") or " ").split(" ")
-        reasons.setdefault(sample, []).append(_reason_of_lost(task))
+        for sample in task.get("slices") or [(task.get("tag") or "").partition(" ")[0]]:
+            reasons.setdefault(sample, []).append(_reason_of_lost(task))
     cohorts = _cohorts(rows, steps, reasons)
     outcomes = [
         replace(
@@ -178,7 +178,11 @@ def _outcome(row: Mapping[str, Any], records: Sequence[Record], lost: Sequence[s
 
 
 def _reason_of_lost(task: Mapping[str, Any]) -> str:
-    """`step: reason` of a task that was killed or crashed; task: process, tag, attempt, exitStatus, said."""
+    """`step: reason` of a task that was killed or crashed.
+
+    task: process, tag, attempt, exitStatus, said, and slices, the names of all where it had several; else the
+    tag begins with the one.
+    """
     step = str(task["process"]).rpartition(":")[2].lower()
     method = (task.get("tag") or "").partition(" ")[2]
     status = task.get("exitStatus")
@@ -186,8 +190,10 @@ def _reason_of_lost(task: Mapping[str, Any]) -> str:
         "was lost without an exit status" if status in (None, _NO_EXIT_STATUS) else f"exit status {status}"
     )
     said = " ".join(str(task.get("said") or "").split())
+    several = len(task.get("slices") or ())
+    which = f"the task of {several} slices" if several > 1 else "the task"
     return (
-        f"{step}: {f'{method}: ' if method else ''}the task left no result, {ended}, attempt "
+        f"{step}: {f'{method}: ' if method else ''}{which} left no result, {ended}, attempt "
         f"{task.get('attempt') or 1}" + (f"; its last line: {said}" if said else "")
     )
 

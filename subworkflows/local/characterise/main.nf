@@ -52,7 +52,7 @@ workflow CHARACTERISE {
     DENOISE(
         ch_asked.denoise
             .join(ch_parts)
-            .combine(ch_run.map { run -> run.methods.find { method -> method.name == 'stmfg' } })
+            .combine(ch_run.flatMap { run -> run.methods.findAll { method -> method.name == 'stmfg' } }) // (a value channel without a value would never end)
             .map { meta, h5ad, parts, method -> [meta, h5ad, method.train, partOf(parts, 'stmfg.arrays.npz'), method.reads_image ? partOf(parts, 'features.npz') : []] }
             .filter { _meta, _h5ad, _settings, arrays, _features -> arrays },
         ch_seed,

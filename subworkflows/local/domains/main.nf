@@ -1,7 +1,10 @@
-include { BASELINE } from '../../../modules/local/baseline/main'
-include { CLUSTER  } from '../../../modules/local/cluster/main'
-include { GRAPH    } from '../../../modules/local/graph/main'
-include { TRAIN    } from '../../../modules/local/train/main'
+include { apart     } from '../batches/main'
+include { BASELINE  } from '../../../modules/local/baseline/main'
+include { CLUSTER   } from '../../../modules/local/cluster/main'
+include { GRAPH     } from '../../../modules/local/graph/main'
+include { inBatches } from '../batches/main'
+include { inOneList } from '../batches/main'
+include { TRAIN     } from '../../../modules/local/train/main'
 
 // Tissue domains of every slice: those of each method, and the control they have to beat.
 workflow DOMAINS {
@@ -29,11 +32,16 @@ workflow DOMAINS {
         .map { name, meta, arrays, method -> [meta, name, method, arrays] }
         .combine(ch_features, by: 0)
         .map { meta, name, method, arrays, features -> [meta, name, method.train, arrays, method.reads_image ? features : []] }
-    TRAIN(ch_training, ch_seed, ch_run.map { run -> run.n_seeds })
+    TRAIN(
+        inBatches(ch_training, ch_run, 'slices_per_gpu_task', 2).map { metas, name, settings, arrays, features -> [metas, name, settings, arrays] + inOneList(features) },
+        ch_seed,
+        ch_run.map { run -> run.n_seeds },
+    )
+    ch_trained = TRAIN.out.embedding.flatMap { batch -> apart(batch, 1) } // [ meta, name, path(embedding.npz), path(json) ]
 
     // All answers have the same number of domains.
     ch_embedded = GRAPH.out.arrays
-        .join(TRAIN.out.embedding, by: [0, 1])
+        .join(ch_trained, by: [0, 1])
         .map { meta, name, arrays, _graph, embedding, _train -> [name, meta, arrays, embedding] }
         .combine(ch_methods.map { method -> [method.name, method.cluster] }, by: 0)
         .map { name, meta, arrays, embedding, settings -> [meta, name, settings, arrays, embedding] }
@@ -43,7 +51,7 @@ workflow DOMAINS {
 
     // A slice may have lost a method on the way (remainder), and waits for none that is still to come (size).
     ch_answers = GRAPH.out.arrays
-        .join(TRAIN.out.embedding, by: [0, 1])
+        .join(ch_trained, by: [0, 1])
         .join(CLUSTER.out.domains, by: [0, 1])
         .combine(ch_run)
         .map { meta, _name, arrays, graph, embedding, train, domains, cluster, run -> [groupKey(meta, run.methods.size()), [arrays, graph, embedding, train, domains, cluster]] }
@@ -54,5 +62,5 @@ workflow DOMAINS {
     files   = BASELINE.out.domains                                                  // [ meta, [ path(baseline.npz), path(baseline.json), path(stmfg.arrays.npz), ... ] ]
         .join(ch_answers)
         .map { meta, baseline, record, answers -> [meta, [baseline, record, answers].flatten()] }
-    records = BASELINE.out.record.mix(GRAPH.out.record, TRAIN.out.record, CLUSTER.out.record) // [ meta, path(json) ]  failed slices too
+    records = BASELINE.out.record.mix(GRAPH.out.record, TRAIN.out.record.flatMap { batch -> apart(batch) }, CLUSTER.out.record) // [ meta, path(json) ]  failed slices too
 }

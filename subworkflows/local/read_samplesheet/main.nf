@@ -37,14 +37,14 @@ workflow READ_SAMPLESHEET {
             def run = readJson(run_json)
             refuse(modelProblems('region_model', run.region_model, 'GROUP') + modelProblems('reference_model', run.reference_model, 'GROUP/expression') + otherImages(run) + roomProblems(rows, given))
             run.notices.each { notice -> log.warn(notice) }
-            [rows.collect { row -> withDefaults(row, run) }, run, rows_json]
+            [rows.collect { row -> withDefaults(row, run) }, run + [places: placesOf(rows)], rows_json]
         }
 
     emit:
     rows = ch_checked                                               // [ row ]  typed values, defaults filled in, files as paths
         .flatMap { rows, _run, _json -> rows }
         .map { row -> row + [meta: [id: row.sample, code: code]] }
-    run  = ch_checked.map { _rows, run, _json -> run }              // [ seed: 0, methods: [[ name: 'stmfg', ... ]], params: [ seed: 0, methods: 'stmfg', ... ], ... ]  typed
+    run  = ch_checked.map { _rows, run, _json -> run }              // [ seed: 0, methods: [[ name: 'stmfg', ... ]], params: [ seed: 0, methods: 'stmfg', ... ], places: [ cortex_1: 0, ... ], ... ]  typed
     json = ch_checked.map { _rows, _run, json -> json }             // path(rows.json)
 }
 
@@ -103,6 +103,11 @@ def withFiles(Map row, sheet) {
         annotation_file  : is_file ? locate(row.annotation, sheet) : null,
         annotation_column: is_file ? null : row.annotation,
     ]
+}
+
+// [ cortex_1: 0, cortex_2: 1, ... ]
+def placesOf(List rows) {
+    return rows.withIndex().collectEntries { row, place -> [row.sample, place] }
 }
 
 // A row with the run's parameter of the same name where it leaves a column empty.

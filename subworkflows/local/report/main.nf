@@ -34,7 +34,7 @@ workflow REPORT {
     SUMMARISE(
         ch_sorted.map { records, _lost, _run -> records },
         rows,
-        ch_sorted.combine(ch_made).map { _records, lost, run, made -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> name != 'params' }, params: run.params, made: made]) }.first(),
+        ch_sorted.combine(ch_made).map { _records, lost, run, made -> groovy.json.JsonOutput.toJson([lost: lost, run: run.findAll { name, _value -> !(name in ['params', 'places']) }, params: run.params, made: made]) }.first(),
     )
     SUMMARISE.out.receipt.subscribe { receipt -> sealReceipt(receipt, given) }
     ch_verdict = SUMMARISE.out.verdict.map { verdict -> readJson(verdict) } // [ n_finished: 7, n_failed: 1, sentence: '...' ]
@@ -105,7 +105,14 @@ def lostTasks() {
         .sort { note -> note.name }
         .collect { note -> readJson(note) }
         .findAll { task -> task.time >= workflow.start.toInstant().toEpochMilli() }
-        .collect { task -> task + [said: lastLine(file(task.workdir))] }
+        .collect { task -> task + [said: lastLine(file(task.workdir)), slices: slicesOf(file(task.workdir))] }
+}
+
+// The slices of a task that was told to do several (bin/several.py); its name has only the first.
+def slicesOf(folder) {
+    def script = folder.resolve('.command.sh')
+    def line   = script.exists() ? script.getText('UTF-8').readLines().find { each -> each.trim().startsWith('[{"folder":') } : null
+    return line ? new groovy.json.JsonSlurperClassic().parseText(line).collect { command -> command.folder.tokenize('/').last() } : []
 }
 
 // What a task wrote last: to its own error stream, else to that of the script around it.

@@ -75,9 +75,11 @@ def test_a_truncated_file_is_named_with_the_command_that_removes_its_task(
     assert f"rm -r '{task}' and run with -resume" in str(refused.value)
 
 
-def test_a_copy_in_the_own_task_is_not_what_has_to_go(task, monkeypatch):
+@pytest.mark.parametrize("place", [".", "slices/a.b"])  # a task of several slices has a folder for each
+def test_a_copy_in_the_own_task_is_not_what_has_to_go(task, place, monkeypatch):
     (task / "baseline.npz").write_bytes(b"")
-    monkeypatch.chdir(task)
+    (task / place).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(task / place)
     with pytest.raises(InputError, match="write it again with the step before") as refused:
         read_baseline(task / "baseline.npz", 61)
     assert "rm -r" not in str(refused.value)

@@ -118,6 +118,16 @@ def test_a_task_that_died_is_named_with_attempt_status_and_last_line(tmp_path):
     assert rows[1]["reason"] == expected
 
 
+def test_a_task_of_several_slices_that_died_is_told_of_each(tmp_path):
+    fake_run(tmp_path, 2)
+    for place in (0, 1):
+        (tmp_path / "records" / str(place) / "assemble.json").unlink()
+    task = {"process": "DOMAINS:TRAIN", "tag": f"{SAMPLE_0}+1 stmfg", "attempt": 2, "exitStatus": 137}
+    rows = lose(tmp_path, **task, slices=[SAMPLE_0, SAMPLE_1])
+    expected = "train: stmfg: the task of 2 slices left no result, exit status 137, attempt 2"
+    assert [row["reason"] for row in rows] == [expected, expected]
+
+
 def test_a_lost_task_without_exit_status_says_so(tmp_path):
     fake_run(tmp_path, 2)
     (tmp_path / "records" / "1" / "assemble.json").unlink()

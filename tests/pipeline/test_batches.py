@@ -1,0 +1,122 @@
+"""Several small slices in one task: which share one, what is repeated, and what a slice that fails costs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT
+from .faults import UNFORESEEN, rows, run_with_faults, with_line
+from .test_resume import Launch
+
+pytestmark = pytest.mark.pipeline
+
+BY_TWO = ("--slices_per_gpu_task", "2")
+
+
+def trainings(names) -> set[str]:
+    """Slices of the tasks that train, as `one+1` of two."""
+    return {name.split("(")[1].split(" ")[0] for name in names if name.startswith("TRAIN ")}
+
+
+class Batched(Launch):
+    """Stub runs of five slices, two a task: at first, with a row more, and with another threshold in one."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        five = rows("one", "two", "three", "four", "five")
+        first = self.run(five, *BY_TWO)
+        self.first, self.published = first.statuses(), sorted((first.outdir / "slices").glob("*/*"))
+        more = five + rows("six")
+        self.added = self.repeated(more, *BY_TWO)
+        self.changed = self.repeated(
+            [row | {"min_counts": "5" if row["sample"] == "four" else ""} for row in more], *BY_TWO
+        )
+
+
+@pytest.fixture(scope="module")
+def batched(tmp_path_factory):
+    return Batched(tmp_path_factory.mktemp("batched"))
+
+
+def test_rows_next_to_each_other_share_a_task(batched):
+    assert trainings(batched.first) == {"one+1", "three+1", "five"}
+
+
+def test_every_slice_is_published_as_it_is_without_batches(batched):
+    found = {(path.parent.name, path.name.removeprefix(path.parent.name)) for path in batched.published}
+    of_one = {name for sample, name in found if sample == "one"}
+    assert ".h5ad" in of_one
+    assert found == {(s, name) for s in ("one", "two", "three", "four", "five") for name in of_one}
+
+
+def test_a_row_added_at_the_end_repeats_its_own_batch_alone(batched):
+    assert trainings(batched.added) == {"five+1"}
+    assert {name for name in batched.added if name.startswith("CLUSTER")} == {
+        "CLUSTER (five stmfg)",
+        "CLUSTER (six stmfg)",
+    }
+
+
+def test_a_slice_that_changes_repeats_its_own_batch_alone(batched):
+    assert trainings(batched.changed) == {"three+1"}
+    assert {name for name in batched.changed if name.startswith("GRAPH")} == {"GRAPH (four stmfg)"}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A run whose batches of two have a slice that raises, one without memory, and one that failed before.
+
+    The method reads images, and of the first batch the second slice has one.
+    """
+    folder = tmp_path_factory.mktemp("broken")
+    line = (
+        f"error = {{'raises': {UNFORESEEN}, 'large': MemoryError('none')}}.get(record.sample)\n"
+        "    if error: raise error"
+    )
+    fault = with_line(folder / "some", line, "main", ["train.py"])
+    sheet = rows("raises", "beside_raises", "beside_large", "large", "left", "few")
+    sheet[-1] |= {"min_counts": "1000000"}
+    sheet[1] |= {"path": str(ROOT / "tests" / "data" / "layered" / "outs")}
+    faults = {"raises+1 train": fault, "beside_large+1 train": fault}
+    return run_with_faults(folder, sheet, faults, "--methods", "multist", *BY_TWO)
+
+
+def test_a_slice_that_fails_in_a_batch_costs_none_of_the_others(broken):
+    assert broken.code == 0, broken.output
+    table = broken.table()
+    assert table["raises"]["status"] == "failed"
+    assert "train broke off: KeyError at train.py" in table["raises"]["reason"]
+    assert table["beside_raises"]["status"] != "failed"
+
+
+def test_a_slice_in_a_batch_is_given_its_own_image(broken):
+    record = next(broken.outdir.parent.glob("work/*/*/slices/beside_raises/multist.train.json"))
+    assert "own tile" in json.loads(record.read_text())["metrics"]["views"]
+
+
+def test_a_batch_goes_on_without_a_slice_that_failed_before(broken):
+    assert "TRAIN (left multist)" in broken.statuses()
+    assert broken.table()["left"]["status"] != "failed"
+
+
+def test_a_batch_that_is_lost_is_told_of_each_of_its_slices(broken):
+    lost = "train: multist: the task of 2 slices left no result, exit status 137, attempt 2; its last line: "
+    for sample in ("beside_large", "large"):
+        row = broken.table()[sample]
+        assert row["status"] == "failed"
+        assert lost in row["reason"]
+    assert "out of memory in train" in broken.table()["large"]["reason"]
+
+
+@pytest.mark.long
+def test_a_batch_trains_as_single_tasks_do(broken, tmp_path):
+    sheet = rows("beside_raises", "left")
+    sheet[0] |= {"path": str(ROOT / "tests" / "data" / "layered" / "outs")}
+    alone = run_with_faults(tmp_path, sheet, {}, "--methods", "multist")
+    for sample in ("beside_raises", "left"):
+        name = f"slices/{sample}/multist.embedding.npz"
+        one, other = (next(run.outdir.parent.glob(f"work/*/*/{name}")) for run in (broken, alone))
+        assert one.read_bytes() == other.read_bytes()
