@@ -97,7 +97,8 @@ demo: setup
 test: lint
 	@$(PYTEST) -m "not long" $(TESTS)
 
-# Every platform, every tutorial, a strict run of slices that break, an engine that is killed, more about -resume
+# Every platform, every tutorial, what domains mean, a strict run of slices that break, an engine that is killed, models from
+# disk, more about -resume
 test-long: setup
 	@$(PYTEST) -m long $(TESTS)
 
