@@ -22,6 +22,7 @@ process SUMMARISE {
 
     script:
     """
+    mkdir -p records # (of no slice, where every first task was lost)
     cat > context.json
     tissuegraph-run summarise.py \\
         --records records \\
