@@ -21,12 +21,12 @@ workflow DOMAINS {
 
     // Each step gets the settings that it reads as a value, and no others: what it does not read repeats nothing.
     ch_methods = ch_run.flatMap { run -> run.methods } // [ name: 'stmfg', reads_image: false, graph: [...], train: [...], cluster: [...] ]
-    GRAPH(
-        ch_slices
-            .combine(ch_methods)
-            .map { meta, slice, spots, method -> [meta, method.name, method.graph, slice, spots] }
-    )
-    ch_training = GRAPH.out.arrays
+    ch_preparing = ch_slices
+        .combine(ch_methods)
+        .map { meta, slice, spots, method -> [meta, method.name, method.graph, slice, spots] }
+    GRAPH(inBatches(ch_preparing, ch_run, 'slices_per_task', 2))
+    ch_prepared = GRAPH.out.arrays.flatMap { batch -> apart(batch, 1) } // [ meta, name, path(arrays.npz), path(json) ]
+    ch_training = ch_prepared
         .map { meta, name, arrays, _record -> [name, meta, arrays] }
         .combine(ch_methods.map { method -> [method.name, method] }, by: 0)
         .map { name, meta, arrays, method -> [meta, name, method, arrays] }
@@ -40,7 +40,7 @@ workflow DOMAINS {
     ch_trained = TRAIN.out.embedding.flatMap { batch -> apart(batch, 1) } // [ meta, name, path(embedding.npz), path(json) ]
 
     // All answers have the same number of domains.
-    ch_embedded = GRAPH.out.arrays
+    ch_embedded = ch_prepared
         .join(ch_trained, by: [0, 1])
         .map { meta, name, arrays, _graph, embedding, _train -> [name, meta, arrays, embedding] }
         .combine(ch_methods.map { method -> [method.name, method.cluster] }, by: 0)
@@ -50,7 +50,7 @@ workflow DOMAINS {
     CLUSTER(inBatches(ch_embedded, ch_run, 'slices_per_task', 2), ch_seed)
 
     // A slice may have lost a method on the way (remainder), and waits for none that is still to come (size).
-    ch_answers = GRAPH.out.arrays
+    ch_answers = ch_prepared
         .join(ch_trained, by: [0, 1])
         .join(CLUSTER.out.domains.flatMap { batch -> apart(batch, 1) }, by: [0, 1])
         .combine(ch_run)
@@ -62,5 +62,5 @@ workflow DOMAINS {
     files   = BASELINE.out.domains.flatMap { batch -> apart(batch) }                // [ meta, [ path(baseline.npz), path(baseline.json), path(stmfg.arrays.npz), ... ] ]
         .join(ch_answers)
         .map { meta, baseline, record, answers -> [meta, [baseline, record, answers].flatten()] }
-    records = BASELINE.out.record.mix(TRAIN.out.record, CLUSTER.out.record).flatMap { batch -> apart(batch) }.mix(GRAPH.out.record) // [ meta, path(json) ]  failed slices too
+    records = BASELINE.out.record.mix(GRAPH.out.record, TRAIN.out.record, CLUSTER.out.record).flatMap { batch -> apart(batch) } // [ meta, path(json) ]  failed slices too
 }
