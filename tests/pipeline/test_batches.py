@@ -9,12 +9,15 @@ import pytest
 
 from .conftest import ROOT, run_pipeline, write_sheet
 from .faults import QUICK, UNFORESEEN, rows, run_with_faults, with_line
+from .test_output import published
 from .test_resume import Launch
 
 pytestmark = pytest.mark.pipeline
 
 BY_TWO = ("--slices_per_gpu_task", "2", "--slices_per_task", "2")
-SHARED = ("BASELINE", "TRAIN", "CLUSTER", "ASSEMBLE", "MARKERS", "SPATIAL_GENES", "COMPLETE", "EXPLORE")
+SHARED = (
+    "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE", "MARKERS", "SPATIAL_GENES", "COMPLETE", "EXPLORE",
+)  # fmt: skip
 OF_A_SLICE = {
     ".h5ad", ".html", ".domains.png", ".domains.svg",
     ".markers.csv", ".domain_means.csv", ".marker_dots.png", ".spatial_genes.csv", ".spatial_genes.png",
@@ -35,11 +38,15 @@ def batches(names) -> dict[str, set[str]]:
 
 
 class Batched(Launch):
-    """Stub runs of five slices, two a task: at first, with a row more, and with another threshold in one."""
+    """Stub runs of five slices, two a task: at first, with a row more, and with another threshold in one.
+
+    The first two have no number of domains.
+    """
 
     def __init__(self, folder: Path):
         super().__init__(folder)
         five = rows("one", "two", "three", "four", "five")
+        five[0]["n_domains"] = five[1]["n_domains"] = ""
         first = self.run(five, *BY_TWO)
         self.first, self.published = first.statuses(), sorted((first.outdir / "slices").glob("*/*"))
         more = five + rows("six")
@@ -56,6 +63,7 @@ def batched(tmp_path_factory):
 
 def test_rows_next_to_each_other_share_a_task(batched):
     assert batches(batched.first) == every("one+1", "three+1", "five")
+    assert {name for name in batched.first if name.startswith("ESTIMATE")} == {"ESTIMATE (one+1)"}
 
 
 def test_every_slice_is_published_as_it_is_without_batches(batched):
@@ -65,12 +73,12 @@ def test_every_slice_is_published_as_it_is_without_batches(batched):
 
 def test_a_row_added_at_the_end_repeats_its_own_batch_alone(batched):
     assert batches(batched.added) == every("five+1")
-    assert {name for name in batched.added if name.startswith("GRAPH")} == {"GRAPH (six stmfg)"}
+    assert {name for name in batched.added if name.startswith("QC")} == {"QC (six)"}
 
 
 def test_a_slice_that_changes_repeats_its_own_batch_alone(batched):
     assert batches(batched.changed) == every("three+1")
-    assert {name for name in batched.changed if name.startswith("GRAPH")} == {"GRAPH (four stmfg)"}
+    assert {name for name in batched.changed if name.startswith("QC")} == {"QC (four)"}
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +142,7 @@ def test_a_batch_trains_as_single_tasks_do(broken, tmp_path):
 def test_what_is_published_of_a_batch_is_what_single_tasks_publish(tmp_path):
     sheet = rows("spots", "image")
     sheet[1] |= {"path": str(ROOT / "tests" / "data" / "layered" / "outs")}
-    published = []
+    found = []
     for name, words in {"batch": BY_TWO, "alone": ()}.items():
         folder = tmp_path / name
         folder.mkdir()
@@ -144,9 +152,8 @@ def test_what_is_published_of_a_batch_is_what_single_tasks_publish(tmp_path):
         run = run_pipeline(folder, *words, characterise=True)
         assert run.code == 0, run.output
         assert batches(run.statuses()) == every(*(["spots+1"] if name == "batch" else ["spots", "image"]))
-        slices = run.outdir / "slices"
-        published.append({str(path.relative_to(slices)): path.read_bytes() for path in slices.glob("*/*")})
-    batch, alone = published
-    assert {name for name in alone if alone[name] != batch.get(name)} == set()
-    assert set(batch) == set(alone)
-    assert {f"image/image{ending}" for ending in OF_A_SLICE} <= set(batch)
+        found.append({place: held for place, held in published(run).items() if place.startswith("slices")})
+    batch, alone = found
+    assert batch.keys() == alone.keys()
+    assert [name for name in batch if batch[name] != alone[name]] == []
+    assert {f"slices/image/image{ending}" for ending in OF_A_SLICE} <= batch.keys()
