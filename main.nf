@@ -89,9 +89,9 @@ workflow {
 }
 
 output {
-    // slices/cortex_1/cortex_1.h5ad, cortex_1.html, cortex_1.domains.png, cortex_1.loupe.domain.csv, ...
+    // slices/cortex_1/cortex_1.h5ad, cortex_1.html, cortex_1.domains.png, cortex_1.loupe.domain.csv, ... (many tasks have them in slices/cortex_1 already)
     slices {
-        path { meta, _h5ad, _figures -> "slices/${meta.id}" }
+        path { meta, files, figures -> [files, figures].flatten()[0].parent.name == meta.id ? '.' : "slices/${meta.id}" }
     }
     // slices/cortex_1/cortex_1.inferred.h5ad, slices/cortex_1/cortex_1.inferred.png, ...
     inferred {

@@ -7,26 +7,46 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT
-from .faults import UNFORESEEN, rows, run_with_faults, with_line
+from .conftest import ROOT, run_pipeline, write_sheet
+from .faults import QUICK, UNFORESEEN, rows, run_with_faults, with_line
+from .test_output import published
 from .test_resume import Launch
 
 pytestmark = pytest.mark.pipeline
 
-BY_TWO = ("--slices_per_gpu_task", "2")
+BY_TWO = ("--slices_per_gpu_task", "2", "--slices_per_task", "2")
+SHARED = (
+    "BASELINE", "GRAPH", "TRAIN", "CLUSTER", "ASSEMBLE", "MARKERS", "SPATIAL_GENES", "COMPLETE", "EXPLORE",
+)  # fmt: skip
+OF_A_SLICE = {
+    ".h5ad", ".html", ".domains.png", ".domains.svg",
+    ".markers.csv", ".domain_means.csv", ".marker_dots.png", ".spatial_genes.csv", ".spatial_genes.png",
+}  # fmt: skip
 
 
-def trainings(names) -> set[str]:
-    """Slices of the tasks that train, as `one+1` of two."""
-    return {name.split("(")[1].split(" ")[0] for name in names if name.startswith("TRAIN ")}
+def every(*slices: str) -> dict[str, set[str]]:
+    """The same tasks in each step."""
+    return {step: set(slices) for step in SHARED}
+
+
+def batches(names) -> dict[str, set[str]]:
+    """Slices of the tasks of each step that may have several, as `one+1` of two."""
+    return {
+        step: {name.split("(")[1].rstrip(")").split(" ")[0] for name in names if name.startswith(f"{step} (")}
+        for step in SHARED
+    }
 
 
 class Batched(Launch):
-    """Stub runs of five slices, two a task: at first, with a row more, and with another threshold in one."""
+    """Stub runs of five slices, two a task: at first, with a row more, and with another threshold in one.
+
+    The first two have no number of domains.
+    """
 
     def __init__(self, folder: Path):
         super().__init__(folder)
         five = rows("one", "two", "three", "four", "five")
+        five[0]["n_domains"] = five[1]["n_domains"] = ""
         first = self.run(five, *BY_TWO)
         self.first, self.published = first.statuses(), sorted((first.outdir / "slices").glob("*/*"))
         more = five + rows("six")
@@ -42,27 +62,23 @@ def batched(tmp_path_factory):
 
 
 def test_rows_next_to_each_other_share_a_task(batched):
-    assert trainings(batched.first) == {"one+1", "three+1", "five"}
+    assert batches(batched.first) == every("one+1", "three+1", "five")
+    assert {name for name in batched.first if name.startswith("ESTIMATE")} == {"ESTIMATE (one+1)"}
 
 
 def test_every_slice_is_published_as_it_is_without_batches(batched):
     found = {(path.parent.name, path.name.removeprefix(path.parent.name)) for path in batched.published}
-    of_one = {name for sample, name in found if sample == "one"}
-    assert ".h5ad" in of_one
-    assert found == {(s, name) for s in ("one", "two", "three", "four", "five") for name in of_one}
+    assert found == {(s, name) for s in ("one", "two", "three", "four", "five") for name in OF_A_SLICE}
 
 
 def test_a_row_added_at_the_end_repeats_its_own_batch_alone(batched):
-    assert trainings(batched.added) == {"five+1"}
-    assert {name for name in batched.added if name.startswith("CLUSTER")} == {
-        "CLUSTER (five stmfg)",
-        "CLUSTER (six stmfg)",
-    }
+    assert batches(batched.added) == every("five+1")
+    assert {name for name in batched.added if name.startswith("QC")} == {"QC (six)"}
 
 
 def test_a_slice_that_changes_repeats_its_own_batch_alone(batched):
-    assert trainings(batched.changed) == {"three+1"}
-    assert {name for name in batched.changed if name.startswith("GRAPH")} == {"GRAPH (four stmfg)"}
+    assert batches(batched.changed) == every("three+1")
+    assert {name for name in batched.changed if name.startswith("QC")} == {"QC (four)"}
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +136,24 @@ def test_a_batch_trains_as_single_tasks_do(broken, tmp_path):
         name = f"slices/{sample}/multist.embedding.npz"
         one, other = (next(run.outdir.parent.glob(f"work/*/*/{name}")) for run in (broken, alone))
         assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.long
+def test_what_is_published_of_a_batch_is_what_single_tasks_publish(tmp_path):
+    sheet = rows("spots", "image")
+    sheet[1] |= {"path": str(ROOT / "tests" / "data" / "layered" / "outs")}
+    found = []
+    for name, words in {"batch": BY_TWO, "alone": ()}.items():
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "stmfg.yaml").write_text(QUICK)
+        given = ("--input", str(write_sheet(folder / "sheet.csv", sheet)), "--n_seeds", "1")
+        words = (*given, "--stmfg_preset", str(folder / "stmfg.yaml"), *words)
+        run = run_pipeline(folder, *words, characterise=True)
+        assert run.code == 0, run.output
+        assert batches(run.statuses()) == every(*(["spots+1"] if name == "batch" else ["spots", "image"]))
+        found.append({place: held for place, held in published(run).items() if place.startswith("slices")})
+    batch, alone = found
+    assert batch.keys() == alone.keys()
+    assert [name for name in batch if batch[name] != alone[name]] == []
+    assert {f"slices/image/image{ending}" for ending in OF_A_SLICE} <= batch.keys()

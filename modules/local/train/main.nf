@@ -1,5 +1,5 @@
 include { commandsOf    } from '../../../subworkflows/local/batches/main'
-include { folderOf      } from '../../../subworkflows/local/batches/main'
+include { foldersOf     } from '../../../subworkflows/local/batches/main'
 include { hundredEpochs } from '../../../subworkflows/local/sizes/main'
 include { largest       } from '../../../subworkflows/local/resources/main'
 include { memoryFor     } from '../../../subworkflows/local/resources/main'
@@ -54,7 +54,7 @@ process TRAIN {
 
     stub:
     """
-    for slice in ${metas.collect { meta -> "'${folderOf(meta)}'" }.join(' ')}; do
+    for slice in ${foldersOf(metas)}; do
         mkdir -p "\$slice"
         touch "\$slice/${method}.embedding.npz"
         echo '{}' > "\$slice/${method}.train.json"

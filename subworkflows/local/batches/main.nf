@@ -40,13 +40,17 @@ def bytesIn(List entry) {
 }
 
 // What a task left of its slices, [ [meta, meta], ..., [path, path], ... ], as [ [ meta, ..., path, ... ], ... ]: of each slice that has
-// one file in each place, which lie in the folder of its name.
-def apart(List batch, int n_shared = 0) {
+// one file in each place, which lie in the folder of its name. lists: places, from 0, of which a slice has all its files, be they none.
+def apart(List batch, int n_shared = 0, List lists = []) {
     def shared = batch.subList(1, 1 + n_shared)
-    def files  = batch.drop(1 + n_shared)
+    def places = batch.drop(1 + n_shared).withIndex()
     return batch[0]
-        .collect { meta -> [meta] + shared + files.collect { paths -> [paths].flatten().find { path -> path.parent.name == meta.id } } }
+        .collect { meta -> [meta] + shared + places.collect { paths, k -> k in lists ? filesOf(meta, paths) : filesOf(meta, paths)[0] } }
         .findAll { entry -> entry.every { value -> value != null } }
+}
+
+def filesOf(Map meta, paths) {
+    return [paths].flatten().findAll { path -> path.parent.name == meta.id }
 }
 
 // Files of which each slice has none, one or several, [ [path], [], path ], as a task takes them: [ [path, path], [ 1, 0, 1 ] ].
@@ -58,6 +62,11 @@ def inOneList(List files) {
 def portions(files, List sizes) {
     def given = [files].flatten()
     return sizes.withIndex().collect { size, k -> given.drop(sizes.take(k).sum(0)).take(size) }
+}
+
+// Bytes of the slice that has most of such files.
+def mostOfOne(files, List sizes) {
+    return portions(files, sizes).collect { given -> bytesIn(given) }.max()
 }
 
 // The commands of a task for bin/several.py. files: of each slice, all that it reads, which it finds in `in`; words: a closure that
@@ -82,6 +91,11 @@ def stagedName(file) {
 // Where a task has what it makes of a slice.
 def folderOf(Map meta) {
     return "slices/${meta.id}".toString()
+}
+
+// The same of all slices, as words for a shell.
+def foldersOf(List metas) {
+    return metas.collect { meta -> "'${folderOf(meta)}'" }.join(' ')
 }
 
 // cortex_1, or cortex_1+7 with seven others.

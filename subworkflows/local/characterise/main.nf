@@ -1,3 +1,4 @@
+include { apart         } from '../batches/main'
 include { COMPLETE      } from '../../../modules/local/complete/main'
 include { COMPOSITION   } from '../../../modules/local/composition/main'
 include { DENOISE       } from '../../../modules/local/denoise/main'
@@ -8,6 +9,8 @@ include { MARKERS       } from '../../../modules/local/markers/main'
 include { SPATIAL_GENES } from '../../../modules/local/spatial_genes/main'
 include { TRAJECTORY    } from '../../../modules/local/trajectory/main'
 include { fileOrNone    } from '../parameters/main'
+include { inBatches     } from '../batches/main'
+include { inOneList     } from '../batches/main'
 
 // What the domains of every slice mean, or its regions where sections were taught: each question is a process of its own,
 // so that -resume repeats only what changed. A slice goes on without what could not be answered.
@@ -37,13 +40,15 @@ workflow CHARACTERISE {
             denoise: true
             return [meta, h5ad]
         }
-    MARKERS(ch_asked.markers, ch_seed, ch_figures)
-    SPATIAL_GENES(ch_asked.spatial_genes, ch_figures)
+    MARKERS(inBatches(ch_asked.markers, ch_run, 'slices_per_task'), ch_seed, ch_figures)
+    SPATIAL_GENES(inBatches(ch_asked.spatial_genes, ch_run, 'slices_per_task'), ch_figures)
+    ch_markers       = MARKERS.out.found.flatMap { batch -> apart(batch, 0, [0, 1]) } // [ meta, [path(csv), path(npz)], [path(png)], path(json) ]
+    ch_spatial_genes = SPATIAL_GENES.out.found.flatMap { batch -> apart(batch, 0, [0, 1]) }
     TRAJECTORY(ch_asked.trajectory, ch_run.map { run -> run.root ?: '' }, ch_seed, 5, ch_figures)
     INTERACTIONS(ch_asked.interactions, ch_run.map { run -> fileOrNone('interaction_pairs', run.interaction_pairs) }, 1000, ch_seed, ch_figures)
     ENRICHMENT(
         ch_asked.enrichment
-            .join(MARKERS.out.found)
+            .join(ch_markers)
             .map { meta, h5ad, files, _figures, _record -> [meta, h5ad, [files].flatten().find { path -> path.name.endsWith('.markers.csv') }] }
             .filter { _meta, _h5ad, markers -> markers },
         ch_run.map { run -> fileOrNone('gene_sets', run.gene_sets) },
@@ -59,7 +64,7 @@ workflow CHARACTERISE {
         3,
         ch_figures,
     )
-    ch_found = MARKERS.out.found.mix(SPATIAL_GENES.out.found, TRAJECTORY.out.found, INTERACTIONS.out.found, ENRICHMENT.out.found, DENOISE.out.found) // [ meta, [path(csv), path(npz)], [path(png)], path(json) ]
+    ch_found = ch_markers.mix(ch_spatial_genes, TRAJECTORY.out.found, INTERACTIONS.out.found, ENRICHMENT.out.found, DENOISE.out.found) // [ meta, [path(csv), path(npz)], [path(png)], path(json) ]
 
     // A slice waits for the answers that can still come, never for one that failed (remainder)
     ch_answers = ch_found
@@ -68,7 +73,7 @@ workflow CHARACTERISE {
         .groupTuple(remainder: true)
         .map { key, files -> [key.getGroupTarget(), files.flatten().sort { path -> path.name }] } // [ meta, [path] ]
         .filter { _meta, files -> files }
-    COMPLETE(ch_h5ad.join(ch_answers))
+    COMPLETE(inBatches(ch_h5ad.join(ch_answers), ch_run, 'slices_per_task').map { metas, h5ads, found -> [metas, h5ads] + inOneList(found) })
 
     // As assembled where nothing was found, or where that could not be added
     ch_places = ch_h5ad
@@ -82,7 +87,7 @@ workflow CHARACTERISE {
 
     emit:
     h5ad    = ch_places.asked                                   // [ meta, path(h5ad) ]
-        .join(COMPLETE.out.h5ad, remainder: true)
+        .join(COMPLETE.out.h5ad.flatMap { batch -> apart(batch) }, remainder: true)
         .filter { _meta, assembled, _completed -> assembled }
         .map { meta, assembled, completed -> [meta, completed ?: assembled] }
         .mix(ch_places.plain)
@@ -91,7 +96,7 @@ workflow CHARACTERISE {
         .filter { _meta, tables, figures -> tables || figures }
     records = ch_found                                          // [ meta, path(json) ]
         .map { meta, _files, _figures, record -> [meta, record] }
-        .mix(COMPLETE.out.record)
+        .mix(COMPLETE.out.record.flatMap { batch -> apart(batch) })
 }
 
 def partOf(List parts, String name) {

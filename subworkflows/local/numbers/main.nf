@@ -1,6 +1,8 @@
+include { apart        } from '../batches/main'
 include { ESTIMATE     } from '../../../modules/local/estimate/main'
 include { POOL_NUMBERS } from '../../../modules/local/pool_numbers/main'
 include { cohortOf     } from '../groups/main'
+include { inBatches    } from '../batches/main'
 include { readJson     } from '../read_json/main'
 
 // The number of domains of every slice: given in its row or by its group, else estimated and pooled over the group.
@@ -24,11 +26,13 @@ workflow NUMBERS {
             estimated: true
             return [meta, slice, spots]
         }
-    ESTIMATE(ch_asked.estimated, ch_run.map { run -> run.seed })
+    ESTIMATE(inBatches(ch_asked.estimated, ch_run, 'slices_per_task'), ch_run.map { run -> run.seed })
+    ch_own = ESTIMATE.out.record.flatMap { batch -> apart(batch) } // [ meta, path(json) ]
 
     // A group waits for the sections that can still come, never for one that failed (remainder).
     POOL_NUMBERS(
         ESTIMATE.out.evidence
+            .flatMap { batch -> apart(batch) }
             .join(ch_wanted)
             .map { meta, evidence, wanted -> [groupKey(wanted.cohort, wanted.size), meta.code, evidence] }
             .groupTuple(remainder: true)
@@ -43,7 +47,7 @@ workflow NUMBERS {
     ch_estimated = ch_asked.estimated
         .map { meta, _slice, _spots -> [meta, true] }
         .join(ch_pooled, remainder: true)
-        .join(ESTIMATE.out.record, remainder: true)
+        .join(ch_own, remainder: true)
         .filter { _meta, asked, _pooled, _own -> asked }
         .map { meta, _asked, pooled, own -> [meta, [pooled, own].findAll { record -> record && numberIn(record) }.take(1)] }
         .filter { _meta, records -> records }
@@ -51,7 +55,7 @@ workflow NUMBERS {
     emit:
     numbers = ch_asked.given.mix(ch_estimated.map { meta, records -> [meta, numberIn(records[0])] })     // [ meta, 7 ]
     files   = ch_asked.given.map { meta, _number -> [meta, []] }.mix(ch_estimated)                        // [ meta, [path(pool_numbers.json)] ]  empty where the number is given
-    records = ESTIMATE.out.record.mix(POOL_NUMBERS.out.record)                                            // [ meta, path(json) ]
+    records = ch_own.mix(POOL_NUMBERS.out.record)                                                         // [ meta, path(json) ]
 }
 
 // Whose estimate each row takes part in where it has no number; one that its group agrees on was filled in with the sheet.

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 import pytest
+from helpers.characterised_slices import planted_slice, write_planted
 from helpers.image_view_tiny import small_arrays
 from helpers.scripts import run_script
+from helpers.step_files import write_regions, write_steps
 
 import several
 
@@ -139,3 +141,56 @@ def test_the_batch_ends_with_the_largest_status_when_all_are_done(trained):
     assert done.returncode == 2
     assert "unknown key 'nothing'" in done.stderr
     assert not (folder / "slices" / "unset" / "train.json").exists()
+
+
+# --- tables, figures and h5ad files -----------------------------------------------------------------------
+
+
+def files_of(folder):
+    """What a step wrote there, by name, without what it took."""
+    found = {path.name: path for path in folder.iterdir() if path.is_file()}
+    record = json.loads(found.pop("record.json").read_text())
+    record["metrics"].pop("seconds")
+    return {name: path.read_bytes() for name, path in found.items()} | {"record": record}
+
+
+def in_batch_and_alone(folder, script, words, first, second):
+    """Files that a step writes of the second of two slices in a batch, and of that slice alone."""
+    words = [*words, "--figures", "png,svg", "--outdir", ".", "--record", "record.json"]
+    commands = [
+        {"folder": f"slices/{name}", "files": {"in": [str(path) for path in paths]}, "words": words}
+        for name, paths in {"first": first, "second": second}.items()
+    ]
+    (folder / "commands.json").write_text(json.dumps(commands))
+    done = run_script("several", f"{script}.py", "commands.json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    alone = folder / "alone"
+    several.link_into(alone / "in", second)
+    done = run_script(script, *words, cwd=alone)
+    assert done.returncode == 0, done.stderr
+    return files_of(folder / "slices" / "second"), files_of(alone)
+
+
+def test_tables_and_figures_of_a_slice_in_a_batch_are_those_it_gets_alone(tmp_path):
+    paths = []
+    for name, columns in {"first": 12, "second": 18}.items():
+        (tmp_path / name).mkdir()
+        paths.append([write_planted(tmp_path / name / "s.h5ad", planted_slice(columns))])
+    words = ["--sample", "s", "--h5ad", "in/s.h5ad", "--seed", "0"]
+    beside, alone = in_batch_and_alone(tmp_path, "markers", words, *paths)
+    assert {"s.markers.csv", "s.domain_means.csv", "s.marker_dots.png", "s.marker_dots.svg"} <= set(alone)
+    assert beside == alone
+
+
+def test_the_h5ad_of_a_slice_in_a_batch_is_what_it_gets_alone(tmp_path):
+    paths = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        write_steps(tmp_path / name)
+        if name == "first":
+            write_regions(tmp_path / name)
+        paths.append(sorted((tmp_path / name).iterdir()))
+    words = ["--sample", "a.b", "--parts", "in", "--methods", "stmfg"]
+    beside, alone = in_batch_and_alone(tmp_path, "assemble", words, *paths)
+    assert {"a.b.h5ad", "a.b.domains.png", "a.b.domains.svg"} <= set(alone)
+    assert beside == alone
