@@ -16,8 +16,8 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 
 # Below tests/pipeline, the files that take more than a minute, longest first
-SLOWEST = ("slurm", "biology", "faults", "resume", "output", "expression", "platforms", "domains",
-           "tutorials", "batches", "cohorts", "store", "refusal", "parameters", "inputs")  # fmt: skip
+SLOWEST = ("slurm", "faults", "resume", "output", "cohorts", "biology", "expression", "platforms", "domains",
+           "tutorials", "batches", "store", "inputs", "refusal", "parameters")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):

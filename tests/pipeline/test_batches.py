@@ -38,7 +38,7 @@ def batches(names) -> dict[str, set[str]]:
 
 
 class Batched(Launch):
-    """Stub runs of five slices, two a task: at first, with a row more, and with another threshold in one.
+    """Stub runs of five slices, two a task: at first, and with a row more and another threshold in one.
 
     The first two have no number of domains.
     """
@@ -49,11 +49,8 @@ class Batched(Launch):
         five[0]["n_domains"] = five[1]["n_domains"] = ""
         first = self.run(five, *BY_TWO)
         self.first, self.published = first.statuses(), sorted((first.outdir / "slices").glob("*/*"))
-        more = five + rows("six")
-        self.added = self.repeated(more, *BY_TWO)
-        self.changed = self.repeated(
-            [row | {"min_counts": "5" if row["sample"] == "four" else ""} for row in more], *BY_TWO
-        )
+        sheet = [row | {"min_counts": "5" if row["sample"] == "four" else ""} for row in five + rows("six")]
+        self.repeated_then = self.repeated(sheet, *BY_TWO)
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +68,10 @@ def test_every_slice_is_published_as_it_is_without_batches(batched):
     assert found == {(s, name) for s in ("one", "two", "three", "four", "five") for name in OF_A_SLICE}
 
 
-def test_a_row_added_at_the_end_repeats_its_own_batch_alone(batched):
-    assert batches(batched.added) == every("five+1")
-    assert {name for name in batched.added if name.startswith("QC")} == {"QC (six)"}
-
-
-def test_a_slice_that_changes_repeats_its_own_batch_alone(batched):
-    assert batches(batched.changed) == every("three+1")
-    assert {name for name in batched.changed if name.startswith("QC")} == {"QC (four)"}
+def test_a_row_added_at_the_end_and_a_slice_that_changes_repeat_their_own_batches_alone(batched):
+    assert batches(batched.repeated_then) == every("three+1", "five+1")
+    assert {name for name in batched.repeated_then if name.startswith("QC")} == {"QC (four)", "QC (six)"}
+    assert not [name for name in batched.repeated_then if name.startswith("ESTIMATE")]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +93,7 @@ def broken(tmp_path_factory):
     return run_with_faults(folder, sheet, faults, "--methods", "multist", *BY_TWO)
 
 
+@pytest.mark.long
 def test_a_slice_that_fails_in_a_batch_costs_none_of_the_others(broken):
     assert broken.code == 0, broken.output
     table = broken.table()
@@ -108,16 +102,19 @@ def test_a_slice_that_fails_in_a_batch_costs_none_of_the_others(broken):
     assert table["beside_raises"]["status"] != "failed"
 
 
+@pytest.mark.long
 def test_a_slice_in_a_batch_is_given_its_own_image(broken):
     record = next(broken.outdir.parent.glob("work/*/*/slices/beside_raises/multist.train.json"))
     assert "own tile" in json.loads(record.read_text())["metrics"]["views"]
 
 
+@pytest.mark.long
 def test_a_batch_goes_on_without_a_slice_that_failed_before(broken):
     assert "TRAIN (left multist)" in broken.statuses()
     assert broken.table()["left"]["status"] != "failed"
 
 
+@pytest.mark.long
 def test_a_batch_that_is_lost_is_told_of_each_of_its_slices(broken):
     lost = "train: multist: the task of 2 slices left no result, exit status 137, attempt 2; its last line: "
     for sample in ("beside_large", "large"):

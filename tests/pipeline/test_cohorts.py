@@ -1,6 +1,7 @@
 """Sections of a group through the engine: one number, equal names for equal tissue, and what fails alone.
 
 Of one of them there is an image alone: its expression is inferred by the others, which are held out in turn.
+Tasks have several slices where they may.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def finished(tmp_path_factory, sheet, unseen):
     (launch / "genes.txt").write_text("NOSUCHGENE\n")
     inferring = ("--infer_expression", "--evaluate", "loso", "--spahgc_preset", "spahgc.yaml")
     words = ("--n_seeds", "1", "--cohort", "joint", "--figures", "png", "--genes", "genes.txt")
+    words += ("--slices_per_task", "3")
     run = run_pipeline(launch, "--input", table, *words, *inferring)
     assert run.code == 0, run.output
     return run

@@ -73,7 +73,7 @@ def hostile(tmp_path_factory):
     (inputs / "broken.yml").write_text("title: [\n")
     before = digests(inputs)
     words = ("--input", str(sheet), "--stmfg_preset", str(preset), "--n_seeds", "1", "--figures", "png")
-    words += ("--multiqc_config", str(inputs / "broken.yml"))
+    words += ("--multiqc_config", str(inputs / "broken.yml"), "--slices_per_task", "3")
     return before, run_pipeline(launch, *words, environment=adverse(folder)), inputs
 
 
