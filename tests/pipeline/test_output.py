@@ -28,7 +28,8 @@ ENDLESS = "extends: default\noptimiser:\n  epochs: 100000\n"
 # Trainings that last, of a run in which nothing else takes long
 SLEEPING = "process { withName: TRAIN { beforeScript = 'sleep 300 & wait $!' } }\n"
 # Results of a size, of a stub run
-LARGE = "process { withName: COMPLETE { afterScript = 'for f in slices/*/*.h5ad; do head -c 3M /dev/zero > $f; done' } }\n"
+FILLED = "for f in slices/*/*.h5ad; do head -c 3M /dev/zero > $f; done"
+LARGE = f"process {{ withName: COMPLETE {{ afterScript = '{FILLED}' }} }}\n"
 LOCK = Path("pipeline_info") / ".running"
 
 
