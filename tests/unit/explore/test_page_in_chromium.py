@@ -34,28 +34,33 @@ def address(tmp_path_factory):
 STATE = f"[map.view.zoom, ...map.view.target, view.n_selected, location.hash, {STATUS}]"
 
 
+def load(browser, address) -> None:
+    """Load the page anew."""
+    browser.open("about:blank")
+    browser.requests.clear()
+    browser.errors.clear()
+    browser.open(address)
+    browser.wait_for(DRAWN)
+
+
 @pytest.fixture
 def seen(browser, address):
     """The browser with the page as it is first seen, to look at: loaded where the last test changed it."""
     if not browser.value("window.asFirstSeen === true"):
-        browser.open("about:blank")
-        browser.requests.clear()
-        browser.errors.clear()
-        browser.open(address)
-        browser.wait_for(DRAWN)
+        load(browser, address)
         browser.value("window.asFirstSeen = true")
     before = browser.value(STATE)
     yield browser
     assert browser.errors == []
-    if browser.value("window.asFirstSeen === true"):
-        assert browser.value(STATE) == before
+    assert browser.value(STATE) == before
 
 
 @pytest.fixture
-def opened(seen):
-    """The same, to be changed."""
-    seen.value("window.asFirstSeen = false")
-    return seen
+def opened(browser, address):
+    """The browser with the page to be changed; also where the keyboard stands is as it is first."""
+    load(browser, address)
+    yield browser
+    assert browser.errors == []
 
 
 def focus_is_on(browser) -> str:
