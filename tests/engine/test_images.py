@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.engine import LAUNCHER, ROOT, engine_environment
+from helpers.engine import LAUNCHER, ROOT, UNRECORDED, engine_environment
 
 # What docker and podman do; $3 is the name of an image
 STAND_IN = """#!/bin/bash
@@ -62,11 +62,9 @@ def run(folder: Path, *words: str) -> list[str]:
         command.parent.mkdir(exist_ok=True)
         command.write_text(STAND_IN)
         command.chmod(0o755)
-    quick = [f"{report}.enabled = false" for report in ("dag", "report", "timeline", "trace")]
-    (folder / "quick.config").write_text("\n".join(quick))
     path = f"{folder / 'stand_ins'}{os.pathsep}{os.environ['PATH']}"
     finished = subprocess.run(
-        [LAUNCHER, "run", "main.nf", "-ansi-log", "false", "-c", "quick.config", *words],
+        [LAUNCHER, "run", "main.nf", "-ansi-log", "false", *UNRECORDED, *words],
         cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         env=engine_environment(folder, PATH=path, TISSUEGRAPH_ENGINE="bundled"),
     )  # fmt: skip

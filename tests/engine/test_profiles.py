@@ -12,10 +12,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from helpers.engine import LAUNCHER, ROOT, engine_environment
+from helpers.engine import LAUNCHER, ROOT, UNRECORDED, engine_environment
 
 BUNDLED = {"TISSUEGRAPH_ENGINE": "bundled"}
-REPORTS = ["dag", "report", "timeline", "trace"]
 
 SCRIPT = """
 process ON_CPU {
@@ -61,10 +60,18 @@ def launch_scripts(project: Path, profile: str) -> dict[str, str]:
     """The launch script of each process under a profile."""
     path = f"{project / 'stand_ins'}{os.pathsep}{os.environ['PATH']}"
     environment = engine_environment(project, PATH=path, **BUNDLED)
-    # reports take seconds and are not read
-    settings = ["executor.pollInterval = '1 sec'", *(f"{report}.enabled = false" for report in REPORTS)]
-    (project / "quick.config").write_text("\n".join(settings))
-    arguments = ["run", "main.nf", "-profile", profile, "-c", "quick.config", "-ansi-log", "false"]
+    (project / "quick.config").write_text("executor.pollInterval = '1 sec'\n")
+    arguments = [
+        "run",
+        "main.nf",
+        "-profile",
+        profile,
+        "-c",
+        "quick.config",
+        *UNRECORDED,
+        "-ansi-log",
+        "false",
+    ]
     finished = subprocess.run(
         [LAUNCHER, *arguments],
         cwd=project, env=environment, capture_output=True, text=True, check=False,

@@ -9,6 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCHER = ROOT / "engine" / "nextflow"
 JARS = ROOT / ".engine" / "jars" / "*"
+# Of a run whose records (trace, report, timeline, diagram) nobody reads
+UNRECORDED = ("-c", str(ROOT / "tests" / "helpers" / "unrecorded.config"))
+# Parameters stay text, as engines from 26.04 on leave them by themselves
+AS_TEXT = {"NXF_DISABLE_PARAMS_TYPE_DETECTION": "true"}
 # Engines of tests live for seconds: one collector, and room that need not grow first
 SHORT_LIVED = "-XX:+UseSerialGC -Xms1g -Xmn600m -XX:MetaspaceSize=256m"
 

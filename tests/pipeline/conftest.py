@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from helpers.engine import engine_environment
+from helpers.engine import UNRECORDED, engine_environment
 from helpers.opening import write_opening
 
 ROOT = Path(__file__).resolve().parents[2]
-UNRECORDED = ("-c", str(Path(__file__).parent / "unrecorded.config"))
 # That every question together leaves in a slice
 TABLES = (
     "markers", "domain_means", "spatial_genes", "trajectory", "paga_edges", "interactions", "enrichment",
@@ -97,6 +97,13 @@ def sheet(slices) -> list[dict[str, str]]:
             if (slices / row[column]).exists():
                 row[column] = str(slices / row[column])
     return rows
+
+
+def without_counts(outs: Path, folder: Path) -> str:
+    """A copy, in `folder`, of a directory of Space Ranger without its matrix: a target of its image alone."""
+    return shutil.copytree(
+        outs, str(folder / "without_counts"), ignore=shutil.ignore_patterns("*feature_bc_matrix*")
+    )
 
 
 def write_sheet(path: Path, rows: list[dict[str, str]]) -> Path:

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from .conftest import ROOT, Run, run_pipeline, write_sheet
+from .conftest import ROOT, Run, run_pipeline, without_counts, write_sheet
 
 STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")  # a slice fails without any
 FROM_IMAGE = ("encode_histology", "infer_expression")  # what a slice with counts can do without
@@ -101,15 +101,13 @@ def with_unreadable_image(folder: Path, row: dict[str, str]) -> dict[str, str]:
 def rows_with_images(folder: Path, group: str) -> list[dict[str, str]]:
     """Three slices of a group with counts and an image, one of which teaches, and two of an image alone."""
     data = ROOT / "tests" / "data"
-    outs = shutil.copytree(
-        data / "layered" / "outs", folder / "outs", ignore=shutil.ignore_patterns("*feature_bc_matrix*")
-    )
+    outs = without_counts(data / "layered" / "outs", folder)
     common = {"n_domains": "3", "group": group}
     references = {"unencoded": "layered", "uninferred": "layered", "raises_inferred": "old_layout"}
     counted = [{"sample": name, "path": str(data / of / "outs"), **common} for name, of in references.items()]
     counted[1] |= {"annotation": str(data / "layered" / "annotation.csv"), "teaches": "true"}
     targets = [
-        {"sample": name, "path": str(outs), "role": "target", **common}
+        {"sample": name, "path": outs, "role": "target", **common}
         for name in ("unencoded_target", "raises_target")
     ]
     return [*counted, *targets]

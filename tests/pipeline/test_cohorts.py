@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from .conftest import Run, run_pipeline, write_sheet
+from .conftest import Run, run_pipeline, without_counts, write_sheet
 from .faults import QUICK, QUICK_SPAHGC
 
 pytestmark = pytest.mark.pipeline
@@ -25,10 +25,8 @@ MODELS = Path("models", "cortex__left")
 @pytest.fixture(scope="module")
 def unseen(tmp_path_factory, slices):
     """The row of one of the sections again, without its matrix."""
-    outs = shutil.copytree(slices / "layered" / "outs", tmp_path_factory.mktemp("target") / "outs")
-    for matrix in outs.glob("*feature_bc_matrix*"):
-        matrix.unlink() if matrix.is_file() else shutil.rmtree(matrix)
-    return {"sample": "unseen", "path": str(outs), "role": "target"}
+    outs = without_counts(slices / "layered" / "outs", tmp_path_factory.mktemp("target"))
+    return {"sample": "unseen", "path": outs, "role": "target"}
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from .conftest import run_pipeline, write_sheet
+from .conftest import run_pipeline, without_counts, write_sheet
 from .faults import exit_with, write_faults
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
@@ -16,13 +14,10 @@ REFERENCES = ("layered", "old_layout")
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory, slices):
     """Two generated slices with image as references, and one of them again without its matrix."""
-    folder = tmp_path_factory.mktemp("target")
-    outs = shutil.copytree(slices / "layered" / "outs", folder / "outs")
-    for matrix in outs.glob("*feature_bc_matrix*"):
-        matrix.unlink() if matrix.is_file() else shutil.rmtree(matrix)
+    outs = without_counts(slices / "layered" / "outs", tmp_path_factory.mktemp("target"))
     return [
         *({"sample": name, "path": str(slices / name / "outs"), "n_domains": "4"} for name in REFERENCES),
-        {"sample": "unseen", "path": str(outs), "role": "target", "n_domains": "4"},
+        {"sample": "unseen", "path": outs, "role": "target", "n_domains": "4"},
     ]
 
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from helpers.engine import engine_environment
+from helpers.engine import UNRECORDED, engine_environment
 
-from .conftest import ROOT, TABLES, UNRECORDED, Run, run_pipeline, write_sheet
+from .conftest import ROOT, TABLES, Run, run_pipeline, write_sheet
+from .faults import QUICK
 
 pytestmark = pytest.mark.pipeline
 
 PATCHY = str(ROOT / "tests" / "data" / "patchy.h5ad")
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 ENDLESS = "extends: default\noptimiser:\n  epochs: 100000\n"
 # Trainings that last, of a run in which nothing else takes long
 SLEEPING = "process { withName: TRAIN { beforeScript = 'sleep 300 & wait $!' } }\n"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from helpers.engine import AS_TEXT
 
 from .conftest import ROOT, run_pipeline, write_sheet
 
 pytestmark = pytest.mark.pipeline
-
-AS_TEXT = {"NXF_DISABLE_PARAMS_TYPE_DETECTION": "true"}  # what engines from 26.04 on do by themselves
 
 
 @pytest.fixture(scope="module")

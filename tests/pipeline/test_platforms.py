@@ -10,9 +10,9 @@ from helpers.platform_slices import GENES, WRITERS, cells, write_platforms
 from sklearn.metrics import adjusted_rand_score
 
 from .conftest import run_pipeline, write_sheet
+from .faults import QUICK
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.long]
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 MICROMETRES = {"visium_hd": 0.4, "stereoseq": 0.5, "slideseq": 0.65}  # of a pixel; elsewhere 1, or unknown
 
 

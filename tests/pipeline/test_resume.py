@@ -11,8 +11,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers.engine import AS_TEXT
 
-from .conftest import ROOT, Run, run_pipeline, write_sheet
+from .conftest import ROOT, Run, run_pipeline, without_counts, write_sheet
 
 pytestmark = pytest.mark.pipeline
 
@@ -206,9 +207,6 @@ def test_new_code_repeats_everything(cohort, project):
 # --- files in directories, whose time is all that the engine compares -------------------------------------
 
 
-AS_TEXT = {"NXF_DISABLE_PARAMS_TYPE_DETECTION": "true"}  # what engines from 26.04 on do by themselves
-
-
 class Directories:
     """Runs of slices and models that are directories: a first one, and one after changes.
 
@@ -220,12 +218,11 @@ class Directories:
     def __init__(self, folder: Path):
         given = ROOT / "tests" / "data"
         outs = shutil.copytree(given / "layered" / "outs", folder / "outs")
-        hidden = shutil.ignore_patterns("*feature_bc_matrix*")
-        image = shutil.copytree(given / "layered" / "outs", folder / "image", ignore=hidden)
+        image = without_counts(given / "layered" / "outs", folder)
         rows = [
             {"sample": "outs", "path": str(outs), "n_domains": "3"},
             {"sample": "patchy", "path": str(given / "patchy.h5ad"), "n_domains": "3"},
-            {"sample": "unseen", "path": str(image), "n_domains": "3", "role": "target"},
+            {"sample": "unseen", "path": image, "n_domains": "3", "role": "target"},
         ]
         models = {"region_model": "{", "reference_model": '{"kind": "expression"'}
         for name, text in models.items():

@@ -22,11 +22,11 @@ from helpers.slurm import NoSlurmError, Slurm, one_node_slurm
 from helpers.slurm_runs import Engine, jobs_of, megabytes, native_id, running, seconds, states_of
 
 from .conftest import ROOT, Run, write_sheet
+from .faults import QUICK
 
 pytestmark = pytest.mark.pipeline
 
 PATCHY = str(ROOT / "tests" / "data" / "patchy.h5ad")
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
 SLICES = [f"s{i}" for i in range(1, 9)]
 # Its training insists on a GPU that is visible
 INSISTS = SLICES[-1]
