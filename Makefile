@@ -72,6 +72,7 @@ engine: | .tools
 	@rm -rf .engine
 	@mvn --quiet --batch-mode --file engine/pom.xml dependency:copy-dependencies \
 	    || { echo "Cannot set up: Maven could not fetch the engine of engine/pom.xml (see above)." >&2; exit 1; }
+	@$(PYTHON) engine/drop-indexes .engine/jars
 	@touch $@
 	@engine/archive-classes
 
