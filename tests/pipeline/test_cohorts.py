@@ -54,7 +54,7 @@ def finished(tmp_path_factory, sheet, unseen):
     (launch / "genes.txt").write_text("NOSUCHGENE\n")
     inferring = ("--infer_expression", "--evaluate", "loso", "--spahgc_preset", "spahgc.yaml")
     words = ("--n_seeds", "1", "--cohort", "joint", "--figures", "png", "--genes", "genes.txt")
-    words += ("--slices_per_task", "3")
+    words += ("--slices_per_task", "3", "--slices_per_gpu_task", "3")
     run = run_pipeline(launch, "--input", table, *words, *inferring)
     assert run.code == 0, run.output
     return run

@@ -1,7 +1,7 @@
 """Start with as few libraries as a step uses: of a small slice, starting is most of what each step costs.
 
 Libraries import others on the chance that they are wanted: scipy every module of numpy, scikit-learn pandas
-and the whole of scipy.stats, anndata dask, xarray and zarr. Such modules wait here until something of them is
+and the whole of scipy.stats, anndata dask, xarray and zarr, torch-geometric the compiler of torch. Such modules wait here until something of them is
 touched or, where a library only asks whether they are installed, are kept from it. And what libraries compose
 for readers of their documentation when they load is left out: no task reads it.
 """
@@ -30,6 +30,7 @@ WAITING: Mapping[str, frozenset[str]] = {
     "scipy.spatial.transform": frozenset(),
     "scipy.special": frozenset({"rel_entr"}),
     "scipy.stats": frozenset({"chi2", "gmean", "rankdata", "spearmanr"}),
+    "torch._dynamo": frozenset(),
 }
 # Modules, each with the libraries that it does without where they are not loaded when it is
 WITHOUT: Mapping[str, tuple[str, ...]] = {

@@ -37,11 +37,15 @@ class CohortSection:
     inferred: bool = False
 
     def uns(self) -> dict[str, Any]:
-        """The section's uns, read anew: its image may be the largest part of it."""
+        """What the section's uns holds to draw on, read anew: its image may be the largest part of it."""
         from anndata.io import read_elem
 
         with open_own(self.path) as file:
-            return read_elem(file["uns"])
+            held = file["uns"]
+            images = read_elem(held[keys.SPATIAL]) if keys.SPATIAL in held else {}
+            scale = held.get(f"{keys.TISSUEGRAPH}/{keys.UM_PER_PX}")
+            known = {} if scale is None else {keys.UM_PER_PX: read_elem(scale)}
+        return {keys.SPATIAL: images, keys.TISSUEGRAPH: known}
 
     def tissue(self) -> Tissue:
         """Positions and image, to draw on."""

@@ -78,6 +78,26 @@ for script in sys.argv[1:]:
     assert python(code, *scripts) == [f"{script} []" for script in scripts]
 
 
+def test_at_exit_circles_are_left_to_the_system():
+    code = """
+import tissuegraph.cli
+class Loud:
+    def __init__(self): self.circle = self
+    def __del__(self): print("taken apart")
+Loud()
+"""
+    assert python(code) == []
+
+
+def test_networks_of_graphs_load_without_the_compiler_of_torch():
+    code = """
+import tissuegraph.cli
+import tissuegraph.spahgc.learning
+print("torch._dynamo.eval_frame" in sys.modules, "torch_geometric.nn" in sys.modules)
+"""
+    assert python(code)[-1] == "False True"
+
+
 def test_modules_that_wait_give_what_they_hold_when_they_are_touched():
     code = """
 import tissuegraph.cli
