@@ -1,9 +1,10 @@
 """Start with as few libraries as a step uses: of a small slice, starting is most of what each step costs.
 
 Libraries import others on the chance that they are wanted: scipy every module of numpy, scikit-learn pandas
-and the whole of scipy.stats, anndata dask, xarray and zarr, torch-geometric the compiler of torch. Such modules wait here until something of them is
-touched or, where a library only asks whether they are installed, are kept from it. And what libraries compose
-for readers of their documentation when they load is left out: no task reads it.
+and the whole of scipy.stats, anndata dask, xarray and zarr, torch-geometric the compiler of torch. Such
+modules wait here until something of them is touched or, where a library only asks whether they are installed,
+are kept from it. And what libraries compose for readers of their documentation when they load is left out: no
+task reads it.
 """
 
 from __future__ import annotations
