@@ -26,8 +26,8 @@ from tissuegraph.records import FAILED, Record
 
 # Before the libraries load, hence here: most of what a small slice costs is importing them
 let_wait()
-# Last of all that is done at exit, hence here: what libraries hold in circles is left to the system. To take it
-# apart takes a second after torch.
+# Last of all that is done at exit, hence here: what libraries hold in circles is left to the system, since to
+# take it apart takes a second after torch.
 atexit.register(gc.freeze)
 # Before torch loads, hence here: threads that wait for each other should sleep. Spinning costs ten times the
 # work where tasks share cores, as they do on a busy node.
