@@ -105,7 +105,11 @@ def test_without_the_gpu_profile_nothing_asks_for_a_gpu(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("engine", "flag"), [("docker", "--gpus all"), ("podman", "--device nvidia.com/gpu=all")]
+    ("engine", "flag"),
+    [
+        ("docker", "--gpus all"),
+        pytest.param("podman", "--device nvidia.com/gpu=all", marks=pytest.mark.long),
+    ],
 )
 def test_slurm_and_containers_get_a_gpu_on_the_gpu_label_only(project, engine, flag):
     scripts = launch_scripts(project, f"{engine},slurm,gpu")

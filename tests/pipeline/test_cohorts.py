@@ -20,6 +20,7 @@ from .faults import QUICK, QUICK_SPAHGC
 pytestmark = pytest.mark.pipeline
 SECTIONS = ("layered", "old_layout")  # generated from the same layers
 MODELS = Path("models", "cortex__left")
+SHORT = "extends: default\noptimiser:\n  epochs: 30\n"  # which the layers are found with
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,8 @@ def finished(tmp_path_factory, sheet, unseen):
     (launch / "genes.txt").write_text("NOSUCHGENE\n")
     inferring = ("--infer_expression", "--evaluate", "loso", "--spahgc_preset", "spahgc.yaml")
     words = ("--n_seeds", "1", "--cohort", "joint", "--figures", "png", "--genes", "genes.txt")
-    words += ("--slices_per_task", "3", "--slices_per_gpu_task", "3")
+    (launch / "stmfg.yaml").write_text(SHORT)
+    words += ("--slices_per_task", "3", "--slices_per_gpu_task", "3", "--stmfg_preset", "stmfg.yaml")
     run = run_pipeline(launch, "--input", table, *words, *inferring)
     assert run.code == 0, run.output
     return run

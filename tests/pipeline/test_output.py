@@ -164,16 +164,13 @@ def training(folder: Path, *arguments: str):
 
 @dataclass(frozen=True, kw_only=True)
 class Stopped:
-    """A run beside which a second was started; interrupted, resumed, terminated and resumed again, then with
-    another slice and as a group.
-    """
+    """A run beside which a second was started; interrupted, and resumed with another slice and as a group."""
 
     process: int
     traces: tuple[str, str]  # before the second run and after it
     second: Run
     locked: bool  # after the second run
     interrupted: Stop
-    terminated: Stop
     resumed: Run
     statuses: dict[str, str]  # of the tasks of the run that was resumed last
     published: dict[str, set[str]]  # names of files by folder, after it
@@ -196,8 +193,6 @@ def stopped(tmp_path_factory, opening) -> Stopped:
         second = run_pipeline(folder / "second", *words, project=opening)
         after, locked = trace.read_text(), (out / LOCK).exists()
         interrupted = stop(run, folder, signal.SIGINT)
-    with training(folder, "-resume", *UNRECORDED) as again:
-        terminated = stop(again, folder, signal.SIGTERM)
     grouped = [row | {"group": "a", "teaches": str(row["sample"] == "one").lower()} for row in rows]
     write_sheet(folder / "sheet.csv", grouped)
     (folder / "sets.gmt").write_text("set\tours\tG1\tG2\n")
@@ -208,7 +203,7 @@ def stopped(tmp_path_factory, opening) -> Stopped:
     resumed = run_pipeline(folder, "-stub", "-resume", *words)
     return Stopped(
         process=run.pid, traces=(before, after), second=second, locked=locked, interrupted=interrupted,
-        terminated=terminated, resumed=resumed, statuses=resumed.statuses(),
+        resumed=resumed, statuses=resumed.statuses(),
         published={path.name: {file.name for file in path.iterdir()} for path in out.glob("[sc]*/*/")},
     )  # fmt: skip
 
@@ -224,9 +219,22 @@ def test_a_second_run_into_the_same_outdir_is_refused_while_the_first_goes_on(st
     assert stopped.locked
 
 
-@pytest.mark.parametrize("how", ["interrupted", "terminated"])
-def test_a_run_that_is_told_to_stop_does_so_soon_and_without_untrue_words(stopped, how):
-    told = getattr(stopped, how)
+@pytest.fixture(scope="module")
+def interrupted(stopped) -> Stop:
+    return stopped.interrupted
+
+
+@pytest.fixture(scope="module")
+def terminated(tmp_path_factory) -> Stop:
+    folder = tmp_path_factory.mktemp("terminated")
+    sheet_of(folder, "one", "two")
+    with training(folder, *UNRECORDED) as run:
+        return stop(run, folder, signal.SIGTERM)
+
+
+@pytest.mark.parametrize("how", ["interrupted", pytest.param("terminated", marks=pytest.mark.long)])
+def test_a_run_that_is_told_to_stop_does_so_soon_and_without_untrue_words(request, how):
+    told = request.getfixturevalue(how)
     assert told.code != 0
     assert told.seconds < 10
     assert "No slice is left" not in told.output

@@ -1,9 +1,8 @@
-"""Parameters as engines from 26.04 on leave them; test_resume tries that text and types mean the same."""
+"""Options of the engine beside parameters; test_resume tries that text and types mean the same."""
 
 from __future__ import annotations
 
 import pytest
-from helpers.engine import AS_TEXT
 
 from .conftest import ROOT, run_pipeline, write_sheet
 
@@ -14,15 +13,6 @@ pytestmark = pytest.mark.pipeline
 def sheet(tmp_path_factory) -> str:
     row = {"sample": "a", "path": str(ROOT / "tests" / "data" / "patchy.h5ad"), "n_domains": "3"}
     return str(write_sheet(tmp_path_factory.mktemp("sheet") / "sheet.csv", [row]))
-
-
-def test_options_without_a_value_are_told_by_engines_that_leave_text_alone(tmp_path, opening):
-    words = ("-stub", "--input", "--outdir")
-    run = run_pipeline(tmp_path, *words, environment=AS_TEXT, project=opening)
-    assert run.code != 0
-    said = [line.split()[1] for line in run.output.splitlines() if "has no value" in line]
-    assert said == ["--input", "--outdir"]
-    assert not (tmp_path / "true").exists()
 
 
 def test_a_second_place_for_results_is_refused_in_one_line(tmp_path, sheet, opening):

@@ -31,6 +31,7 @@ def test_every_module_and_every_public_function_and_class_says_what_it_is(root):
     assert not missing
 
 
+@pytest.mark.long
 def test_the_pages_are_built_without_a_warning_and_show_what_docstrings_say(root, tmp_path):
     if find_spec("pdoc") is None:
         pytest.skip("pdoc is not installed here")
