@@ -15,7 +15,7 @@ STEP = "interactions"
 _SHOWN = 10  # rows of a slice
 _PARENT = (
     "tissuegraph_interactions",
-    "Interactions",
+    "Cell-cell interactions",
     "Which of the pairs in the user's table lie side by side where two domains meet. The score is the "
     "mean, over neighbouring spots on the two sides, of the root of ligand times receptor. What it is "
     "held against are the same genes moved along their own domains, so that high means of two domains are"

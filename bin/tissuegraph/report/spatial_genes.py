@@ -14,7 +14,7 @@ from tissuegraph.report.section import Section, html_table, p_text
 
 PARENT = (
     "tissuegraph_spatial_genes",
-    "Spatial genes",
+    "Spatially variable genes",
     "Genes whose expression is alike in neighbouring spots. Full lists are in "
     "<code>slices/&lt;sample&gt;/</code>, as <code>&lt;sample&gt;.spatial_genes.csv</code>.",
 )
@@ -53,7 +53,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         for sample, found in shown
         if (own := found.get("pictures"))
     ]
-    return [Section("spatial_genes", "Spatial genes", PARENT, "html", text, extra=gallery(pictured))]
+    return [Section("spatial_genes", PARENT[1], PARENT, "html", text, extra=gallery(pictured))]
 
 
 def _slice(found: Mapping[str, Any]) -> str:

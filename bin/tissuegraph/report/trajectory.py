@@ -14,7 +14,7 @@ from tissuegraph.report.section import Section, html_table, with_spread
 STEP = "trajectory"
 _PARENT = (
     "tissuegraph_trajectory",
-    "Trajectory",
+    "Trajectories",
     "How alike the domains are, as a path through them. Pseudotime is the distance of a spot from a root "
     "in what the embedding tells of its expression, from 0 to 1. It is an order by likeness: whether one "
     "domain became another, and in which direction, is not in the data of one slice.",

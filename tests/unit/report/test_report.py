@@ -409,6 +409,16 @@ def test_the_page_follows_the_list_of_chapters_and_the_order_within_each(three, 
     assert places == sorted(places)
 
 
+def test_no_chapter_is_named_like_a_task_whose_versions_multiqc_would_set_beside_its_heading(root):
+    report, tasks = root / "bin" / "tissuegraph" / "report", root / "modules" / "local"
+    texts = [path.read_text() for path in report.glob("*.py")]
+    names = [name for text in texts for name in re.findall(r'"tissuegraph_\w+",\s*"([^"]+)"', text)]
+    assert len(names) >= 15
+    assert not {re.sub(r"[ _-]", "", name.lower()) for name in names} & {
+        path.name.replace("_", "") for path in tasks.iterdir()
+    }
+
+
 def test_a_users_own_configuration_may_change_the_order_of_chapters(three, tmp_path):
     _, content = summarise(three)
     own = tmp_path / "own.yml"
