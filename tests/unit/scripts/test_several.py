@@ -171,6 +171,7 @@ def in_batch_and_alone(folder, script, words, first, second):
     return files_of(folder / "slices" / "second"), files_of(alone)
 
 
+@pytest.mark.long  # (as the next one, of other steps)
 def test_tables_and_figures_of_a_slice_in_a_batch_are_those_it_gets_alone(tmp_path):
     paths = []
     for name, columns in {"first": 12, "second": 18}.items():
