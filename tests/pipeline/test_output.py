@@ -95,10 +95,16 @@ def test_a_directory_that_cannot_be_written_is_refused_before_any_task(tmp_path,
     with small_disk(tmp_path / "disk", "1m", "ro") as disk:
         words = ("-stub", "--input", sheet_of(tmp_path, "one"))
         run = run_pipeline(tmp_path, *words, "--outdir", str(disk), project=opening)
-        work = run_pipeline(tmp_path, *words, "-work-dir", str(disk / "work"), project=opening)
     assert run.code != 0
     assert len(lines_with(run.output, f"--outdir: '{disk}' cannot be written (Read-only file system)")) == 1
     assert "Submitted" not in run.output
+
+
+@pytest.mark.long
+def test_a_work_directory_that_cannot_be_written_is_refused_before_any_task(tmp_path, opening):
+    with small_disk(tmp_path / "disk", "1m", "ro") as disk:
+        words = ("-stub", "--input", sheet_of(tmp_path, "one"), "-work-dir", str(disk / "work"))
+        work = run_pipeline(tmp_path, *words, project=opening)
     assert work.code != 0
     assert str(disk) in work.output
     assert "Submitted" not in work.output

@@ -137,6 +137,7 @@ def test_a_next_run_in_a_bucket_resumes_but_for_a_slice_whose_file_there_changed
     assert [name for name in again if "INGEST" in name] == ["INGEST (outs)"]
 
 
+@pytest.mark.long
 def test_sheet_slices_and_presets_are_read_over_http(tmp_path, web, opening):
     """Up to where slices would be touched; the run above takes one of its slices from the server."""
     words = ("--input", f"{web}/sheet.csv", "--stmfg_preset", f"{web}/mine.yaml")
@@ -159,6 +160,7 @@ def test_what_is_neither_in_the_bucket_nor_on_the_server_is_named_with_its_whole
     assert "Unexpected error" not in run.output
 
 
+@pytest.mark.long
 def test_a_model_has_to_be_a_whole_directory_and_a_server_has_none(tmp_path, store, web, opening):
     words = ("--input", "store://bucket/sheets/sheet.csv", "--infer_expression")
     models = ("--reference_model", "store://bucket/slices/", "--region_model", f"{web}/model")

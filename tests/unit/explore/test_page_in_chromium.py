@@ -259,6 +259,7 @@ def test_a_browser_without_webgl_gets_words_and_the_legend(browser, address):
     assert browser.value("document.querySelectorAll('#legend li').length") == 3
 
 
+@pytest.mark.long
 def test_200_000_spots_open(browser, tmp_path):
     data = final_slice(columns=500, rows=400, n_genes=6)
     write_page(Record("s", "explore"), write_final(tmp_path / "s.h5ad", data), tmp_path / "s.html")

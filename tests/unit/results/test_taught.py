@@ -19,7 +19,7 @@ def files(tmp_path):
 
 
 def assembled(files):
-    result = invoke_script("assemble", *assemble_words(files, "stmfg"))
+    result = invoke_script("assemble", *assemble_words(files, "stmfg"), "--figures", "png")
     assert result.exit_code == 0, result.output
     record = read_record(files / "out" / "assemble.json")
     return record, anndata.read_h5ad(files / "out" / "a.b.h5ad") if record.status != "failed" else None

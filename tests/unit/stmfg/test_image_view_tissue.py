@@ -71,6 +71,7 @@ def test_domains_visible_only_in_the_image_are_found_with_it_and_not_without():
     assert result.image_trust > 0.5
 
 
+@pytest.mark.long
 def test_permuted_images_do_not_find_them_even_when_trusted():
     arrays, truth, image = generated(seed=0, programme_seed=0, signal=0.0)
     permuted = np.random.default_rng(0).permutation(image)
@@ -94,6 +95,7 @@ def test_misleading_image_costs_next_to_nothing_where_the_genes_know_better(seed
     assert accuracy(*generated(**knobs))[0] >= genes_alone(**knobs) - 0.05
 
 
+@pytest.mark.long
 def test_it_is_the_trust_that_protects_from_a_misleading_image():
     knobs = {"seed": 0, "programme_seed": 0, "image_follows": "other"}
     assert accuracy(*generated(**knobs), FORCED)[0] < genes_alone(**knobs) - 0.05

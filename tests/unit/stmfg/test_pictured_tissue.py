@@ -43,6 +43,7 @@ def test_training_does_not_dilute_what_only_the_picture_shows(seed):
     assert share_of_regions(result.embedding, made) > 0.95 * share_of_regions(result.untrained, made)
 
 
+@pytest.mark.long
 def test_stmfg_finds_what_multist_finds_and_trusts_the_image_as_much():
     made, arrays, result = trained(0)
     settings = load_settings("multist/default")
