@@ -47,7 +47,8 @@ def _chapter(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> list
     caption = _CAPTION.format(by=by, group=escape(cohort.group_id))
     extra = figure_of(told, STEP, f"Shares of {by}s per section", caption)
     prefix = f"conditions_{place}"
-    words = _verdict(told, by) + notes_of(cohort, STEP)
+    # Where nothing is compared, a note of the step says why
+    words = _verdict(told, by) + notes_of(cohort, STEP) or "<p>Nothing is compared.</p>"
     return [
         Section(f"{prefix}_shares", "Between conditions", parent, "html", words, extra=extra),
         Section(f"{prefix}_replicates", "Agreement of sections", parent, "html", _replicates(told)),
@@ -57,7 +58,7 @@ def _chapter(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> list
 def _verdict(told: Mapping[str, Any], by: str) -> str:
     pairs = told.get("pairs") or []
     if not pairs:
-        return "<p>No two conditions are known, so shares are described and nothing is compared.</p>"
+        return ""
     lines = [f"<p>{_of_pair(pair, told, by)}</p>" for pair in pairs]
     head = [by.capitalize(), "Conditions", "Patients", "Mean shares", "Change", "p", "Adjusted p"]
     rows = [
