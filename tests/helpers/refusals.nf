@@ -1,6 +1,8 @@
 // What is said of places and names that will not do, as JSON. --cases is a list of [ function, argument ]: claimOutdir is
-// given a directory, to which the output directory is linked then, sheetFile a name; null where nothing is wrong.
+// given a directory, to which the output directory is linked then, sheetFile a name; null where nothing is wrong. And
+// codeDigest, given the root of a project, says its digest.
 include { claimOutdir } from '../../subworkflows/local/outdir/main'
+include { codeDigest  } from '../../subworkflows/local/read_samplesheet/main'
 include { sheetFile   } from '../../subworkflows/local/read_samplesheet/main'
 
 params.cases  = null
@@ -18,6 +20,9 @@ def saidOf(String name, String given) {
             java.nio.file.Files.deleteIfExists(link)
             java.nio.file.Files.createSymbolicLink(link, file(given))
             claimOutdir([outdir: params.outdir])
+        }
+        else if (name == 'codeDigest') {
+            return codeDigest(file(given))
         }
         else {
             sheetFile(given)

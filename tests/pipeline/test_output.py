@@ -80,6 +80,7 @@ def small_disk(path: Path, size: str, *options: str):
         subprocess.run(["umount", str(path)], check=True)
 
 
+@pytest.mark.long
 def test_a_file_in_the_place_of_a_folder_of_results_is_refused_before_any_task(tmp_path, opening):
     """There the engine's own records go; test_refusal has the others."""
     place = tmp_path / "results" / "pipeline_info"

@@ -110,7 +110,10 @@ def test_parameters_without_a_value_are_one_line_each_and_nothing_is_written(tmp
 
 
 def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
-    """By the functions that a run calls before any task: the directory of results, and the samplesheet."""
+    """By the functions that a run calls before any task: the directory of results, and the samplesheet.
+
+    And the digest of code that tasks are told: another one where any file of the package is another.
+    """
     outdir = tmp_path / "results"
     cases = {}  # what is asked, and what is said
     for name in ("slices", "cohort", "models"):
@@ -140,7 +143,14 @@ def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
     (tmp_path / "free").mkdir()
     cases["claimOutdir", str(tmp_path / "free")] = None
 
-    (tmp_path / "cases.json").write_text(json.dumps(list(cases)))
+    codes = [tmp_path / name for name in ("code", "same", "other")]
+    for code in codes:
+        deep = code / "bin" / "tissuegraph" / "room" / "deep.py"
+        deep.parent.mkdir(parents=True)
+        deep.write_text("one = 1\n" if code.name != "other" else "one = 2\n")
+    asked = [*cases, *(("codeDigest", str(code)) for code in codes)]
+
+    (tmp_path / "cases.json").write_text(json.dumps(asked))
     words = ["--cases", tmp_path / "cases.json", "--outdir", outdir, "-output-dir", outdir]
     done = subprocess.run(
         [LAUNCHER, "run", ROOT / "tests" / "helpers" / "refusals.nf", "-ansi-log", "false", *words],
@@ -148,7 +158,9 @@ def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
     )  # fmt: skip
     said = re.search(r"^SAID (.*)$", done.stdout, re.M)
     assert said, done.stdout + done.stderr
-    assert json.loads(said[1]) == list(cases.values())
+    *refusals, code, same, other = json.loads(said[1])
+    assert refusals == list(cases.values())
+    assert code == same != other
 
 
 @pytest.mark.long

@@ -194,6 +194,7 @@ def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     assert not tables.exists()
 
 
+@pytest.mark.long  # (test_refusal has the digest of code that every task is told)
 def test_new_code_repeats_everything(cohort, project):
     module = project / "bin" / "tissuegraph" / "keys.py"
     text = module.read_text()
