@@ -17,7 +17,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 # Below tests/pipeline, the files that take more than a minute, longest first
 SLOWEST = ("slurm", "faults", "resume", "output", "cohorts", "biology", "expression", "platforms", "domains",
-           "tutorials", "batches", "store", "inputs", "refusal", "parameters")  # fmt: skip
+           "tutorials", "batches", "store", "inputs", "refusal")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items):

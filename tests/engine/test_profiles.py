@@ -61,19 +61,9 @@ def launch_scripts(project: Path, profile: str) -> dict[str, str]:
     path = f"{project / 'stand_ins'}{os.pathsep}{os.environ['PATH']}"
     environment = engine_environment(project, PATH=path, **BUNDLED)
     (project / "quick.config").write_text("executor.pollInterval = '1 sec'\n")
-    arguments = [
-        "run",
-        "main.nf",
-        "-profile",
-        profile,
-        "-c",
-        "quick.config",
-        *UNRECORDED,
-        "-ansi-log",
-        "false",
-    ]
+    arguments = ("-profile", profile, "-c", "quick.config", *UNRECORDED, "-ansi-log", "false")
     finished = subprocess.run(
-        [LAUNCHER, *arguments],
+        [LAUNCHER, "run", "main.nf", *arguments],
         cwd=project, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     scripts = [path.read_text() for path in (project / "work").glob("*/*/.command.run")]

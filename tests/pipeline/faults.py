@@ -17,7 +17,14 @@ from .conftest import ROOT, Run, run_pipeline, without_counts, write_sheet
 STEPS = ("ingest", "qc", "baseline", "graph", "train", "cluster", "assemble")  # a slice fails without any
 FROM_IMAGE = ("encode_histology", "infer_expression")  # what a slice with counts can do without
 UNFORESEEN = "KeyError('unforeseen')"
-QUICK = "extends: default\noptimiser:\n  epochs: 2\n"
+
+
+def trained_for(epochs: int) -> str:
+    """Text of a preset that is the default one but for its epochs."""
+    return f"extends: default\noptimiser:\n  epochs: {epochs}\n"
+
+
+QUICK = trained_for(2)
 QUICK_MULTIST = f"method: multist\n{QUICK}genes:\n  dec_epochs: 1\nfusion:\n  epochs: 1\n"
 QUICK_SPAHGC = """extends: default
 method: spahgc

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from .conftest import ROOT, TABLES, run_pipeline, write_sheet
+from .faults import trained_for
 
 pytestmark = pytest.mark.pipeline
 SECTIONS = ("P01_S1", "P02_S1")
@@ -39,7 +40,7 @@ def cohort(tmp_path_factory):
     sets = {name: [*genes, "ABSENT1"] for name, genes in truth["markers"].items()}
     text = "".join("\t".join([name, "planted", *genes]) + "\n" for name, genes in sets.items())
     (folder / "sets.gmt").write_text(text)
-    (folder / "few.yaml").write_text("extends: default\noptimiser:\n  epochs: 40\n")
+    (folder / "few.yaml").write_text(trained_for(40))
     return folder, truth
 
 

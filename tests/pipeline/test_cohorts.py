@@ -15,12 +15,12 @@ import pandas as pd
 import pytest
 
 from .conftest import Run, run_pipeline, without_counts, write_sheet
-from .faults import QUICK, QUICK_SPAHGC
+from .faults import QUICK, QUICK_SPAHGC, trained_for
 
 pytestmark = pytest.mark.pipeline
 SECTIONS = ("layered", "old_layout")  # generated from the same layers
 MODELS = Path("models", "cortex__left")
-SHORT = "extends: default\noptimiser:\n  epochs: 30\n"  # which the layers are found with
+SHORT = trained_for(30)  # which the layers are found with
 
 
 @pytest.fixture(scope="module")

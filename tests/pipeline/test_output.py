@@ -19,12 +19,12 @@ import pytest
 from helpers.engine import UNRECORDED, engine_environment
 
 from .conftest import ROOT, TABLES, Run, run_pipeline, write_sheet
-from .faults import QUICK
+from .faults import QUICK, trained_for
 
 pytestmark = pytest.mark.pipeline
 
 PATCHY = str(ROOT / "tests" / "data" / "patchy.h5ad")
-ENDLESS = "extends: default\noptimiser:\n  epochs: 100000\n"
+ENDLESS = trained_for(100_000)
 # Trainings that last, of a run in which nothing else takes long
 SLEEPING = "process { withName: TRAIN { beforeScript = 'sleep 300 & wait $!' } }\n"
 # Results of a size, of a stub run
@@ -109,6 +109,15 @@ def test_a_work_directory_that_cannot_be_written_is_refused_before_any_task(tmp_
     assert work.code != 0
     assert str(disk) in work.output
     assert "Submitted" not in work.output
+
+
+def test_a_second_place_for_results_is_refused_in_one_line(tmp_path, opening):
+    words = ("-stub", "--input", sheet_of(tmp_path, "one"), "-output-dir", "elsewhere")
+    run = run_pipeline(tmp_path, *words, project=opening)
+    assert run.code != 0
+    (line,) = lines_with(run.output, "-output-dir")
+    assert line.startswith(f"-output-dir: '{tmp_path / 'elsewhere'}' - expected --outdir alone")
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_room_that_cannot_do_is_refused_and_one_that_is_tight_is_warned_about(tmp_path, opening):

@@ -143,12 +143,12 @@ def test_places_and_names_that_will_not_do_are_told_in_one_line(tmp_path):
     (tmp_path / "free").mkdir()
     cases["claimOutdir", str(tmp_path / "free")] = None
 
-    codes = [tmp_path / name for name in ("code", "same", "other")]
-    for code in codes:
-        deep = code / "bin" / "tissuegraph" / "room" / "deep.py"
+    asked = list(cases)
+    for name, text in {"code": "one = 1\n", "same": "one = 1\n", "other": "one = 2\n"}.items():
+        deep = tmp_path / name / "bin" / "tissuegraph" / "room" / "deep.py"
         deep.parent.mkdir(parents=True)
-        deep.write_text("one = 1\n" if code.name != "other" else "one = 2\n")
-    asked = [*cases, *(("codeDigest", str(code)) for code in codes)]
+        deep.write_text(text)
+        asked.append(("codeDigest", str(tmp_path / name)))
 
     (tmp_path / "cases.json").write_text(json.dumps(asked))
     words = ["--cases", tmp_path / "cases.json", "--outdir", outdir, "-output-dir", outdir]

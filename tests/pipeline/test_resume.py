@@ -14,6 +14,7 @@ import pytest
 from helpers.engine import AS_TEXT
 
 from .conftest import ROOT, Run, run_pipeline, without_counts, write_sheet
+from .faults import trained_for
 
 pytestmark = pytest.mark.pipeline
 
@@ -23,7 +24,7 @@ TAKEN_HOME = ("ASSEMBLE", "MARKERS", "SPATIAL_GENES", "COMPLETE", "EXPLORE")
 QUESTIONS = ("TRAJECTORY", "INTERACTIONS", "ENRICHMENT", "DENOISE")  # that are not asked by default
 STEPS = ("INGEST", "QC", "BASELINE", "GRAPH", "TRAIN", "CLUSTER", *TAKEN_HOME)
 PER_METHOD = ("GRAPH", "TRAIN", "CLUSTER")
-PRESET = "extends: default\noptimiser:\n  epochs: 50\n"
+PRESET = trained_for(50)
 Row = dict[str, str]
 
 
@@ -181,7 +182,7 @@ def test_a_value_of_a_preset_repeats_from_the_step_that_reads_it(cohort):
     def of_both(*steps: str) -> set[str]:
         return tasks("one", *steps) | tasks("two", *steps)
 
-    training = cohort.repeated(rows, preset=PRESET.replace("50", "60"))
+    training = cohort.repeated(rows, preset=trained_for(60))
     assert training == always | of_both("TRAIN", "CLUSTER", *TAKEN_HOME)
     clustering = cohort.repeated(rows, preset=PRESET + "clustering:\n  clusterer: kmeans\n")
     assert clustering == always | of_both("CLUSTER", *TAKEN_HOME)

@@ -18,6 +18,7 @@ import pytest
 from helpers.engine import is_bundled, with_store
 
 from .conftest import ROOT, Run, run_pipeline
+from .faults import trained_for
 
 pytestmark = [
     pytest.mark.pipeline,
@@ -37,7 +38,7 @@ def web(tmp_path_factory):
     folder = tmp_path_factory.mktemp("web")
     shutil.copy(ROOT / "tests" / "data" / "patchy.h5ad", folder / "my slice.h5ad")
     (folder / "sheet.csv").write_text("sample,path,n_domains\na,my%20slice.h5ad,3\n")
-    (folder / "mine.yaml").write_text("extends: default\noptimiser:\n  epochs: 3\n")
+    (folder / "mine.yaml").write_text(trained_for(3))
     (folder / "model").mkdir()
     for name in ("model.json", "model.safetensors"):
         (folder / "model" / name).write_text("{}")
@@ -70,7 +71,7 @@ def store(tmp_path_factory, web):
         "slices/my outs/filtered_feature_bc_matrix.h5": "counts",
         "slices/my outs/spatial/scalefactors_json.json": "{}",
         "slices/image.tif": "image",
-        "mine.yaml": "extends: default\noptimiser:\n  epochs: 3\n",
+        "mine.yaml": trained_for(3),
         "genes.txt": "MBP\n",
         "look.yml": "title: ours\n",
         "stain.png": "stain",

@@ -56,10 +56,9 @@ def _chapter(cohort: CohortOutcome, told: Mapping[str, Any], place: int) -> list
 
 
 def _verdict(told: Mapping[str, Any], by: str) -> str:
-    pairs = told.get("pairs") or []
-    if not pairs:
+    if not told.get("pairs"):
         return ""
-    lines = [f"<p>{_of_pair(pair, told, by)}</p>" for pair in pairs]
+    lines = [f"<p>{_of_pair(pair, told, by)}</p>" for pair in told["pairs"]]
     head = [by.capitalize(), "Conditions", "Patients", "Mean shares", "Change", "p", "Adjusted p"]
     rows = [
         [

@@ -296,5 +296,4 @@ def _maps(shown: Sequence[Outcome]) -> Section:
         for outcome in shown
         if _found(outcome).get("pictures")
     ]
-    hint = "<!-- the maps stand above -->"  # a section without content would not be shown
-    return Section("expression_maps", MAPS[1], MAPS, "html", hint, extra=gallery(pictured))
+    return Section("expression_maps", MAPS[1], MAPS, "html", "", extra=gallery(pictured))

@@ -52,8 +52,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
         "compared by eye. Click or tap a figure to enlarge it; full-size ones and the page to explore each "
         "slice are in <code>slices/&lt;sample&gt;/</code>.",
     )
-    hint = note or "<!-- the gallery stands above -->"  # a section without content would not be shown
-    return [Section("tissue_maps", "Tissue domains", parent, "html", hint, extra=body)]
+    return [Section("tissue_maps", "Tissue domains", parent, "html", note, extra=body)]
 
 
 def affordable(outcomes: Sequence[Outcome], budget: int = _BUDGET) -> tuple[list[str], list[str]]:

@@ -66,8 +66,7 @@ def sections(outcomes: Sequence[Outcome], settings: Mapping[str, Any]) -> list[S
     ]
     if pictured:
         parent = ("tissuegraph_marker_figures", "Figures of marker genes", "Of each slice, behind its name.")
-        hint = "<!-- the figures stand above -->"  # a section without content would not be shown
-        chapter.append(Section("marker_figures", parent[1], parent, "html", hint, extra=gallery(pictured)))
+        chapter.append(Section("marker_figures", parent[1], parent, "html", "", extra=gallery(pictured)))
     return chapter
 
 

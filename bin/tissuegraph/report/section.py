@@ -54,6 +54,8 @@ class Section:
         }
         if self.plot == "html":
             del content["pconfig"]
+            # (a section without content would not be shown, nor what its chapter has above it)
+            content["data"] = self.data or "<!-- the pictures stand above -->"
         if self.headers is not None:
             content["headers"] = self.headers
         if self.categories is not None:

@@ -24,7 +24,7 @@ from tissuegraph.results.pictures import tissue_of
 class CohortSection:
     """One section of N spots: path of its h5ad; obs, var and position (N, 2) from there;
     components (N, D) that all sections of the group share, and joint (N,) int from 0, each None where absent;
-    inferred: whether its expression was inferred from the image.
+    um_per_px: None if unknown; inferred: whether its expression was inferred from the image.
     """
 
     name: str
@@ -34,23 +34,20 @@ class CohortSection:
     position: np.ndarray
     components: np.ndarray | None = None
     joint: np.ndarray | None = None
+    um_per_px: float | None = None
     inferred: bool = False
 
-    def uns(self) -> dict[str, Any]:
-        """What the section's uns holds to draw on, read anew: its image may be the largest part of it."""
+    def images(self) -> dict[str, Any]:
+        """The section's uns['spatial'], read anew: it may be the largest part of all; empty without."""
         from anndata.io import read_elem
 
         with open_own(self.path) as file:
-            held = file["uns"]
-            images = read_elem(held[keys.SPATIAL]) if keys.SPATIAL in held else {}
-            scale = held.get(f"{keys.TISSUEGRAPH}/{keys.UM_PER_PX}")
-            known = {} if scale is None else {keys.UM_PER_PX: read_elem(scale)}
-        return {keys.SPATIAL: images, keys.TISSUEGRAPH: known}
+            return read_elem(file["uns"][keys.SPATIAL]) if keys.SPATIAL in file["uns"] else {}
 
     def tissue(self) -> Tissue:
         """Positions and image, to draw on."""
-        lean = anndata.AnnData(obs=self.obs[[]], obsm={keys.SPATIAL: self.position}, uns=self.uns())
-        return tissue_of(lean)
+        uns = {keys.SPATIAL: self.images(), keys.TISSUEGRAPH: {keys.UM_PER_PX: self.um_per_px}}
+        return tissue_of(anndata.AnnData(obs=self.obs[[]], obsm={keys.SPATIAL: self.position}, uns=uns))
 
 
 def read_sections(folder: Path, parts: Path) -> list[CohortSection]:
@@ -69,6 +66,8 @@ def _read(path: Path, components: Path) -> CohortSection:
         position = np.asarray(read_elem(file["obsm"][keys.SPATIAL]), dtype=float)
         flag = file.get(f"uns/{keys.TISSUEGRAPH}/{keys.INFERRED}")
         inferred = flag is not None and bool(flag[()])
+        scale = file.get(f"uns/{keys.TISSUEGRAPH}/{keys.UM_PER_PX}")
+        um_per_px = None if scale is None else float(scale[()])
     shared: dict[str, np.ndarray] = {}
     if components.is_file():
         with reading(components, "shared components"), np.load(components) as stored:
@@ -80,8 +79,9 @@ def _read(path: Path, components: Path) -> CohortSection:
                     "make the shared components again"
                 )
     return CohortSection(
-        name=path.stem, path=path, obs=obs, var=var, position=position, inferred=inferred, **shared
-    )
+        name=path.stem, path=path, obs=obs, var=var, position=position, um_per_px=um_per_px,
+        inferred=inferred, **shared,
+    )  # fmt: skip
 
 
 def read_records(folder: Path) -> list[Record]:
@@ -148,7 +148,7 @@ def _is_domain(name: str) -> bool:
 
 def libraries(section: CohortSection, *, smallest_only: bool) -> Mapping[str, Any]:
     """The section's images and scale factors, for squidpy's `library_key`; empty without an image."""
-    for library in section.uns().get(keys.SPATIAL, {}).values():
+    for library in section.images().values():
         images = dict(library.get("images", {}))
         if smallest_only and len(images) > 1:
             name = min(images, key=lambda size: images[size].size)
